@@ -1,0 +1,82 @@
+#pragma once
+// DeepAR (Salinas et al., arXiv:1704.04110) with a Student-T head, trained by recipe R (docs/deepar.md): location-scale
+// windows, copy gate, window constants, few lags on small data, cosine rate, averaged weights, held-out selection.
+//
+// Pure: no clock, no files.  The same series, options and seed give the same bytes, whatever the number of threads.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "flow/series.h"
+
+namespace tidecast {
+
+struct DeepArOptions {
+  int horizon = 30;               // Steps to forecast, > 0.
+  int season = 0;                 // In steps; 0: by the step's width (minute 60, 5 min 288, 15 min 96, hour 24, day 7, ...).
+  int context = 0;                // Context length; 0: by the recipe.
+  int steps = 0;                  // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
+  bool select = true;             // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on all
+                                  // data and keep the last (the refit after a passed gate).
+  int schedule_steps = 0;         // Steps the rate schedule is laid out for; 0: `steps`.  A refit keeps the first run's.
+  int batch = 32;
+  int cells = 40;
+  int layers = 2;
+  double learning_rate = 1e-3;
+  double dropout = 0.1;
+  std::uint64_t seed = 7;
+  int threads = 2;                // Decides who computes, never what.
+};
+
+// Progress of a training: called now and then; return false to stop (the training then ends in kCancelled).
+using TrainingProgress = std::function<bool(int step, int steps, double loss)>;
+
+// Sampled futures of one series: paths x horizon, path-major, in the series' own unit.
+struct ForecastPaths {
+  int paths = 0;
+  int horizon = 0;
+  std::vector<float> values;                      // [path * horizon + step]
+
+  std::vector<double> mean() const;               // [horizon]
+  // [horizon]; the sorted sample at index round_half_even((paths - 1) * tau), as GluonTS does.  0 <= tau <= 1.
+  std::vector<double> quantile(double tau) const;
+};
+
+class DeepAr {
+ public:
+  // Forecasts the steps after the end of `history` (which may hold NaN).  Paths are a function of `seed` and the path's number
+  // alone.  Errors: kInvalidArgument - another step width than it was trained for, or not one observed value.
+  virtual Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const = 0;
+
+  virtual int horizon() const = 0;
+  virtual int history_needed() const = 0;         // Values of history that can matter; more do no harm.
+  // Recipe, sizes, lags, season, seed, steps taken, held-out loss, parameters' count: what the artefact's header says.
+  virtual const json::object& describe() const = 0;
+  // One self-describing safetensors file: weights by name, describe() in its metadata under "tidecast".
+  // Format: docs/formats/model.md.
+  virtual std::string serialize() const = 0;
+  virtual ~DeepAr() = default;
+};
+
+// Errors: kInvalidArgument - "byte ...", another format version, wrong shapes.
+Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact);
+
+struct TrainedDeepAr {
+  std::shared_ptr<const DeepAr> model;
+  int best_step = 0;              // Steps after which the kept averaged weights were taken.
+  int steps = 0;                  // Steps run.
+  double train_loss = 0;          // Mean NLL of the last 50 batches, in scaled units.
+  double held_out_loss = 0;       // Of the kept weights; NaN when select is off.
+};
+// Errors: kInvalidArgument - an option out of range, series too short to cut one window; kCancelled; kInternal - the loss
+// left the numbers (it says at which step).
+Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
+                                   const TrainingProgress& progress = {});
+
+}  // namespace tidecast

@@ -1,0 +1,52 @@
+#pragma once
+// Accuracy of forecasts.  Pure functions; lengths must agree.  Definitions: Amazon DeepAR's documentation and GluonTS's
+// evaluation (docs/metrics.md).  A NaN truth is left out everywhere.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidecast {
+
+// The three quantiles that a confidence (in percent, 50..100) stands for: low = 0.5 - c/200, 0.5, up = 0.5 + c/200,
+// rounded to three decimals: 90 is 0.05, 0.5, 0.95.
+std::vector<double> confidence_quantiles(double confidence);
+
+// Numerator and denominator of a weighted quantile loss, so that windows can be pooled.
+struct QuantileLoss {
+  double loss = 0;    // 2 * sum rho_tau(actual - forecast)
+  double scale = 0;   // sum |actual|
+};
+QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span<const double> forecast);
+
+// One window (or one scored forecast): truth and the forecast of each quantile.
+struct QuantileForecast {
+  std::vector<double> actual;                   // [steps], NaN where there is no truth.
+  std::vector<std::vector<double>> quantiles;   // [taus][steps]
+  std::vector<double> mean;                     // [steps]; may be empty where only quantiles are judged.
+};
+
+// Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile loss.
+// Errors: kInvalidArgument - no truth at all, every truth 0, or lengths that differ.
+Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows);
+
+double rmse(std::span<const QuantileForecast> windows);                                   // Of the mean; NaN without any.
+double coverage(std::size_t low, std::size_t up, std::span<const QuantileForecast> windows);  // Share with low <= y <= up.
+double bias(std::span<const QuantileForecast> windows);                                   // mean(forecast mean - truth).
+
+// Mean absolute scaled error of the median: mean |y - median| / seasonal_error.
+double seasonal_error(std::span<const double> past, int season);                          // mean |y_t - y_(t-m)|; m = 1 if too short.
+
+struct Interval {
+  double low = 0, up = 0;
+};
+// Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.
+Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
+                            std::uint64_t seed);
+// The `level` quantile (0.9: the 90 % point) of the same resamples.
+double bootstrap_quantile(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
+                          std::uint64_t seed);
+
+}  // namespace tidecast
