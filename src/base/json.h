@@ -12,7 +12,8 @@ namespace tidecast {
 
 namespace json = boost::json;
 
-// Errors: kInvalidArgument - "byte 17: syntax error"; nesting deeper than 32 is one.
+// Numbers are read exactly; of two equal keys the last counts; nesting deeper than 32 is an error.
+// Errors: kInvalidArgument - "byte 17: syntax error".
 Result<json::value> parse_json(std::string_view text);
 
 // One line, no spaces.  Doubles are printed with the fewest digits that read back as the same number.

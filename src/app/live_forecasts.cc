@@ -1,0 +1,137 @@
+#include "app/live_forecasts.h"
+
+#include <cmath>
+#include <future>
+#include <limits>
+
+#include "baselines/baselines.h"
+#include "monitoring/monitor.h"
+
+namespace tidecast {
+namespace {
+
+// More than any lag, season or scale looks back; GluonTS's longest lag is 1,200 steps.
+constexpr std::size_t kHistory = 4096;
+constexpr const char* kThrough = "forecast_through";  // window_end of the last row taken.
+
+double number_of(const FeatureValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+LiveForecasts::LiveForecasts(Project& project, const Endpoints& endpoints)
+    : project_(project),
+      endpoints_(endpoints),
+      taus_(confidence_quantiles(project.definition().validation.confidence)),
+      group_(project.target_group()),
+      column_(*project.features().groups()[group_].column(project.forecast().column)),
+      horizon_(project.forecast().horizon),
+      season_(project.season()) {
+  history_.step = project.step();
+}
+
+Status LiveForecasts::restore() {
+  for (Forecast& forecast : TRY(project_.tracking().unscored_forecasts())) waiting_.push_back(std::move(forecast));
+  const std::optional<json::value> saved = TRY(project_.tracking().state(kThrough));
+  const EventTime through = saved ? EventTime::from_ms(saved->to_number<std::int64_t>()) : EventTime::min();
+  if (saved) {
+    history_ = TRY(project_.target_series(through, ProcessingTime::max()));
+    if (history_.values.size() > kHistory) {
+      const std::size_t surplus = history_.values.size() - kHistory;
+      history_.start = history_.time_of(surplus);
+      history_.values.erase(history_.values.begin(), history_.values.begin() + static_cast<std::ptrdiff_t>(surplus));
+    }
+  }
+  std::vector<ClosedWindow> missed;
+  const std::string& group = project_.features().groups()[group_].name;
+  const EventRange after{saved ? through + 1ms : EventTime::min(), EventTime::max()};
+  for (FeatureRow& row : TRY(project_.features().range(group, after))) missed.push_back({group_, std::move(row)});
+  return on_closed(missed);
+}
+
+Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
+  EventTime through = EventTime::min();
+  TRY(project_.tracking().begin());
+  for (const ClosedWindow& window : windows) {
+    if (window.group != group_) continue;
+    if (Status status = on_row(window.row); !status.ok()) {
+      (void)project_.tracking().end();  // The first error is the one that tells; the transaction is rolled back or repeated.
+      return status;
+    }
+    through = window.row.window_end;
+  }
+  if (through != EventTime::min()) TRY(project_.tracking().set_state(kThrough, through.ms()));
+  return project_.tracking().end();
+}
+
+Status LiveForecasts::on_row(const FeatureRow& row) {
+  append(row);
+  TRY(score_landed(row.write_time));
+  return forecast_all(row.write_time);
+}
+
+void LiveForecasts::append(const FeatureRow& row) {
+  if (history_.values.empty()) history_.start = row.window_start;
+  const FeatureColumn& column = project_.features().groups()[group_].columns[column_];
+  const double nothing = column.empty == EmptyWindow::kZero ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+  while (history_.end() < row.window_start) history_.values.push_back(nothing);  // Windows without an event.
+  history_.values.push_back(number_of(row.values[column_]));
+  if (history_.values.size() < 2 * kHistory) return;
+  history_.start = history_.time_of(kHistory);
+  history_.values.erase(history_.values.begin(), history_.values.begin() + kHistory);
+}
+
+Status LiveForecasts::score_landed(ProcessingTime at) {
+  while (!waiting_.empty()) {
+    const Forecast& forecast = waiting_.front();
+    const Milliseconds span = history_.step * static_cast<std::int64_t>(horizon_);
+    if (forecast.origin + span > history_.end()) return ok();
+    const std::int64_t first = (forecast.origin - history_.start) / history_.step;
+    CHECK(first >= 0);
+    const std::span<const double> truth(history_.values.data() + first, static_cast<std::size_t>(horizon_));
+    TRY(project_.tracking().put(score_of(forecast, truth, at)));
+    waiting_.pop_front();
+  }
+  return ok();
+}
+
+Status LiveForecasts::forecast_all(ProcessingTime at) {
+  std::map<std::string, ServedModel> models;
+  for (const char* stage : {"production", "staging"})
+    if (auto model = endpoints_.serving(stage)) models.emplace(stage, *model);
+  if (auto replaced = endpoints_.previous("production")) models.emplace("shadow", *replaced);
+  if (models.empty()) return ok();
+
+  // One computation a version, each on its own thread: staging and production mostly serve the same one.
+  std::map<int, std::future<Result<QuantilesOfForecast>>> work;
+  for (const auto& [stage, served] : models) {
+    if (work.contains(served.version)) continue;
+    work.emplace(served.version, std::async(work.empty() ? std::launch::deferred : std::launch::async, [this, served = served] {
+      return forecast_quantiles(*served.model, history_, taus_, project_.definition().validation.paths, project_.forecast().seed);
+    }));
+  }
+  std::map<int, QuantilesOfForecast> made;
+  Status failure;
+  for (auto& [version, future] : work) {
+    Result<QuantilesOfForecast> result = future.get();  // All of them, so that none outlives this call.
+    if (result.ok()) made.emplace(version, std::move(result).value());
+    else failure = result.status();
+  }
+  if (!failure.ok()) return failure;
+
+  const std::vector<double> last = naive(history_.values, horizon_), seasonal = seasonal_naive(history_.values, horizon_, season_);
+  for (const auto& [stage, served] : models) {
+    const QuantilesOfForecast& result = made.at(served.version);
+    Forecast forecast{.stage = stage, .version = served.version, .series = project_.series_name(), .origin = result.origin,
+                      .made_at = at, .taus = taus_, .quantiles = result.quantiles, .mean = result.mean, .naive = last,
+                      .seasonal_naive = seasonal};
+    TRY(project_.tracking().put(forecast));
+    waiting_.push_back(std::move(forecast));
+  }
+  return ok();
+}
+
+}  // namespace tidecast

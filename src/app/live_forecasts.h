@@ -1,0 +1,45 @@
+#pragma once
+// At every closed window of the target: a forecast by each stage's model, and the score of those whose last truth has landed.
+//
+// Stages: `production`, `staging`, and `shadow`, the model that production replaced, which goes on forecasting so that the two
+// can be compared on what follows.  What is stored depends on the windows alone, not on how they came in batches; after a
+// restart the forecasts that a crash lost are made up from the stored rows.
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "app/project.h"
+#include "serving/endpoint.h"
+
+namespace tidecast {
+
+class LiveForecasts {
+ public:
+  LiveForecasts(Project& project, const Endpoints& endpoints);
+
+  // Loads history and forecasts not scored yet, then takes the rows closed since the last call before the restart.
+  Status restore();
+  // Windows in the order of their closing; those of other groups are passed over.
+  Status on_closed(const std::vector<ClosedWindow>& windows);
+
+  // The history that a forecast would be made from now.
+  const TimeSeries& history() const { return history_; }
+
+ private:
+  Status on_row(const FeatureRow& row);
+  void append(const FeatureRow& row);
+  Status score_landed(ProcessingTime at);
+  Status forecast_all(ProcessingTime at);
+
+  Project& project_;
+  const Endpoints& endpoints_;
+  std::vector<double> taus_;
+  std::size_t group_, column_;
+  int horizon_, season_;
+  TimeSeries history_;                 // The newest kHistory steps.
+  std::deque<Forecast> waiting_;       // Not scored yet, by origin.
+};
+
+}  // namespace tidecast

@@ -1,0 +1,80 @@
+#include "app/project.h"
+
+#include "baselines/baselines.h"
+
+namespace tidecast {
+
+Result<std::unique_ptr<Project>> Project::open(Definition definition, const std::string& who) {
+  FolderLock lock = TRY(FolderLock::take(definition.data, who));
+  std::unique_ptr<Project> project(new Project(std::move(definition), std::move(lock)));
+  const Definition& d = project->definition_;
+
+  FeatureStore::Options options;
+  options.directory = d.data;
+  options.keep_keys = d.event.deduplicate_for;
+  for (std::size_t g = 0; g < d.groups.size(); ++g) {
+    FeatureGroup group = feature_group_of(d.groups[g], d.event);
+    group.keep_online = d.keep_online[g];
+    options.groups.push_back(std::move(group));
+  }
+  project->features_ = TRY(FeatureStore::open(std::move(options)));
+  project->registry_ = TRY(Registry::open(d.data));
+  project->tracking_ = TRY(Tracking::open(d.data));
+  return project;
+}
+
+PipelineOptions Project::pipeline_options() const {
+  return {.source = definition_.source.name, .event = definition_.event, .groups = definition_.groups};
+}
+
+Result<std::unique_ptr<Source>> Project::open_source() const {
+  const SourceDefinition& source = definition_.source;
+  if (source.kind == SourceDefinition::Kind::kRecording) return open_recording(source.recording);
+  return open_file({.name = source.name,
+                    .path = source.file,
+                    .event_time = [event = definition_.event](std::string_view record) { return event_time_of(event, record); }});
+}
+
+std::string Project::series_name() const { return forecast().group + "." + forecast().column; }
+
+std::size_t Project::target_group() const {
+  const auto& groups = features_->groups();
+  for (std::size_t g = 0; g < groups.size(); ++g)
+    if (groups[g].name == forecast().group) return g;
+  CHECK(!"the definition's target is a group of it");
+  return 0;
+}
+
+Milliseconds Project::step() const { return features_->groups()[target_group()].window; }
+
+int Project::season() const {
+  const int given = forecast().options.season;
+  return given > 0 ? given : season_of(step().count());
+}
+
+Result<TimeSeries> Project::target_series(EventTime until, ProcessingTime as_of) const {
+  return series(series_name(), until, as_of);
+}
+
+Result<TimeSeries> Project::series(const std::string& name, EventTime until, ProcessingTime as_of) const {
+  const std::size_t dot = name.find('.');
+  const std::string group = name.substr(0, dot), column = dot == std::string::npos ? "" : name.substr(dot + 1);
+  for (const FeatureGroup& g : features_->groups()) {
+    if (g.name != group || !g.column(column)) continue;
+    return features_->series(group, column, {EventTime::min(), until == EventTime::max() ? until : until + 1ms}, as_of);
+  }
+  std::string known;
+  for (const FeatureGroup& g : features_->groups())
+    for (const FeatureColumn& c : g.columns) known += (known.empty() ? "" : ", ") + g.name + "." + c.name;
+  return not_found("no series '{}'; there are: {}", name, known);
+}
+
+Result<std::optional<ProcessingTime>> Project::simulated_now() const {
+  const std::optional<json::value> saved = TRY(tracking_->state("simulated_now"));
+  if (!saved) return std::optional<ProcessingTime>();
+  return std::optional(ProcessingTime::from_ms(saved->to_number<std::int64_t>()));
+}
+
+Status Project::set_simulated_now(ProcessingTime now) { return tracking_->set_state("simulated_now", now.ms()); }
+
+}  // namespace tidecast

@@ -1,0 +1,57 @@
+#pragma once
+// Everything durable of one project, opened in start order: the folder's lock, the feature store, the registry, the tracking.
+// Owns them; hands out references.  The definition says what they are.
+
+#include <memory>
+
+#include "app/definition.h"
+#include "app/lock.h"
+#include "base/clock.h"
+#include "features/store.h"
+#include "registry/registry.h"
+#include "sources/source.h"
+#include "stream/pipeline.h"
+#include "tracking/tracking.h"
+
+namespace tidecast {
+
+class Project {
+ public:
+  // `who` is shown to another process that finds the folder locked: "tidecast replay".
+  // Errors: kUnavailable - locked by another process; whatever opening a store says.
+  static Result<std::unique_ptr<Project>> open(Definition definition, const std::string& who);
+
+  const Definition& definition() const { return definition_; }
+  FeatureStore& features() { return *features_; }
+  Registry& registry() { return *registry_; }
+  Tracking& tracking() { return *tracking_; }
+
+  PipelineOptions pipeline_options() const;
+  Result<std::unique_ptr<Source>> open_source() const;
+
+  // The forecast target; only where the definition has a forecast.
+  const ForecastDefinition& forecast() const { return *definition_.forecast; }
+  std::string series_name() const;                 // "tx_metrics.avg_fee_1min"
+  std::size_t target_group() const;                // Index into FeatureStore::groups().
+  Milliseconds step() const;                       // The target's window.
+  int season() const;                              // In steps.
+  // The target as known at `as_of`, of windows that ended at or before `until`, re-indexed to the grid.
+  Result<TimeSeries> target_series(EventTime until, ProcessingTime as_of) const;
+  // The same for any "group.column"; kNotFound if there is none.
+  Result<TimeSeries> series(const std::string& name, EventTime until, ProcessingTime as_of) const;
+
+  // Where the simulated clock of the last replay stands; nullopt before any.
+  Result<std::optional<ProcessingTime>> simulated_now() const;
+  Status set_simulated_now(ProcessingTime now);
+
+ private:
+  Project(Definition definition, FolderLock lock) : definition_(std::move(definition)), lock_(std::move(lock)) {}
+
+  Definition definition_;
+  FolderLock lock_;
+  std::unique_ptr<FeatureStore> features_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<Tracking> tracking_;
+};
+
+}  // namespace tidecast

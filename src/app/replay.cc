@@ -1,0 +1,101 @@
+#include "app/replay.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <thread>
+
+namespace tidecast {
+namespace {
+
+// A simulated clock that takes its time: `speed` simulated seconds a second.
+class PacedClock final : public Clock {
+ public:
+  PacedClock(ProcessingTime start, double speed)
+      : start_(start), now_(start), speed_(speed), began_(std::chrono::steady_clock::now()) {}
+  ProcessingTime now() const override { return now_; }
+  void wait_until(ProcessingTime due) override {
+    if (due <= now_) return;
+    now_ = due;
+    const auto wall = std::chrono::duration<double, std::milli>(static_cast<double>((now_ - start_).count()) / speed_);
+    std::this_thread::sleep_until(began_ + std::chrono::duration_cast<std::chrono::nanoseconds>(wall));
+  }
+
+ private:
+  ProcessingTime start_, now_;
+  double speed_;
+  std::chrono::steady_clock::time_point began_;
+};
+
+}  // namespace
+
+std::unique_ptr<Endpoints> make_endpoints(Project& project) {
+  EndpointOptions options;
+  options.default_quantiles = confidence_quantiles(project.definition().validation.confidence);
+  if (project.definition().forecast) {
+    options.paths = project.definition().validation.paths;
+    options.seed = project.forecast().seed;
+    options.step = project.step();
+  }
+  return std::make_unique<Endpoints>(std::move(options), [&project](const std::string& series, std::optional<EventTime> as_of) {
+    return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max());
+  });
+}
+
+Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {
+  std::unique_ptr<Replay> replay(new Replay);
+  replay->project_ = TRY(Project::open(std::move(definition), "tidecast replay"));
+  Project& project = *replay->project_;
+  {
+    const std::unique_ptr<Source> source = TRY(project.open_source());
+    replay->total_ = source->total_records();
+    const std::optional<ProcessingTime> first = TRY(source->next_arrival());
+    if (!first) return failed_precondition("the source {} is empty", source->name());
+    replay->start_ = TRY(project.simulated_now()).value_or(options.from.value_or(*first));
+  }
+  if (options.speed > 0) replay->clock_ = std::make_unique<PacedClock>(replay->start_, options.speed);
+  else replay->clock_ = std::make_unique<SimulatedClock>(replay->start_);
+
+  replay->endpoints_ = make_endpoints(project);
+  SchedulerOptions scheduler{.binary = options.binary, .from = options.from, .until = options.until};
+  if (options.speed > 0) scheduler.batch_max = 50;
+  if (options.serve && project.definition().forecast) {
+    const ServerDefinition& server = project.definition().server;
+    const Endpoints& endpoints = *replay->endpoints_;
+    const auto handler = [&endpoints](const HttpRequest& request) { return endpoints.handle(request); };
+    Result<std::unique_ptr<HttpServer>> started = HttpServer::start({.address = server.address, .port = server.port}, handler);
+    if (!started.ok() && started.code() == Code::kUnavailable)
+      started = HttpServer::start({.address = server.address, .port = 0}, handler);
+    replay->server_ = TRY(std::move(started));
+    scheduler.port = replay->server_->port();
+  }
+  replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, std::move(scheduler),
+                                                   std::move(observer));
+  TRY(replay->scheduler_->restore());
+  return replay;
+}
+
+Replay::~Replay() = default;
+
+std::optional<std::uint16_t> Replay::port() const {
+  return server_ ? std::optional(server_->port()) : std::nullopt;
+}
+
+Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
+  const auto began = std::chrono::steady_clock::now();
+  Status status = scheduler_->run(progress);
+  wall_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return status;
+}
+
+Result<json::object> Replay::report() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  ReplayRange range{.from = start_, .until = clock_->now(), .wall_seconds = wall_seconds_,
+                    .peak_memory_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024};
+  for (std::size_t g = 0; g < project_->features().groups().size(); ++g)
+    range.open_windows += scheduler_->pipeline().open_windows(g);
+  return make_report(*project_, range);
+}
+
+}  // namespace tidecast

@@ -1,0 +1,287 @@
+#include "app/scheduler.h"
+
+#include <algorithm>
+
+namespace tidecast {
+namespace {
+
+constexpr Milliseconds kFlushEvery = 1h;
+constexpr Milliseconds kRetryFirstRun = 1h;      // After a first run that was skipped, failed or rejected.
+constexpr const char* kState = "scheduler";
+
+ProcessingTime next_multiple(ProcessingTime after, Milliseconds every) { return floor_to(after, every) + every; }
+
+json::value to_json(const std::optional<ProcessingTime>& time) {
+  return time ? json::value(time->ms()) : json::value(nullptr);
+}
+
+std::optional<ProcessingTime> time_at(const json::object& saved, std::string_view key) {
+  const json::value* value = saved.if_contains(key);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  return ProcessingTime::from_ms(value->to_number<std::int64_t>());
+}
+
+}  // namespace
+
+Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, SchedulerOptions options, TimelineObserver observer)
+    : project_(project),
+      clock_(clock),
+      endpoints_(endpoints),
+      options_(std::move(options)),
+      timeline_(project.tracking(), std::move(observer)),
+      deployer_(project, endpoints, timeline_, options_.port),
+      alarm_("loss_production", project.definition().monitoring.alarm),
+      retrain_(project.definition().monitoring.retrain) {}
+
+Status Scheduler::restore() {
+  source_ = TRY(project_.open_source());
+  pipeline_ = TRY(Pipeline::open(project_.pipeline_options(), project_.features()));
+  TRY(source_->seek(pipeline_->cursor()));
+  if (options_.from && pipeline_->cursor().empty())
+    while (!TRY(source_->read(*options_.from - 1ms, options_.batch_max)).empty()) continue;
+
+  if (const std::optional<json::value> value = TRY(project_.tracking().state(kState))) {
+    const json::object& saved = value->as_object();
+    next_flush_ = time_at(saved, "next_flush");
+    next_evaluation_ = time_at(saved, "next_evaluation");
+    first_run_ = time_at(saved, "first_run");
+    soak_over_ = time_at(saved, "soak_over");
+    soaking_version_ = static_cast<int>(saved.at("soaking_version").to_number<std::int64_t>());
+    first_run_started_ = saved.at("first_run_started").as_bool();
+    TRY(alarm_.restore(saved.at("alarm").as_object()));
+    TRY(retrain_.restore(saved.at("retrain").as_object()));
+  }
+  if (!project_.definition().forecast) return ok();
+  TRY(project_.registry().set_threshold_if_absent(project_.definition().validation.threshold, clock_.now()));
+  TRY(deployer_.restore());
+  forecasts_.emplace(project_, endpoints_);
+  TRY(forecasts_->restore());
+  runs_.emplace(project_, timeline_, options_.binary, options_.nominal_run);
+  return ok();
+}
+
+Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) {
+  if (runs_) TRY(runs_->restore());
+  for (;;) {
+    std::optional<ProcessingTime> arrival = TRY(source_->next_arrival());
+    if (arrival && options_.until && *arrival > *options_.until) arrival.reset();
+    std::optional<ProcessingTime> due = next_due();
+    // After the last record only what is under way is brought to its end; the next hour is not waited for.
+    if (!arrival && due && !(runs_ && runs_->active() && runs_->due() == *due)) due.reset();
+    if (!arrival && !due) break;
+    if (arrival && (!due || *arrival <= *due)) {
+      ProcessingTime until = due.value_or(ProcessingTime::max());
+      if (options_.until) until = std::min(until, *options_.until);
+      clock_.wait_until(*arrival);
+      TRY(take_batch(until));
+    } else {
+      clock_.wait_until(*due);
+      TRY(run_due(*due));
+    }
+    if (!progress({clock_.now(), source_->progress(), project_.features().books()})) {
+      TRY(project_.set_simulated_now(clock_.now()));
+      return cancelled("stopped at {} (simulated); run it again to go on", to_rfc3339(clock_.now()));
+    }
+  }
+  if (options_.until) clock_.wait_until(*options_.until);
+  TRY(project_.set_simulated_now(clock_.now()));
+  return project_.features().flush(clock_.now(), true);
+}
+
+Status Scheduler::take_batch(ProcessingTime until) {
+  const RawBatch batch = TRY(source_->read(until, options_.batch_max));
+  if (batch.empty()) return ok();
+  if (!next_flush_) {  // The very first batch; planned before it is committed, so that a crash between the two changes nothing.
+    const ProcessingTime first = batch.records.front().arrival;
+    next_flush_ = next_multiple(first, kFlushEvery);
+    next_evaluation_ = next_multiple(first, project_.definition().monitoring.every);
+    TRY(save());
+  }
+  clock_.wait_until(batch.records.back().arrival);
+  const std::vector<ClosedWindow> closed = TRY(pipeline_->ingest(batch));
+  if (!forecasts_) return ok();
+  if (!closed.empty()) TRY(forecasts_->on_closed(closed));
+  if (!first_run_ && !first_run_started_) TRY(plan_first_run());
+  return ok();
+}
+
+// The first run begins a stated time after the first window's start, known long before, so that it falls between the same two
+// records whatever the batches.
+Status Scheduler::plan_first_run() {
+  if (forecasts_->history().values.empty()) return ok();
+  const ForecastDefinition& forecast = project_.forecast();
+  const Milliseconds enough = project_.step() * (kLeastObservations + kLeastWindows * forecast.horizon + 3);
+  const EventTime start = forecasts_->history().start;
+  first_run_ = ProcessingTime::from_ms((start + forecast.first_training_after.value_or(enough)).ms());
+  return save();
+}
+
+std::optional<ProcessingTime> Scheduler::next_due() const {
+  std::optional<ProcessingTime> due = next_flush_;
+  const auto consider = [&due](const std::optional<ProcessingTime>& time) {
+    if (time && (!due || *time < *due)) due = time;
+  };
+  if (!forecasts_) return due;
+  consider(next_evaluation_);
+  consider(first_run_);
+  consider(soak_over_);
+  consider(retrain_.next_due());
+  if (runs_->active()) consider(runs_->due());
+  return due;
+}
+
+// What fell due and the plan that follows from it are one transaction of the tracking; the registry's changes are such that a
+// repeat after a crash finds them done.
+Status Scheduler::run_due(ProcessingTime now) {
+  TRY(project_.tracking().begin());
+  TRY(run_jobs(now));
+  TRY(save());
+  return project_.tracking().end();
+}
+
+// In this order whatever falls on one moment: a run's end may deploy, which an evaluation at that moment then sees.
+Status Scheduler::run_jobs(ProcessingTime now) {
+  const auto is_due = [now](const std::optional<ProcessingTime>& time) { return time && *time <= now; };
+  if (forecasts_) {
+    if (runs_->active() && runs_->due() <= now) TRY(finish_run(now));
+    if (is_due(soak_over_)) {
+      const int version = soaking_version_;
+      soak_over_.reset();
+      TRY(deployer_.deploy("production", version, now, "auto", "soak in staging is over"));
+      on_production(now);
+    }
+    if (is_due(next_evaluation_)) {
+      TRY(evaluate_all(now));
+      next_evaluation_ = next_multiple(now, project_.definition().monitoring.every);
+    }
+    if (is_due(retrain_.next_due())) retrain_.on_tick(now);
+    if (is_due(first_run_)) {
+      first_run_.reset();
+      first_run_started_ = true;
+      if (!runs_->active()) TRY(start_run("initial", now));
+    }
+    if (retrain_.state() == RetrainState::kQueued && !runs_->active()) TRY(start_run(retrain_.why(), now));
+  }
+  if (is_due(next_flush_)) {
+    TRY(project_.features().flush(now));
+    next_flush_ = next_multiple(now, kFlushEvery);
+  }
+  return ok();
+}
+
+Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
+  if (retrain_.state() == RetrainState::kQueued) retrain_.on_run_started(now);
+  return runs_->start(why, now);
+}
+
+Status Scheduler::finish_run(ProcessingTime now) {
+  const RunEnd end = TRY(runs_->finish(now));
+  if (end.version) {
+    soak_over_ = TRY(deployer_.on_registered(*end.version, now, end.run.reason));
+    soaking_version_ = *end.version;
+  } else if (!TRY(project_.registry().placed("production"))) {
+    first_run_ = now + kRetryFirstRun;           // Still without any model: try again with more data.
+  }
+  const bool in_production = end.version && TRY(project_.registry().placed("production")) == *end.version;
+  if (retrain_.state() == RetrainState::kTraining) retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production);
+  if (in_production) on_production(now);
+  return ok();
+}
+
+void Scheduler::on_production(ProcessingTime now) {
+  alarm_.reset();
+  retrain_.on_deployed_or_rejected(now);
+}
+
+Status Scheduler::evaluate_all(ProcessingTime now) {
+  const double threshold = TRY(project_.registry().threshold());
+  for (const char* stage : {"staging", "production"}) {
+    const std::optional<ServedModel> served = endpoints_.serving(stage);
+    if (!served) continue;
+    const ProcessingTime after = now - project_.definition().monitoring.every;
+    const std::vector<Score> scores = TRY(project_.tracking().scores(stage, served->version, after, now));
+    const Evaluation evaluation = evaluate(stage, served->version, scores, now, threshold);
+    TRY(project_.tracking().put(evaluation));
+    if (std::string_view(stage) != "production") continue;
+    const std::optional<AlarmChange> change = alarm_.on_evaluation(evaluation);
+    if (evaluation.breach) {
+      const AlarmRule& rule = project_.definition().monitoring.alarm;
+      TRY(timeline_.note(now, "breach", "breach",
+                         fmt::format("production model {}: loss {:.3f} of {} forecasts > {:.3f} ({} of {})", served->version,
+                                     *evaluation.loss, evaluation.forecasts, threshold, alarm_.breaches(), rule.breaches)));
+    }
+    if (change) TRY(on_alarm_change(*change, served->version, now));
+  }
+  return ok();
+}
+
+Status Scheduler::on_alarm_change(const AlarmChange& change, int version, ProcessingTime now) {
+  TRY(project_.tracking().put(change));
+  std::string text = fmt::format("{}: {}", change.name, change.why);
+  if (change.state == name_of(AlarmState::kAlarm)) {
+    if (retrain_.on_alarm(now, change.name) && retrain_.state() == RetrainState::kQueued) text += " Retrain queued.";
+  } else if (change.state == name_of(AlarmState::kOk)) {
+    retrain_.on_alarm_cleared(now);
+  }
+  return timeline_.note(now, "alarm", change.state, fmt::format("{} (model {})", text, version));
+}
+
+Status Scheduler::save() {
+  const json::object state{{"next_flush", to_json(next_flush_)},
+                           {"next_evaluation", to_json(next_evaluation_)},
+                           {"first_run", to_json(first_run_)},
+                           {"soak_over", to_json(soak_over_)},
+                           {"soaking_version", soaking_version_},
+                           {"first_run_started", first_run_started_},
+                           {"alarm", alarm_.save()},
+                           {"retrain", retrain_.save()}};
+  return project_.tracking().set_state(kState, state);
+}
+
+Result<RunEnd> Scheduler::train_now(const std::string& why) {
+  if (!runs_) return failed_precondition("the definition has no forecast: there is nothing to train");
+  TRY(runs_->restore());
+  if (runs_->active()) {  // Of a process that ended too early: it comes first.
+    clock_.wait_until(runs_->due());
+    TRY(run_due(clock_.now()));
+  }
+  TRY(runs_->start("manual: " + why, clock_.now()));
+  clock_.wait_until(runs_->due());
+  const RunEnd end = TRY(runs_->finish(clock_.now()));
+  if (end.version) {
+    soak_over_ = TRY(deployer_.on_registered(*end.version, clock_.now(), end.run.reason));
+    soaking_version_ = *end.version;
+    if (TRY(project_.registry().placed("production")) == *end.version) on_production(clock_.now());
+  }
+  TRY(project_.set_simulated_now(clock_.now()));
+  TRY(save());
+  return end;
+}
+
+Status Scheduler::approve(int version, const std::string& stage, const std::string& actor, const std::string& why) {
+  const ProcessingTime now = clock_.now();
+  const ModelVersion model = TRY(project_.registry().get(version));
+  if (model.approval == Approval::kRejected) return failed_precondition("model {} was rejected", version);
+  if (model.approval == Approval::kPendingManualApproval) {
+    TRY(project_.registry().approve(version, now, actor, why));
+    TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("approved by {}: {}", actor, why)));
+  }
+  if (stage == "production" && TRY(project_.registry().placed("staging")) != version)
+    TRY(deployer_.deploy("staging", version, now, actor, why));
+  return deploy(stage, version, actor, why);
+}
+
+Status Scheduler::deploy(const std::string& stage, int version, const std::string& actor, const std::string& why) {
+  TRY(deployer_.deploy(stage, version, clock_.now(), actor, why));
+  if (stage == "production") on_production(clock_.now());
+  return save();
+}
+
+Status Scheduler::reject(int version, const std::string& actor, const std::string& why) {
+  TRY(project_.registry().reject(version, clock_.now(), actor, why));
+  TRY(timeline_.note(clock_.now(), "model", fmt::format("model {}", version), fmt::format("rejected by {}: {}", actor, why)));
+  retrain_.on_deployed_or_rejected(clock_.now());
+  return save();
+}
+
+}  // namespace tidecast

@@ -1,0 +1,92 @@
+#pragma once
+// The loop: records in, windows closed, forecasts and scores, and what is due at its time: runs, deployments after a soak,
+// evaluations, alarms, retraining, files.  The same code under the system's clock and under a simulated one.
+//
+// Everything that is due has a time known beforehand; records that arrive at or before it are taken first.  So a result
+// depends on the records and on the times alone, never on how the records came in batches.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "app/deployer.h"
+#include "app/live_forecasts.h"
+#include "app/project.h"
+#include "app/timeline.h"
+#include "app/training_runs.h"
+#include "base/clock.h"
+#include "monitoring/monitor.h"
+
+namespace tidecast {
+
+struct SchedulerOptions {
+  std::filesystem::path binary;                 // Our own, for training children.
+  Milliseconds nominal_run{60'000};             // A run's simulated length.
+  std::size_t batch_max = 1000;                 // Records a commit.
+  std::optional<std::uint16_t> port;            // Of the HTTP server, for smoke requests.
+  std::optional<ProcessingTime> from;           // Pass over records that arrive earlier (at the very first start only).
+  std::optional<ProcessingTime> until;          // Stop before records and jobs later than this.
+};
+
+// How far the loop is; told after every batch.
+struct LoopProgress {
+  ProcessingTime now;
+  double done = 0;                              // 0 to 1.
+  Books books;
+};
+
+class Scheduler {
+ public:
+  Scheduler(Project& project, Clock& clock, Endpoints& endpoints, SchedulerOptions options, TimelineObserver observer);
+
+  // Goes on where the last process stopped.  Call once, first.
+  Status restore();
+  // Takes all records up to the source's end (or options.until), and all that is due up to there.  `progress` returns false to
+  // stop early (kCancelled, after the commit).
+  Status run(const std::function<bool(const LoopProgress&)>& progress);
+
+  // A run now, waited for: what `tidecast train` does when no loop runs.
+  Result<RunEnd> train_now(const std::string& why);
+
+  // What a person decides, now.  `approve` also deploys to `stage` ("staging", or "production" by way of staging).
+  Status approve(int version, const std::string& stage, const std::string& actor, const std::string& why);
+  Status reject(int version, const std::string& actor, const std::string& why);
+  Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
+
+  const Pipeline& pipeline() const { return *pipeline_; }
+
+ private:
+  Status take_batch(ProcessingTime until);
+  std::optional<ProcessingTime> next_due() const;
+  Status run_due(ProcessingTime now);
+  Status run_jobs(ProcessingTime now);
+  Status plan_first_run();
+  Status start_run(const std::string& why, ProcessingTime now);
+  Status finish_run(ProcessingTime now);
+  void on_production(ProcessingTime now);        // A version has just arrived there.
+  Status evaluate_all(ProcessingTime now);
+  Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);
+  Status save();
+
+  Project& project_;
+  Clock& clock_;
+  Endpoints& endpoints_;
+  SchedulerOptions options_;
+  Timeline timeline_;
+  Deployer deployer_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::optional<LiveForecasts> forecasts_;      // These four only where the definition has a forecast.
+  std::optional<TrainingRuns> runs_;
+  Alarm alarm_;
+  RetrainPolicy retrain_;
+
+  // Due times; nullopt: nothing planned.
+  std::optional<ProcessingTime> next_flush_, next_evaluation_, first_run_, soak_over_;
+  int soaking_version_ = 0;
+  bool first_run_started_ = false;
+};
+
+}  // namespace tidecast

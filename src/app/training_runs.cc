@@ -1,0 +1,181 @@
+#include "app/training_runs.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "training/gate.h"
+
+namespace tidecast {
+namespace {
+
+std::int64_t observed(const TimeSeries& series) {
+  std::int64_t count = 0;
+  for (const double value : series.values) count += !std::isnan(value);
+  return count;
+}
+
+json::array interval_of(const Interval& interval) { return {interval.low, interval.up}; }
+
+json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const JobResult& judged) {
+  json::array checks;
+  for (const GateCheck& check : gate.checks)
+    checks.push_back(json::object{{"name", check.name}, {"ran", check.ran}, {"passed", check.passed}, {"loss", check.loss},
+                                  {"limit", check.limit}});
+  json::object metrics{{"windows", backtest.windows.size()},
+                       {"loss", backtest.loss},
+                       {"loss_interval_90", interval_of(backtest.loss_interval)},
+                       {"loss_point_90", backtest.loss_point_90},
+                       {"naive", backtest.naive},
+                       {"seasonal_naive", backtest.seasonal_naive},
+                       {"rmse", backtest.rmse},
+                       {"coverage", backtest.coverage},
+                       {"gate", std::move(checks)},
+                       {"judged", json::object{{"steps", judged.steps}, {"best_step", judged.best_step},
+                                               {"train_loss", judged.train_loss}, {"held_out_loss", judged.held_out_loss},
+                                               {"artefact_hash", judged.artefact_hash}}}};
+  if (backtest.production) {
+    metrics["production"] = *backtest.production;
+    metrics["production_windows"] = backtest.production_windows;
+  }
+  return metrics;
+}
+
+json::object parameters_of(const TrainingJob& job) {
+  const DeepArOptions& o = job.options;
+  return {{"target", job.series_name}, {"horizon", o.horizon}, {"season", o.season}, {"context", o.context}, {"cells", o.cells},
+          {"layers", o.layers}, {"batch", o.batch}, {"learning_rate", o.learning_rate}, {"dropout", o.dropout},
+          {"windows", job.windows}, {"confidence", job.confidence}, {"paths", job.paths}};
+}
+
+}  // namespace
+
+Status TrainingRuns::restore() {
+  for (Run& run : TRY(project_.tracking().runs()))
+    if (run.outcome == RunOutcome::kRunning) return launch(std::move(run));
+  return ok();
+}
+
+Status TrainingRuns::start(const std::string& why, ProcessingTime now) {
+  if (active()) return failed_precondition("run {} is not over yet; one run at a time", active_->run.id);
+  Run run;
+  run.why = why;
+  run.started_at = now;
+  run.seed = project_.forecast().seed;
+  run.id = TRY(project_.tracking().add_run(run));
+  return launch(std::move(run));
+}
+
+Status TrainingRuns::launch(Run run) {
+  const Definition& definition = project_.definition();
+  Active active;
+  TrainingJob& job = active.job;
+  job.run = fmt::format("run-{}", run.id);
+  job.series_name = project_.series_name();
+  job.series = TRY(project_.target_series(EventTime::max(), run.started_at));
+  if (const auto& window = project_.forecast().training_window; window && !job.series.values.empty()) {
+    const std::int64_t keep = *window / job.series.step, have = static_cast<std::int64_t>(job.series.values.size());
+    if (keep < have) {
+      job.series.start = job.series.time_of(static_cast<std::size_t>(have - keep));
+      job.series.values.erase(job.series.values.begin(), job.series.values.end() - keep);
+    }
+  }
+  job.windows = definition.validation.windows;
+  job.confidence = definition.validation.confidence;
+  job.paths = definition.validation.paths;
+  job.options = project_.forecast().options;
+  job.options.horizon = project_.forecast().horizon;
+  job.options.season = project_.season();
+  job.options.seed = run.seed;
+  if (const std::optional<int> production = TRY(project_.registry().placed("production"))) {
+    job.production_artefact = TRY(project_.registry().artefact(*production));
+    job.production_data_end = TRY(project_.registry().get(*production)).data_end;
+  }
+
+  run.data_from = job.series.start;
+  run.data_until = job.series.end();
+  run.observations = observed(job.series);
+  run.threshold = TRY(project_.registry().threshold());
+  run.parameters = parameters_of(job);
+  TRY(project_.tracking().update_run(run));
+  active.run = std::move(run);
+  if (backtest_windows(job.series, job.options.horizon, job.windows) >= kLeastWindows)
+    active.child = TRY(TrainingChild::start(binary_, job, folder(active.run, "judge")));
+  active_ = std::move(active);
+  return ok();
+}
+
+Result<RunEnd> TrainingRuns::finish(ProcessingTime now) {
+  CHECK(active());
+  const auto started = std::chrono::steady_clock::now();
+  Active active = std::move(*active_);
+  active_.reset();
+  active.run.finished_at = now;
+  TRY(complete(active, now));
+  active.run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  TRY(project_.tracking().update_run(active.run));
+  TRY(timeline_.note(now, "run", fmt::format("run {}", active.run.id), fmt::format("{}: {}", active.run.why, active.run.reason),
+                     active.run.seconds));
+  return RunEnd{active.run, active.run.model_version};
+}
+
+Status TrainingRuns::complete(Active& active, ProcessingTime now) {
+  Run& run = active.run;
+  const auto end = [&run](RunOutcome outcome, std::string reason) {
+    run.outcome = outcome;
+    run.reason = std::move(reason);
+    return ok();
+  };
+  if (!active.child) {
+    return end(RunOutcome::kSkippedInsufficientData,
+               fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.", run.observations,
+                           kLeastObservations, kLeastWindows, active.job.options.horizon));
+  }
+  const Result<JobResult> judged = active.child->wait();
+  if (!judged.ok()) return end(RunOutcome::kFailed, judged.message());
+  const Backtest& backtest = *judged->backtest;
+  const GateOutcome gate = judge(backtest, *run.threshold, project_.definition().validation.must_beat);
+  run.loss = backtest.loss;
+  run.data_hash = judged->data_hash;
+  run.metrics = metrics_of(backtest, gate, *judged);
+  const std::string text = fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(),
+                                       gate.reason);
+  if (!gate.passed) return end(RunOutcome::kRejectedByGate, text + " Rejected.");
+
+  const Result<JobResult> refitted = refit(active, *judged);
+  if (!refitted.ok()) return end(RunOutcome::kFailed, "refit: " + refitted.message());
+  run.metrics["refit"] = json::object{{"steps", refitted->steps}, {"train_loss", refitted->train_loss}};
+  run.artefact_hash = refitted->artefact_hash;
+
+  // A run that a crash interrupted after its registration finds its version again.
+  for (const ModelVersion& model : TRY(project_.registry().list()))
+    if (model.run == active.job.run) run.model_version = model.version;
+  if (!run.model_version) {
+    ModelVersion model;
+    model.run = active.job.run;
+    model.created_at = now;
+    model.data_end = active.job.series.end();
+    model.artefact_hash = refitted->artefact_hash;
+    model.loss = backtest.loss;
+    model.loss_point_90 = backtest.loss_point_90;
+    model.metrics = run.metrics;
+    run.model_version = TRY(project_.registry().add(std::move(model), refitted->artefact, "scheduler"));
+  }
+  return end(RunOutcome::kSucceeded, text + " Passed.");
+}
+
+// The registered model: trained on everything, for as many steps as held-out selection chose.
+Result<JobResult> TrainingRuns::refit(const Active& active, const JobResult& judged) {
+  TrainingJob job = active.job;
+  job.kind = JobKind::kRefit;
+  job.production_artefact.clear();
+  job.options.select = false;
+  job.options.steps = judged.best_step;
+  job.options.schedule_steps = judged.steps;
+  return TRY(TrainingChild::start(binary_, job, folder(active.run, "refit")))->wait();
+}
+
+std::filesystem::path TrainingRuns::folder(const Run& run, std::string_view step) const {
+  return project_.definition().data / "runs" / std::to_string(run.id) / step;
+}
+
+}  // namespace tidecast

@@ -1,0 +1,153 @@
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "cli/context.h"
+#include "training/child.h"
+
+namespace tidecast {
+namespace {
+
+std::filesystem::path own_binary() {
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? std::filesystem::path("tidecast") : path;
+}
+
+int finish(const Status& status) {
+  if (status.ok()) return 0;
+  std::fflush(stdout);
+  fmt::print(stderr, "{}\n", status.message());
+  return exit_code(status);
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  Context context;
+  context.binary = own_binary();
+  bool verbose = false;
+
+  CLI::App app{"Tidecast: an event stream in, trustworthy forecasts out, in one program.", "tidecast"};
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "tidecast 0.1.0");
+  app.add_option("-c,--config", context.definition, "The definition file")->capture_default_str();
+  app.add_option("--data", context.data, "The data folder, instead of the definition's");
+  app.add_flag("--json", context.json, "Print JSON");
+  app.add_flag("-q,--quiet", context.quiet, "Print less");
+  app.add_flag("-v,--verbose", verbose, "Log what happens to standard error");
+  app.add_option("--color", context.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.footer("Examples:\n"
+             "  tidecast check -c examples/bitcoin-fees/tidecast.yaml\n"
+             "  tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json\n"
+             "  tidecast sql \"SELECT * FROM tx_metrics ORDER BY event_time DESC LIMIT 5\"\n"
+             "Exit codes: 0 done, 1 failed, 2 wrong usage or definition, 3 not found, 4 refused by the present state,\n"
+             "5 not reachable.");
+
+  Status status;
+  const auto command = [&app](const char* name, const char* help, const char* example) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->footer(std::string("Example:\n  ") + example);
+    return sub;
+  };
+
+  ReplayArguments replay;
+  CLI::App* sub = command("replay", "Run the whole loop on the recorded source under a simulated clock",
+                          "tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json");
+  sub->add_option("--from", replay.from, "Pass over records that arrive before this time");
+  sub->add_option("--until", replay.until, "Stop at this time; a later replay goes on");
+  sub->add_option("--speed", replay.speed, "max, or simulated seconds a second like 60x")->capture_default_str();
+  sub->add_option("--report", replay.report, "Write the report there, as JSON");
+  sub->add_flag("--serve", replay.serve, "Keep the endpoint up at the end, until Ctrl-C");
+  sub->callback([&] { status = replay_command(context, replay); });
+
+  int records = 3;
+  sub = command("check", "Validate the definition file and show what it does with the first records", "tidecast check -c tidecast.yaml");
+  sub->add_option("--records", records, "How many records of the source to show")->capture_default_str();
+  sub->callback([&] { status = check_command(context, records); });
+
+  sub = command("status", "One screen: what stands where, and what needs you", "tidecast status");
+  sub->callback([&] { status = status_command(context); });
+
+  std::string why;
+  sub = command("train", "Train, back-test, gate and register a model now", "tidecast train --why \"after the fee change\"");
+  sub->add_option("--why", why, "Recorded with the run");
+  sub->callback([&] { status = train_command(context, why); });
+
+  int run_id = 0;
+  sub = command("runs", "All training runs, or one in full", "tidecast runs 2");
+  sub->add_option("id", run_id, "The run");
+  sub->callback([&] { status = runs_command(context, run_id); });
+
+  int version = 0;
+  sub = command("models", "All model versions, or one in full", "tidecast models 1");
+  sub->add_option("version", version, "The model version");
+  sub->callback([&] { status = models_command(context, version); });
+
+  std::string stage = "staging";
+  sub = command("approve", "Approve a version and deploy it to a stage", "tidecast approve 3 --for production -m \"beats 2 by a third\"");
+  sub->add_option("version", version, "The model version")->required();
+  sub->add_option("--for", stage, "staging, or production by way of staging")->check(CLI::IsMember({"staging", "production"}))->capture_default_str();
+  sub->add_option("-m,--message", why, "Why");
+  sub->callback([&] { status = approve_command(context, version, stage, why); });
+
+  sub = command("reject", "Reject a version", "tidecast reject 3 -m \"too wide at night\"");
+  sub->add_option("version", version, "The model version")->required();
+  sub->add_option("-m,--message", why, "Why")->required();
+  sub->callback([&] { status = reject_command(context, version, why); });
+
+  sub = command("deploy", "Deploy an approved version to a stage", "tidecast deploy 2 --to production");
+  sub->add_option("version", version, "The model version")->required();
+  sub->add_option("--to", stage, "The stage")->check(CLI::IsMember({"staging", "production"}))->required();
+  sub->add_option("-m,--message", why, "Why");
+  sub->callback([&] { status = deploy_command(context, version, stage, why); });
+
+  ForecastArguments forecast;
+  sub = command("forecast", "The production model's forecast of a series", "tidecast forecast --quantiles .05,.5,.95");
+  sub->add_option("--series", forecast.series, "group.column; the definition's target by default");
+  sub->add_option("--as-of", forecast.as_of, "From windows that ended by then; the newest by default");
+  sub->add_option("--quantiles", forecast.quantiles, "Between 0 and 1, with commas");
+  sub->add_option("--format", forecast.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
+  sub->callback([&] { status = forecast_command(context, forecast); });
+
+  FeaturesArguments features;
+  sub = command("features", "Rows of a feature group", "tidecast features tx_metrics --last 10 --format csv");
+  sub->add_option("group", features.group, "The feature group; the first by default");
+  sub->add_option("--from", features.from, "Windows that ended at or after");
+  sub->add_option("--until", features.until, "Windows that ended before");
+  sub->add_option("--last", features.last, "Only the newest so many; 0: all")->capture_default_str();
+  sub->add_option("--as-of", features.as_of, "As known at this time");
+  sub->add_option("--format", features.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
+  sub->callback([&] { status = features_command(context, features); });
+
+  std::string statement, format = "table";
+  sub = command("sql", "One SELECT over feature groups, dead_letters, runs, models, forecasts, scores, alarms",
+                "tidecast sql \"SELECT avg(avg_fee_1min) FROM tx_metrics\"");
+  sub->add_option("statement", statement, "The SQL, in DuckDB's dialect")->required();
+  sub->add_option("--format", format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
+  sub->callback([&] { status = sql_command(context, statement, format); });
+
+  std::string folder;
+  int child = -1;
+  sub = app.add_subcommand("train-job", "")->group("");  // Hidden: the child process of a run.
+  sub->add_option("folder", folder)->required();
+  sub->callback([&] { child = train_job_main(folder); });
+
+  app.parse_complete_callback([&] {
+    if (verbose) set_log_level(LogLevel::kInfo);
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {  // A library's, which no adapter caught: a bug of ours, but not a crash.
+    return finish(internal_error("{}", error.what()));
+  }
+  return child >= 0 ? child : finish(status);
+}
+
+}  // namespace tidecast

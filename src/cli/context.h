@@ -1,0 +1,85 @@
+#pragma once
+// What every command gets: the global options, and how to print and fail.
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/definition.h"
+#include "app/project.h"
+#include "app/scheduler.h"
+
+namespace tidecast {
+
+struct Context {
+  std::filesystem::path definition = "tidecast.yaml";
+  std::filesystem::path data;              // Empty: where the definition says.
+  bool json = false;
+  bool quiet = false;
+  std::string color = "auto";              // auto, always, never
+  std::filesystem::path binary;            // Our own.
+
+  bool use_color(std::FILE* stream) const;
+};
+
+// Exit code of an error.
+int exit_code(const Status& status);
+
+// The definition with the data folder that the command line says.  All its errors are in the message.
+Result<Definition> load(const Context& context);
+
+// A project opened with its scheduler under the clock that stands where the last replay ended: for commands that act.
+struct Workbench {
+  std::unique_ptr<Project> project;
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<Endpoints> endpoints;
+  std::unique_ptr<Scheduler> scheduler;
+};
+Result<Workbench> open_workbench(const Context& context, const std::string& who);
+
+// Who acts: "cli:USER".
+std::string actor();
+
+// Times as people read them: "06 May 12:00" and "2026-05-06 12:00:00".
+std::string short_time(std::int64_t ms);
+
+// A table with right-aligned numbers; every row has as many cells as the head.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> head) : rows_{std::move(head)} {}
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// The commands; each returns what went wrong.
+struct ReplayArguments {
+  std::string from, until, speed = "max";
+  std::filesystem::path report;
+  bool serve = false;                      // Keep the endpoint up at the end until Ctrl-C.
+};
+Status replay_command(const Context& context, const ReplayArguments& arguments);
+Status check_command(const Context& context, int records);
+Status status_command(const Context& context);
+Status train_command(const Context& context, const std::string& why);
+Status runs_command(const Context& context, int id);
+Status models_command(const Context& context, int version);
+Status approve_command(const Context& context, int version, const std::string& stage, const std::string& why);
+Status reject_command(const Context& context, int version, const std::string& why);
+Status deploy_command(const Context& context, int version, const std::string& stage, const std::string& why);
+struct ForecastArguments {
+  std::string series, as_of, quantiles, format = "table";
+};
+Status forecast_command(const Context& context, const ForecastArguments& arguments);
+struct FeaturesArguments {
+  std::string group, from, until, as_of, format = "table";
+  int last = 20;
+};
+Status features_command(const Context& context, const FeaturesArguments& arguments);
+Status sql_command(const Context& context, const std::string& statement, const std::string& format);
+
+}  // namespace tidecast

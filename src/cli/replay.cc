@@ -1,0 +1,195 @@
+#include <semaphore.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+
+#include "app/replay.h"
+#include "cli/context.h"
+#include "storage/file.h"
+
+namespace tidecast {
+namespace {
+
+// A handler may set a flag and post a semaphore, whatever thread it interrupts.
+volatile std::sig_atomic_t stop_wanted = 0;
+sem_t stop_posted;
+void on_signal(int) {
+  stop_wanted = 1;
+  ::sem_post(&stop_posted);
+}
+
+constexpr const char* kRed = "\033[31m";
+constexpr const char* kGreen = "\033[32m";
+constexpr const char* kPlain = "\033[0m";
+
+// What a replay looks like in a terminal: a line an event, in simulated time, and a line of progress that redraws in place.
+class ReplayView {
+ public:
+  ReplayView(const Context& context, std::optional<std::uint64_t> total)
+      : quiet_(context.quiet || context.json),
+        color_(context.use_color(stdout)),
+        progress_(!quiet_ && ::isatty(STDOUT_FILENO) == 1),
+        total_(total),
+        began_(std::chrono::steady_clock::now()) {}
+
+  void set_total(std::optional<std::uint64_t> total) { total_ = total; }
+
+  void event(std::int64_t at_ms, const std::string& kind, const std::string& label, const std::string& text,
+             std::optional<double> wall_seconds) {
+    if (quiet_) return;
+    clear_progress();
+    const char* color = !color_ ? "" : kind == "breach" || label == "ALARM" ? kRed : kind == "alarm" || kind == "deployment" ? kGreen : "";
+    std::string wall;
+    if (wall_seconds && *wall_seconds > 0)
+      wall = *wall_seconds < 0.1 ? fmt::format("  {:.1f} ms", *wall_seconds * 1000) : fmt::format("  {:.1f} s", *wall_seconds);
+    fmt::print(" {}  {}{:<14}{} {}{}\n", short_time(at_ms), color, label, *color == '\0' ? "" : kPlain, text, wall);
+    std::fflush(stdout);
+  }
+
+  void progress(const LoopProgress& at) {
+    if (!progress_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - drawn_ < 100ms) return;
+    drawn_ = now;
+    const double seconds = std::chrono::duration<double>(now - began_).count();
+    if (first_done_ < 0) first_done_ = at.done, first_read_ = at.books.read;
+    const double rate = static_cast<double>(at.books.read - first_read_) / std::max(seconds, 1e-3);
+    const double speed = at.done - first_done_;
+    const int left = speed > 0 ? static_cast<int>((1 - at.done) * seconds / speed) : 0;
+    constexpr int kWidth = 26;
+    const int full = static_cast<int>(at.done * kWidth);
+    std::string bar;
+    for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
+    clear_progress();
+    fmt::print(" {}  {:<14} {}  {:>3.0f} %  {:.0f} events/s  about {} s left", short_time(at.now.ms()), "replaying", bar, at.done * 100,
+               rate, left);
+    std::fflush(stdout);
+    drawn_any_ = true;
+  }
+
+  void clear_progress() {
+    if (drawn_any_) fmt::print("\r\033[K");
+    drawn_any_ = false;
+  }
+
+ private:
+  bool quiet_, color_, progress_;
+  std::optional<std::uint64_t> total_;
+  std::chrono::steady_clock::time_point began_, drawn_;
+  bool drawn_any_ = false;
+  double first_done_ = -1;
+  std::uint64_t first_read_ = 0;
+};
+
+Result<std::optional<ProcessingTime>> time_argument(const std::string& name, const std::string& text) {
+  if (text.empty()) return std::optional<ProcessingTime>();
+  return std::optional(ProcessingTime::from_ms(TRY(parse_rfc3339(text).in(name))));
+}
+
+Result<double> parse_speed(const std::string& text) {
+  if (text == "max") return 0.0;
+  double speed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), speed);
+  if (error != std::errc() || std::string_view(end) != "x" || !(speed > 0))
+    return invalid_argument("--speed: found '{}', allowed: max, or a number with an x like 60x", text);
+  return speed;
+}
+
+std::string bytes_text(std::uintmax_t bytes) {
+  return bytes < 10'000'000 ? fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6)
+                            : fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+std::uintmax_t size_of_folder(const std::filesystem::path& folder) {
+  std::uintmax_t bytes = 0;
+  std::error_code error;
+  for (auto at = std::filesystem::recursive_directory_iterator(folder, error); !error && at != std::filesystem::recursive_directory_iterator();
+       at.increment(error))
+    if (at->is_regular_file(error)) bytes += at->file_size(error);
+  return bytes;
+}
+
+void wait_for_signal() {
+  while (stop_wanted == 0) ::sem_wait(&stop_posted);
+}
+
+}  // namespace
+
+Status replay_command(const Context& context, const ReplayArguments& arguments) {
+  ReplayOptions options;
+  options.from = TRY(time_argument("--from", arguments.from));
+  options.until = TRY(time_argument("--until", arguments.until));
+  options.speed = TRY(parse_speed(arguments.speed));
+  options.binary = context.binary;
+  Definition definition = TRY(load(context));
+  const bool has_forecast = definition.forecast.has_value();
+  const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
+
+  // Signals take effect between batches, where stopping loses nothing, and in wait_for_signal.
+  ::sem_init(&stop_posted, 0, 0);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+
+  ReplayView view(context, std::nullopt);
+  const std::unique_ptr<Replay> replay =
+      TRY(Replay::open(std::move(definition), options, [&view](const TimelineEvent& event, std::optional<double> wall_seconds) {
+        view.event(event.at.ms(), event.kind, event.subject, event.text, wall_seconds);
+      }));
+  view.set_total(replay->records_to_come());
+
+  const bool talk = !context.quiet && !context.json;
+  if (talk && reconstruction) {
+    fmt::print("Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
+               "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
+  }
+  if (talk && replay->port()) fmt::print("Endpoint: http://127.0.0.1:{}/endpoints/production/invocations\n", *replay->port());
+  if (talk) fmt::print("\n");
+  view.event(replay->start().ms(), "started", "started",
+             fmt::format("source {}{}", replay->project().definition().source.name,
+                         replay->records_to_come() ? fmt::format(", {} records in all", *replay->records_to_come()) : ""),
+             std::nullopt);
+
+  const Status status = replay->run([&view](const LoopProgress& at) {
+    view.progress(at);
+    return stop_wanted == 0;
+  });
+  view.clear_progress();
+  TRY(status);
+
+  const json::object report = TRY(replay->report());
+  if (!arguments.report.empty()) TRY(write_file_atomically(arguments.report, to_pretty_text(report) + "\n"));
+  if (context.json) {
+    fmt::print("{}\n", to_text(report));
+  } else {
+    const json::object& simulated = report.at("simulated").as_object();
+    view.event(parse_rfc3339(simulated.at("until").as_string()).value(), "done", "done", "", std::nullopt);
+    fmt::print("\n{}", report_table(report));
+    const std::filesystem::path& data = replay->project().definition().data;
+    fmt::print(" {:<14}{}: {} (raw archive {}, features {}, state {})\n", "Data", std::filesystem::relative(data).string(),
+               bytes_text(size_of_folder(data)), bytes_text(size_of_folder(data / "raw")), bytes_text(size_of_folder(data / "offline")),
+               bytes_text(size_of_folder(data / "state")));
+  }
+  std::fflush(stdout);
+  if (report.at("balance") != "ok")
+    return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
+
+  if (arguments.serve && replay->port() && has_forecast) {
+    const std::string flags = fmt::format("-c {} --data {}", context.definition.string(),
+                                          std::filesystem::relative(replay->project().definition().data).string());
+    fmt::print("\n Try:  curl -s localhost:{}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
+               " Ctrl-C ends it. Then:\n"
+               "       build/tidecast models {}\n"
+               "       build/tidecast sql \"SELECT * FROM {} ORDER BY event_time DESC LIMIT 5\" {}\n",
+               *replay->port(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
+    std::fflush(stdout);
+    wait_for_signal();
+  }
+  return ok();
+}
+
+}  // namespace tidecast

@@ -1,0 +1,114 @@
+#include "app/replay.h"
+#include "cli/context.h"
+#include "registry/registry.h"
+
+namespace tidecast {
+namespace {
+
+// A record as a person can glance at it.
+std::string excerpt(std::string_view record) {
+  constexpr std::size_t kWidth = 90;
+  return record.size() <= kWidth ? std::string(record) : fmt::format("{}... ({} bytes)", record.substr(0, kWidth), record.size());
+}
+
+std::string what_needs_you(const std::vector<ModelVersion>& models, std::optional<int> staging, std::optional<int> production) {
+  for (const ModelVersion& model : models) {
+    if (model.approval == Approval::kPendingManualApproval)
+      return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY", model.version,
+                         model.version, model.version);
+  }
+  if (staging && staging != production)
+    return fmt::format("model {} is in staging only: tidecast approve {} --for production", *staging, *staging);
+  return "nothing";
+}
+
+}  // namespace
+
+Status check_command(const Context& context, int records) {
+  const Definition definition = TRY(load(context));
+  fmt::print("{}", describe(definition));
+  if (records <= 0) return ok();
+
+  // The first records through the real decoder into a store that is thrown away.
+  std::string pattern = (std::filesystem::temp_directory_path() / "tidecast-check-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) return unavailable("{}: cannot make a temporary folder", pattern);
+  struct Removed {
+    std::filesystem::path folder;
+    ~Removed() {
+      std::error_code ignored;  // A folder in /tmp that stays behind harms nobody.
+      std::filesystem::remove_all(folder, ignored);
+    }
+  } removed{pattern};
+  Definition scratch = definition;
+  scratch.data = pattern;
+  const std::unique_ptr<Project> project = TRY(Project::open(std::move(scratch), "tidecast check"));
+  const std::unique_ptr<Source> source = TRY(project->open_source());
+  const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
+  const RawBatch batch = TRY(source->read(ProcessingTime::max(), static_cast<std::size_t>(records)));
+  TRY(pipeline->ingest(batch));
+
+  fmt::print("\nThe first records of {}:\n", source->name());
+  const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
+  for (std::size_t i = 0; i < batch.records.size() && i < static_cast<std::size_t>(records); ++i) {
+    std::string verdict = "taken";
+    for (const DeadLetter& letter : dead)
+      if (letter.number == i) verdict = "dead: " + letter.reason;
+    fmt::print("  arrived {}  {}\n    {}\n", to_rfc3339(batch.records[i].arrival), verdict, excerpt(batch.raw(i)));
+  }
+  const Books books = project->features().books();
+  fmt::print("{} read: {} stored, {} duplicate, {} late, {} dead\n", books.read, books.stored, books.duplicate, books.late, books.dead);
+  return ok();
+}
+
+Status status_command(const Context& context) {
+  const Workbench bench = TRY(open_workbench(context, "tidecast status"));
+  Project& project = *bench.project;
+  const Books books = project.features().books();
+  const std::optional<int> staging = TRY(project.registry().placed("staging"));
+  const std::optional<int> production = TRY(project.registry().placed("production"));
+  const std::vector<ModelVersion> models = TRY(project.registry().list());
+  const std::vector<Evaluation> evaluations = TRY(project.tracking().evaluations("production"));
+  const std::vector<AlarmChange> alarms = TRY(project.tracking().alarm_changes());
+  const std::vector<Run> runs = TRY(project.tracking().runs());
+
+  if (context.json) {
+    json::object out{{"project", project.definition().project},
+                     {"now", to_rfc3339(bench.clock->now())},
+                     {"events", json::object{{"read", books.read}, {"stored", books.stored}, {"duplicate", books.duplicate},
+                                             {"late", books.late}, {"dead", books.dead}}},
+                     {"balance", books.balanced() ? "ok" : "broken"},
+                     {"staging", staging ? json::value(*staging) : json::value(nullptr)},
+                     {"production", production ? json::value(*production) : json::value(nullptr)},
+                     {"alarm", alarms.empty() ? json::value("OK") : json::value(alarms.back().state)},
+                     {"runs", runs.size()},
+                     {"needs_you", what_needs_you(models, staging, production)}};
+    fmt::print("{}\n", to_text(out));
+    return ok();
+  }
+  const auto line = [](std::string_view label, const std::string& text) { fmt::print(" {:<12} {}\n", label, text); };
+  line("Project", fmt::format("{}, at {}{}", project.definition().project, to_rfc3339(bench.clock->now()),
+                              TRY(project.simulated_now()) ? " (simulated)" : ""));
+  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", books.read, books.stored, books.duplicate,
+                             books.late, books.dead, books.balanced() ? "balanced" : "NOT BALANCED"));
+  const std::optional<EventTime> watermark = bench.scheduler->pipeline().watermark();
+  for (std::size_t g = 0; g < project.features().groups().size(); ++g) {
+    const FeatureGroup& group = project.features().groups()[g];
+    line(g == 0 ? "Windows" : "", fmt::format("{}: {} closed, {} open, watermark {}", group.name, project.features().rows(group.name),
+                                              bench.scheduler->pipeline().open_windows(g), watermark ? to_rfc3339(*watermark) : "-"));
+  }
+  if (!project.definition().forecast) return ok();
+  line("Models", fmt::format("{} registered; staging {}, production {}", models.size(),
+                             staging ? fmt::format("model {}", *staging) : "none", production ? fmt::format("model {}", *production) : "none"));
+  if (!evaluations.empty()) {
+    const Evaluation& last = evaluations.back();
+    line("Accuracy", last.loss ? fmt::format("loss {:.3f} at {}, threshold {:.3f}, naive {:.3f}", *last.loss, to_rfc3339(last.at),
+                                             last.threshold, last.naive)
+                               : fmt::format("nothing to judge at {}", to_rfc3339(last.at)));
+  }
+  line("Alarm", alarms.empty() ? "OK" : fmt::format("{} {} since {}", alarms.back().name, alarms.back().state, to_rfc3339(alarms.back().at)));
+  if (!runs.empty()) line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
+  line("Needs you", what_needs_you(models, staging, production));
+  return ok();
+}
+
+}  // namespace tidecast
