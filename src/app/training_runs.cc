@@ -170,7 +170,8 @@ Result<JobResult> TrainingRuns::refit(const Active& active, const JobResult& jud
   job.production_artefact.clear();
   job.options.select = false;
   job.options.steps = judged.best_step;
-  job.options.schedule_steps = judged.steps;
+  const auto model = TRY(load_deepar(judged.artefact));  // It knows the schedule its rate was laid out for.
+  job.options.schedule_steps = static_cast<int>(model->describe().at("schedule_steps").to_number<std::int64_t>());
   return TRY(TrainingChild::start(binary_, job, folder(active.run, "refit")))->wait();
 }
 

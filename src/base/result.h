@@ -131,11 +131,13 @@ class [[nodiscard]] Result {
 
 // The value of a Result (nothing, of a Status), or return its error from the enclosing function.  Plain functions only:
 // GCC 12 cannot compile it round a co_await.
-#define TRY(expression)                                                \
-  ({                                                                   \
-    auto&& try_result_ = (expression);                                 \
-    if (!try_result_.ok()) return std::move(try_result_).status();     \
-    std::move(try_result_).value();                                    \
+#define TRY(expression) TRY_NAMED(expression, __COUNTER__)
+#define TRY_NAMED(expression, number) TRY_NAMED_(expression, number)  // Twice, so that the counter is a number first.
+#define TRY_NAMED_(expression, number)                                               \
+  ({                                                                                 \
+    auto&& try_result_##number = (expression);                                       \
+    if (!try_result_##number.ok()) return std::move(try_result_##number).status();   \
+    std::move(try_result_##number).value();                                          \
   })
 
 }  // namespace tidecast

@@ -19,12 +19,12 @@ namespace tidecast {
 
 struct DeepArOptions {
   int horizon = 30;               // Steps to forecast, > 0.
-  int season = 0;                 // In steps; 0: by the step's width (minute 60, 5 min 288, 15 min 96, hour 24, day 7, ...).
+  int season = 0;                 // In steps; 0: by the step's width (1 min 60, 5 min 288, 15 min 96, 1 h 24, 1 d 7, ...).
   int context = 0;                // Context length; 0: by the recipe.
   int steps = 0;                  // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
-  bool select = true;             // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on all
-                                  // data and keep the last (the refit after a passed gate).
-  int schedule_steps = 0;         // Steps the rate schedule is laid out for; 0: `steps`.  A refit keeps the first run's.
+  bool select = true;             // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on
+                                  // all data and keep the last (the refit after a passed gate).
+  int schedule_steps = 0;         // The rate schedule's length; 0: `steps`.  A refit keeps the first run's.
   int batch = 32;
   int cells = 40;
   int layers = 2;
@@ -50,8 +50,8 @@ struct ForecastPaths {
 
 class DeepAr {
  public:
-  // Forecasts the steps after the end of `history` (which may hold NaN).  Paths are a function of `seed` and the path's number
-  // alone.  Errors: kInvalidArgument - another step width than it was trained for, or not one observed value.
+  // Forecasts the steps after the end of `history` (which may hold NaN).  Paths are a function of `seed` and the path's
+  // number alone.  Errors: kInvalidArgument - another step width than it was trained for, or not one observed value.
   virtual Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const = 0;
 
   virtual int horizon() const = 0;
@@ -74,8 +74,8 @@ struct TrainedDeepAr {
   double train_loss = 0;          // Mean NLL of the last 50 batches, in scaled units.
   double held_out_loss = 0;       // Of the kept weights; NaN when select is off.
 };
-// Errors: kInvalidArgument - an option out of range, series too short to cut one window; kCancelled; kInternal - the loss
-// left the numbers (it says at which step).
+// Errors: kInvalidArgument - an option out of range, series too short to cut one window; kCancelled; kInternal - the
+// loss left the numbers (it says at which step).
 Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
                                    const TrainingProgress& progress = {});
 

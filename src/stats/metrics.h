@@ -1,7 +1,10 @@
 #pragma once
 // Accuracy of forecasts.  Pure functions; lengths must agree.  Definitions: Amazon DeepAR's documentation and GluonTS's
-// evaluation (docs/metrics.md).  A NaN truth is left out everywhere.
+// evaluation (docs/metrics.md).  A NaN truth is left out everywhere; a measure of no steps at all is NaN.
+//
+// tau is a quantile's level, 0..1; y the truth, f the forecast, both in the series' unit.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -16,8 +19,8 @@ std::vector<double> confidence_quantiles(double confidence);
 
 // Numerator and denominator of a weighted quantile loss, so that windows can be pooled.
 struct QuantileLoss {
-  double loss = 0;    // 2 * sum rho_tau(actual - forecast)
-  double scale = 0;   // sum |actual|
+  double loss = 0;    // 2 * sum rho_tau(y - f), rho_tau(u) = max(tau u, (tau - 1) u)
+  double scale = 0;   // sum |y|
 };
 QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span<const double> forecast);
 
@@ -29,20 +32,27 @@ struct QuantileForecast {
 };
 
 // Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile loss.
-// Errors: kInvalidArgument - no truth at all, every truth 0, or lengths that differ.
+// Errors: kInvalidArgument - no truth at all, every truth 0, lengths that differ, or a forecast that is no number where
+// there is a truth.
 Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows);
 
 double rmse(std::span<const QuantileForecast> windows);                                   // Of the mean; NaN without any.
 double coverage(std::size_t low, std::size_t up, std::span<const QuantileForecast> windows);  // Share with low <= y <= up.
 double bias(std::span<const QuantileForecast> windows);                                   // mean(forecast mean - truth).
 
-// Mean absolute scaled error of the median: mean |y - median| / seasonal_error.
-double seasonal_error(std::span<const double> past, int season);                          // mean |y_t - y_(t-m)|; m = 1 if too short.
+// mean |y_t - y_(t-m)| over the past; m = 1 if it is too short for a season.  The yardstick of MASE.
+double seasonal_error(std::span<const double> past, int season);
+
+// Mean absolute scaled error of the median: mean |y - median| / seasonal_error.  `median` is its index among the quantiles.
+// Over several series: the mean of their MASEs.
+double mase(std::size_t median, const QuantileForecast& window, double seasonal_error);
 
 struct Interval {
   double low = 0, up = 0;
 };
-// Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.
+// Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.  Windows are
+// drawn with replacement, as many as there are; a resample without any truth is left out.  The same seed gives the same
+// resamples.  NaN where mean_wql itself is an error.
 Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
                             std::uint64_t seed);
 // The `level` quantile (0.9: the 90 % point) of the same resamples.

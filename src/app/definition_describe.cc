@@ -1,0 +1,173 @@
+// describe(): a definition in words, for `tidecast check`.
+#include <algorithm>
+
+#include "app/definition.h"
+
+namespace tidecast {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+constexpr std::size_t kLabel = 12;  // Columns of the labels on the left.
+
+// Labelled paragraphs, wrapped between words; a word longer than a line is cut.
+class Screen {
+ public:
+  void add(std::string_view label, std::string_view text, std::size_t indent = 0) {
+    const std::size_t left = 1 + kLabel + indent;
+    std::string line = fmt::format(" {:<{}}{:{}}", label, kLabel, "", indent);
+    const auto finish = [&] {
+      while (line.ends_with(' ')) line.pop_back();
+      text_ += line + "\n";
+      line.assign(left + 2, ' ');  // What goes on is set in a little.
+    };
+    for (bool first = true; !text.empty();) {
+      std::string_view word = text.substr(0, text.find(' '));
+      text.remove_prefix(std::min(word.size() + 1, text.size()));
+      if (word.empty()) line += ' ';  // One of several spaces, which align.
+      while (!word.empty()) {
+        if (line.size() + word.size() + (first ? 0 : 1) > kWidth && !first) {
+          finish();
+          first = true;
+        }
+        const std::string_view part = word.substr(0, kWidth - line.size());
+        line += (first ? "" : " ");
+        line += part;
+        word.remove_prefix(part.size());
+        first = false;
+      }
+    }
+    finish();
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string_view name_of_unit(TimeUnit unit) {
+  switch (unit) {
+    case TimeUnit::kSeconds: return "s";
+    case TimeUnit::kMilliseconds: return "ms";
+    case TimeUnit::kMicroseconds: return "us";
+    case TimeUnit::kNanoseconds: return "ns";
+    case TimeUnit::kRfc3339: return "rfc3339";
+  }
+  return "?";
+}
+
+std::string formula(const AggregateColumn& column, const EventMapping& event) {
+  static constexpr std::string_view kNames[] = {"count", "sum", "min", "max", "avg"};
+  return fmt::format("{}({})", kNames[static_cast<std::size_t>(column.kind)],
+                     column.field ? event.fields[*column.field].name : "");
+}
+
+void add_source(const SourceDefinition& source, Screen& out) {
+  if (source.kind == SourceDefinition::Kind::kFile) {
+    out.add("Source", fmt::format("{}: the file {}, one record a line", source.name, source.file.string()));
+    return;
+  }
+  const RecordingOptions& r = source.recording;
+  const std::string range = r.minutes > 0 ? fmt::format("minutes {} to {}", r.first_minute, r.first_minute + r.minutes)
+                                          : fmt::format("from minute {} to the end", r.first_minute);
+  out.add("Source",
+          fmt::format("{}: recording, {} of its schedule, a reply every {}, records {}, seed {}{}", source.name, range,
+                      to_text(r.every), r.records, r.seed,
+                      r.constant_fee_level ? fmt::format(", fee level always {}", *r.constant_fee_level) : ""));
+  out.add("", "bodies " + r.bodies.string());
+  out.add("", "schedule " + r.schedule.string());
+}
+
+void add_event(const EventMapping& event, Screen& out) {
+  std::string text = event.id.empty()
+                         ? "without an id: nothing is de-duplicated"
+                         : fmt::format("id {}, remembered {}", fmt::join(event.id, " + "),
+                                       event.deduplicate_for ? "for " + to_text(*event.deduplicate_for) : "for ever");
+  text += fmt::format("; time {} ({})", event.time_pointer, name_of_unit(event.time_unit));
+  if (event.max_ahead) text += fmt::format(", at most {} ahead of its arrival", to_text(*event.max_ahead));
+  if (event.max_behind) text += fmt::format(", at most {} behind it", to_text(*event.max_behind));
+  out.add("Event", text);
+  std::size_t name = 0, pointer = 0;
+  for (const EventField& field : event.fields) {
+    name = std::max(name, field.name.size());
+    pointer = std::max(pointer, field.pointer.size());
+  }
+  name = std::min<std::size_t>(name, 32), pointer = std::min<std::size_t>(pointer, 32);
+  for (const EventField& field : event.fields)
+    out.add("", fmt::format("{:<{}} {:<{}} {}{}{}", field.name, name, field.pointer, pointer, name_of(field.type),
+                            field.unit.empty() ? "" : " in " + field.unit, field.optional ? ", optional" : ""), 2);
+}
+
+void add_groups(const Definition& d, Screen& out) {
+  for (std::size_t g = 0; g < d.groups.size(); ++g) {
+    const WindowGroup& group = d.groups[g];
+    out.add(g == 0 ? "Features" : "", fmt::format("{}: windows of {}, closed {} after their end; kept online {}",
+                                                  group.name, to_text(group.window), to_text(group.lateness),
+                                                  d.keep_online[g] ? "for " + to_text(*d.keep_online[g]) : "for ever"));
+    std::size_t name = 0;
+    for (const AggregateColumn& column : group.columns) name = std::max(name, column.name.size());
+    for (const AggregateColumn& column : group.columns)
+      out.add("", fmt::format("{:<{}} {}", column.name, name, formula(column, d.event)), 2);
+  }
+}
+
+void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out) {
+  const auto group =
+      std::find_if(d.groups.begin(), d.groups.end(), [&](const WindowGroup& g) { return g.name == f.group; });
+  const Milliseconds step = group != d.groups.end() ? group->window : Milliseconds{};
+  out.add("Forecast", fmt::format("{}.{}, {} steps of {} = {} ahead, by DeepAR, seed {}", f.group, f.column, f.horizon,
+                                  to_text(step), to_text(step * f.horizon), f.seed));
+  const DeepArOptions usual;
+  const DeepArOptions& o = f.options;
+  out.add("", fmt::format("{} layers of {} cells, dropout {}, rate {}, batches of {}, context {}", o.layers, o.cells,
+                          o.dropout, o.learning_rate, o.batch,
+                          o.context == usual.context ? "by the recipe" : fmt::format("{}", o.context)));
+  out.add("", fmt::format("trained on {}; first run {}",
+                          f.training_window ? "the newest " + to_text(*f.training_window) : "all of its history",
+                          f.first_training_after ? "after " + to_text(*f.first_training_after) + " of events"
+                                                 : "as soon as there is enough"));
+
+  const ValidationDefinition& v = d.validation;
+  out.add("Gate", fmt::format("loss <= {:g} at first, update rate {:g}", v.threshold, v.update_rate));
+  std::string better;
+  bool production = false;
+  for (const Rival rival : v.must_beat)
+    if (rival == Rival::kProduction) production = true;
+    else
+      better += fmt::format("{}{}", better.empty() ? "better than " : " and ",
+                            rival == Rival::kNaive ? "naive" : "seasonal naive");
+  if (production) better += fmt::format("{}not worse than production", better.empty() ? "" : ", ");
+  out.add("", better.empty() ? "no rival to beat" : better);
+  out.add("", fmt::format("loss: mean over quantiles {:g}, 0.5, {:g}, pooled over {} back-tests; {} paths",
+                          0.5 - v.confidence / 200, 0.5 + v.confidence / 200, v.windows, v.paths));
+
+  const DeploymentDefinition& s = d.deployment;
+  out.add("Stages", fmt::format("staging {}; production {}", s.staging_auto ? "by itself" : "when a person approves",
+                                !s.production_auto ? "when a person approves"
+                                : s.soak > 0ms     ? "by itself, after " + to_text(s.soak)
+                                                   : "by itself"));
+
+  const MonitoringDefinition& m = d.monitoring;
+  out.add("Monitoring", fmt::format("every {}; alarm at {} breaches of {}, cleared by {} good in a row",
+                                    to_text(m.every), m.alarm.breaches, m.alarm.of, m.alarm.clear_after));
+  out.add("", m.retrain.on_alarm ? fmt::format("an alarm retrains, not within {} of the last run, {} attempts",
+                                               to_text(m.retrain.cool_down), m.retrain.attempts)
+                                 : "an alarm does not retrain");
+}
+
+}  // namespace
+
+std::string describe(const Definition& d) {
+  Screen out;
+  out.add("Project", fmt::format("{}  ({})", d.project, d.file.string()));
+  add_source(d.source, out);
+  add_event(d.event, out);
+  add_groups(d, out);
+  if (d.forecast) add_forecast(d, *d.forecast, out);
+  else out.add("Forecast", "none: a feature store");
+  const bool v6 = d.server.address.find(':') != std::string::npos;
+  out.add("Server", fmt::format("http://{}{}{}:{}", v6 ? "[" : "", d.server.address, v6 ? "]" : "", d.server.port));
+  out.add("Data", d.data.string());
+  return out.take();
+}
+
+}  // namespace tidecast

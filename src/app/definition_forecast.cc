@@ -1,0 +1,147 @@
+// forecast: and validation: what is forecast, how it is trained and what a model must do to be registered.
+#include <algorithm>
+#include <limits>
+
+#include "app/definition_parts.h"
+#include "training/job.h"
+
+namespace tidecast {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// SageMaker's names; the ranges are those of its documents (type and upper end of the tuning range).
+void read_hyperparameters(const Value& value, DeepArOptions& out) {
+  const ValueMap map = value.map({
+      .optional = {"context_length", "num_cells", "num_layers", "dropout_rate", "learning_rate", "mini_batch_size"},
+      .refused = {{"epochs", "is not for this recipe", "no key: it takes a fixed number of steps and keeps the best"},
+                  {"early_stopping_patience", "is not for this recipe",
+                   "no key: held-out windows choose the weights to keep"},
+                  {"prediction_length", "stands elsewhere", "forecast.horizon"},
+                  {"time_freq", "stands elsewhere", "the window of the target's group"},
+                  {"likelihood", "cannot be chosen", "no key: student-T"},
+                  {"embedding_dimension", "has nothing to embed", "no key: one series, no categories"},
+                  {"cardinality", "has nothing to count", "no key: one series, no categories"},
+                  {"num_dynamic_feat", "is not in this version", "no key: no dynamic features"},
+                  {"num_eval_samples", "stands elsewhere", "validation.paths"},
+                  {"test_quantiles", "stands elsewhere", "validation.confidence"}},
+      .synonyms = {{"batch_size", "mini_batch_size"},
+                   {"lr", "learning_rate"},
+                   {"dropout", "dropout_rate"},
+                   {"cells", "num_cells"},
+                   {"layers", "num_layers"},
+                   {"context", "context_length"}},
+  });
+  set(out.context, map["context_length"].integer(1, 200));
+  set(out.cells, map["num_cells"].integer(1, 200));
+  set(out.layers, map["num_layers"].integer(1, 8));
+  set(out.dropout, map["dropout_rate"].number(0, 0.2));
+  set(out.learning_rate, map["learning_rate"].number(1e-5, 1e-1));
+  set(out.batch, map["mini_batch_size"].integer(1, 1028));
+}
+
+// The group and column that "group.column" names; the group's index.
+std::optional<std::size_t> read_target(const Value& target, const ReadGroups& features, ForecastDefinition& out) {
+  const auto text = target.text("group.column");
+  if (!text) return std::nullopt;
+  std::vector<std::string> names;
+  for (const WindowGroup& group : features.groups)
+    for (const AggregateColumn& column : group.columns) names.push_back(group.name + "." + column.name);
+  const std::vector<std::string_view> words(names.begin(), names.end());
+  for (std::size_t g = 0; g < features.groups.size(); ++g) {
+    const WindowGroup& group = features.groups[g];
+    for (const AggregateColumn& column : group.columns) {
+      if (group.name + "." + column.name != *text) continue;
+      out.group = group.name;
+      out.column = column.name;
+      return g;
+    }
+  }
+  if (!features.complete) return std::nullopt;
+  const std::string_view group = std::string_view(*text).substr(0, text->find('.'));
+  const bool known =
+      std::any_of(features.groups.begin(), features.groups.end(), [&](const auto& g) { return g.name == group; });
+  target.error(text->find('.') == std::string::npos ? fmt::format("'{}' names no column of a group", *text)
+               : known ? fmt::format("'{}' is no column of {}", text->substr(group.size() + 1), group)
+                       : fmt::format("there is no group '{}'", group),
+               listed(words), nearest_word(*text, words));
+  return std::nullopt;
+}
+
+// A run needs so many windows of history: kLeastObservations to train on, then kLeastWindows back-tests.
+void check_history(const ValueMap& map, const ForecastDefinition& forecast, const WindowGroup& group) {
+  const Milliseconds needed = group.window * (kLeastObservations + kLeastWindows * forecast.horizon);
+  const std::string why =
+      fmt::format("{} steps of {} need {} of history: {} windows to train on, {} back-tests", forecast.horizon,
+                  to_text(group.window), to_text(needed), kLeastObservations, kLeastWindows);
+  const Value window = map["training_window"], first = map["first_training_after"];
+  if (forecast.training_window && *forecast.training_window < needed)
+    window.error(fmt::format("too short: {}", why), fmt::format("all, or a duration from {} on", to_text(needed)));
+  const Milliseconds earliest = needed + group.lateness;  // When that many windows have closed.
+  if (forecast.first_training_after && *forecast.first_training_after < earliest)
+    first.error(fmt::format("too early: {}", why),
+                fmt::format("a duration from {} on, or no key (it starts by itself)", to_text(earliest)));
+}
+
+}  // namespace
+
+std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features) {
+  if (!forecast) return std::nullopt;
+  ForecastDefinition out;
+  const ValueMap map = forecast.map({
+      .required = {"target"},
+      .optional = {"horizon", "algorithm", "recipe", "hyperparameters", "training_window", "first_training_after",
+                   "seed"},
+      .synonyms = {{"prediction_length", "horizon"}, {"steps", "horizon"}},
+  });
+  const auto group = read_target(map["target"], features, out);
+  const auto horizon = map["horizon"].integer(1, 400);
+  set(out.horizon, horizon);
+  const Value algorithm = map["algorithm"];
+  if (algorithm.is(YamlNode::Kind::kMap)) algorithm.error("a program of your own is not in this version", "deepar");
+  else
+    algorithm.word(
+        {.what = "algorithm", .words = {"deepar"}, .later = {"npts", "ets", "seasonal_naive", "naive", "program"}});
+  map["recipe"].word({.what = "recipe", .words = {"default"}, .later = {"gluonts"}});
+  if (const Value hyperparameters = map["hyperparameters"]) read_hyperparameters(hyperparameters, out.options);
+  if (const Value window = map["training_window"]; window && !window.is_word("all"))
+    out.training_window = window.duration(1min, 24h * 3650, "all");
+  out.first_training_after = map["first_training_after"].duration(1min, 24h * 3650);
+  set(out.seed, map["seed"].seed());
+  out.options.horizon = out.horizon;
+  out.options.seed = out.seed;
+
+  const bool horizon_known = !map["horizon"] || horizon;
+  if (group && horizon_known) check_history(map, out, features.groups[*group]);
+  return out;
+}
+
+ValidationDefinition read_validation(const Value& validation) {
+  ValidationDefinition out;
+  const ValueMap map = validation.map({.optional = {"windows", "confidence", "threshold", "must_beat", "paths"}});
+  set(out.windows, map["windows"].integer(kLeastWindows, 100));
+  set(out.confidence, map["confidence"].number(50, 100, Bounds::kExcluded));
+  if (const Value threshold = map["threshold"]) {
+    const ValueMap parts =
+        threshold.map({.optional = {"weighted_quantile_loss", "update_rate"},
+                       .synonyms = {{"loss", "weighted_quantile_loss"}, {"wql", "weighted_quantile_loss"}}});
+    set(out.threshold, parts["weighted_quantile_loss"].number(0, kInfinity, Bounds::kExcluded));
+    set(out.update_rate, parts["update_rate"].number(0, 1));
+  }
+  if (const Value must_beat = map["must_beat"]; must_beat) {
+    out.must_beat.clear();
+    static constexpr Rival kRivals[] = {Rival::kNaive, Rival::kSeasonalNaive, Rival::kProduction};
+    for (const Value& item : must_beat.items()) {
+      const auto index =
+          item.word({.what = "rival", .words = {"naive", "seasonal_naive", "production"}, .later = {"npts", "ets"}});
+      if (!index) continue;
+      if (std::find(out.must_beat.begin(), out.must_beat.end(), kRivals[*index]) != out.must_beat.end())
+        item.error("stands twice", "each rival once");
+      out.must_beat.push_back(kRivals[*index]);
+    }
+  }
+  set(out.paths, map["paths"].integer(10, 10'000));
+  return out;
+}
+
+}  // namespace tidecast

@@ -1,0 +1,32 @@
+#pragma once
+// Readers of the parts of a definition file, one a top-level key; parse_definition() calls them in the order of the
+// file. They note errors in the list behind their Value, and go on with defaults.
+
+#include <filesystem>
+
+#include "app/definition.h"
+#include "app/definition_value.h"
+
+namespace tidecast {
+
+// Paths in the file start at `folder`, the definition file's own.
+SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder);
+
+EventMapping read_event(const Value& event);
+
+// What aggregates and targets are checked against.  Where `event` could not be read at all, its fields are not known,
+// and nothing is said about those that aggregates name.
+struct ReadGroups {
+  std::vector<WindowGroup> groups;
+  std::vector<std::optional<Milliseconds>> keep_online;
+  bool complete = true;  // All names of groups and columns are there: an unknown one is an error of its own.
+};
+ReadGroups read_features(const Value& features, const EventMapping& event, bool event_known);
+
+std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features);
+ValidationDefinition read_validation(const Value& validation);
+DeploymentDefinition read_deployment(const Value& deployment);
+MonitoringDefinition read_monitoring(const Value& monitoring);
+ServerDefinition read_server(const Value& server);
+
+}  // namespace tidecast

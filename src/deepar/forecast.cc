@@ -1,0 +1,187 @@
+// Sampling futures: the context is read once, then all paths go through the horizon together.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/rng.h"
+#include "deepar/model.h"
+#include "deepar/window.h"
+#include "nn/kernels.h"
+
+namespace tidecast {
+namespace deepar {
+namespace {
+
+constexpr int kPathsMax = 100'000;
+constexpr int kPathsAtOnce = 128;  // Their state and gates stay in the second-level cache.
+
+int aligned(int lanes) { return (lanes + nn::kLaneAlign - 1) / nn::kLaneAlign * nn::kLaneAlign; }
+
+// A uniform number inside (0, 1): the middle of one of 2^23 intervals, which float holds exactly.
+float uniform_of(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
+
+// Paths first_path .. first_path + lanes - 1 of one forecast, from the state after the context to the horizon's end.
+class PathSampler {
+ public:
+  PathSampler(const ModelSpec& spec, const nn::ParameterMap& map, const float* parameters, const ScaledWindow& window,
+              const nn::Kernels<float>& kernels, int lanes)
+      : spec_(spec),
+        parameters_(parameters),
+        weight_(parameters + map.weight_ih(0)),
+        window_(window),
+        kernels_(kernels),
+        lanes_(lanes),
+        state_(map, lanes, kernels),
+        samples_(count(spec.horizon)),
+        lags_(count(static_cast<int>(spec.lags.size()))),
+        candidates_(count(nn::kCandidates)),
+        df_(count(1)),
+        location_(count(1)),
+        scale_(count(1)),
+        u_(count(1)),
+        v_(count(1)) {}
+
+  // shared: per step of the horizon, the first layer's sum over all inputs that the paths have in common.
+  void run(const nn::LstmVector& encoded, std::span<const std::vector<float>> shared, std::uint64_t seed,
+           int first_path) {
+    state_.take(encoded);
+    const float* raw = state_.head(parameters_);
+    for (int k = 0; k < spec_.horizon; ++k) {
+      if (k > 0) raw = state_.advance(parameters_, lag_product(k), shared[static_cast<std::size_t>(k)].data());
+      gather_candidates(k);
+      kernels_.student_t_parameters({.lanes = lanes_, .raw = raw, .candidates = candidates_.data()}, df_.data(),
+                                    location_.data(), scale_.data());
+      for (int lane = 0; lane < lanes_; ++lane) {
+        const auto bits =
+            philox4x32({static_cast<std::uint32_t>(first_path + lane), static_cast<std::uint32_t>(k), 0, 0},
+                       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+        u_[static_cast<std::size_t>(lane)] = uniform_of(bits[0]);
+        v_[static_cast<std::size_t>(lane)] = uniform_of(bits[1]);
+      }
+      kernels_.student_t_draw(lanes_, df_.data(), location_.data(), scale_.data(), u_.data(), v_.data(), kScaledLimit,
+                              sample(k));
+    }
+  }
+
+  float* sample(int k) { return samples_.data() + static_cast<std::ptrdiff_t>(k) * lanes_; }
+
+ private:
+  std::size_t count(int rows) const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(lanes_); }
+
+  // The lags of step k that reach into the horizon are the first ones, since lags rise.
+  nn::Product<float> lag_product(int k) {
+    int rows = 0;
+    for (; rows < static_cast<int>(spec_.lags.size()) && spec_.lags[static_cast<std::size_t>(rows)] <= k; ++rows) {
+      const float* from = sample(k - spec_.lags[static_cast<std::size_t>(rows)]);
+      float* to = lags_.data() + static_cast<std::ptrdiff_t>(rows) * lanes_;
+      for (int lane = 0; lane < lanes_; ++lane) to[lane] = std::clamp(from[lane], -kLagInputLimit, kLagInputLimit);
+    }
+    return {.input = lags_.data(), .weight = weight_, .stride_k = 1, .stride_n = spec_.inputs(), .k = rows};
+  }
+
+  // Adds share * x_(k - lag) to a row of candidates, from the path or from what is known.
+  void add_lag(int k, int lag, float share, float* row) {
+    if (lag > k) {
+      const float known = share * window_.x(k - lag);
+      for (int lane = 0; lane < lanes_; ++lane) row[lane] += known;
+    } else {
+      const float* from = sample(k - lag);
+      for (int lane = 0; lane < lanes_; ++lane) row[lane] += share * from[lane];
+    }
+  }
+
+  void gather_candidates(int k) {
+    candidates_.clear();
+    const auto row = [&](int i) { return candidates_.data() + static_cast<std::ptrdiff_t>(i) * lanes_; };
+    add_lag(k, 1, 1, row(0));
+    add_lag(k, spec_.season, 1, row(1));
+    add_lag(k, spec_.week_lag, 1, row(2));
+    const std::size_t recent = std::min<std::size_t>(7, spec_.lags.size());
+    for (std::size_t i = 0; i < recent; ++i) add_lag(k, spec_.lags[i], 1.f / static_cast<float>(recent), row(3));
+  }
+
+  const ModelSpec& spec_;
+  const float* parameters_;
+  const float* weight_;
+  const ScaledWindow& window_;
+  const nn::Kernels<float>& kernels_;
+  int lanes_;
+  nn::LstmState<float> state_;
+  nn::Buffer<float> samples_;  // [horizon][lane]
+  nn::Buffer<float> lags_, candidates_, df_, location_, scale_, u_, v_;
+};
+
+float to_unit(double x, double location, double scale) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(x * scale + location, -kMax, kMax));
+}
+
+}  // namespace
+
+Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std::uint64_t seed) const {
+  if (history.step != spec_.step)
+    return invalid_argument("history has steps of {} ms; this model was trained for {}", history.step.count(),
+                            spec_.step.count());
+  if (paths < 1 || paths > kPathsMax) return invalid_argument("{} paths; allowed: 1 to {}", paths, kPathsMax);
+  TRY(check_values(history).in("history"));
+  ScaledWindow window(spec_);
+  if (!window.read(history.values, history.values.size(), 0))
+    return invalid_argument("not one observed value among the last {}",
+                            std::min<std::size_t>(history.values.size(), static_cast<std::size_t>(spec_.past())));
+
+  const nn::Kernels<float>& kernels = nn::best_kernels<float>();
+  nn::LstmVector encoder(map_, parameters_.data(), kernels);
+  std::vector<float> inputs(static_cast<std::size_t>(spec_.inputs()));
+  std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
+  for (int p = 0; p < spec_.sequence(); ++p) {
+    const int k = p - spec_.context + 1;  // Steps after the split.
+    const EventTime time = history.end() + history.step * k;
+    write_known_inputs(spec_, window, time, p, inputs);
+    if (k <= 0) {
+      encoder.advance(inputs.data());
+    } else {
+      const auto own = std::ranges::upper_bound(spec_.lags, k) - spec_.lags.begin();
+      auto& sum = shared[static_cast<std::size_t>(k)];
+      sum.resize(static_cast<std::size_t>(4 * spec_.cells));
+      encoder.first_layer_sum(inputs.data(), static_cast<int>(own), sum.data());
+    }
+  }
+
+  ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
+  result.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(spec_.horizon));
+  PathSampler sampler(spec_, map_, parameters_.data(), window, kernels, aligned(std::min(paths, kPathsAtOnce)));
+  for (int first = 0; first < paths; first += kPathsAtOnce) {
+    sampler.run(encoder, shared, seed, first);
+    for (int path = first; path < std::min(paths, first + kPathsAtOnce); ++path)
+      for (int k = 0; k < spec_.horizon; ++k)
+        result.values[static_cast<std::size_t>(path) * static_cast<std::size_t>(spec_.horizon) +
+                      static_cast<std::size_t>(k)] =
+            to_unit(sampler.sample(k)[path - first], window.location(), window.scale());
+  }
+  return result;
+}
+
+}  // namespace deepar
+
+std::vector<double> ForecastPaths::mean() const {
+  std::vector<double> mean(static_cast<std::size_t>(horizon));
+  for (std::size_t i = 0; i < values.size(); ++i) mean[i % mean.size()] += values[i];
+  for (double& m : mean) m /= paths;
+  return mean;
+}
+
+std::vector<double> ForecastPaths::quantile(double tau) const {
+  CHECK(tau >= 0 && tau <= 1 && paths > 0);
+  const auto rank = static_cast<std::ptrdiff_t>(std::nearbyint((paths - 1) * tau));  // Halves go to the even side.
+  std::vector<double> result(static_cast<std::size_t>(horizon));
+  std::vector<float> column(static_cast<std::size_t>(paths));
+  for (std::size_t step = 0; step < result.size(); ++step) {
+    for (std::size_t path = 0; path < column.size(); ++path) column[path] = values[path * result.size() + step];
+    std::nth_element(column.begin(), column.begin() + rank, column.end());
+    result[step] = column[static_cast<std::size_t>(rank)];
+  }
+  return result;
+}
+
+}  // namespace tidecast

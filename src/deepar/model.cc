@@ -1,0 +1,138 @@
+#include "deepar/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nn/kernels.h"
+#include "nn/safetensors.h"
+
+namespace tidecast {
+namespace deepar {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr double kValueMax = 1e100;
+
+Result<std::int64_t> whole(const json::object& fields, std::string_view key, std::int64_t low, std::int64_t high) {
+  const json::value* value = fields.if_contains(key);
+  if (!value) return invalid_argument("{}: missing", key);
+  if (!value->is_int64() || value->get_int64() < low || value->get_int64() > high)
+    return invalid_argument("{}: found {}; allowed: whole numbers from {} to {}", key, to_text(*value), low, high);
+  return value->get_int64();
+}
+
+Result<int> small_whole(const json::object& fields, std::string_view key, int low, int high) {
+  return static_cast<int>(TRY(whole(fields, key, low, high)));
+}
+
+Result<const json::array*> array_of(const json::object& fields, std::string_view key) {
+  const json::value* value = fields.if_contains(key);
+  if (!value || !value->is_array())
+    return invalid_argument("{}: {}; allowed: an array", key, value ? to_text(*value) : "missing");
+  return &value->get_array();
+}
+
+}  // namespace
+
+nn::NetworkShape network_shape(const ModelSpec& spec) {
+  return {.inputs = spec.inputs(), .cells = spec.cells, .layers = spec.layers, .outputs = nn::kGatedOutputs};
+}
+
+Status check_values(const TimeSeries& series) {
+  for (std::size_t i = 0; i < series.values.size(); ++i)
+    if (std::abs(series.values[i]) > kValueMax)
+      return invalid_argument("value {} is {}; allowed: NaN for missing, else at most {} in magnitude", i,
+                              series.values[i], kValueMax);
+  return ok();
+}
+
+json::object to_json(const ModelSpec& spec) {
+  json::array calendar;
+  for (const CalendarField field : spec.calendar) calendar.emplace_back(name_of(field));
+  return {{"step_ms", spec.step.count()},
+          {"horizon", spec.horizon},
+          {"context", spec.context},
+          {"season", spec.season},
+          {"week_lag", spec.week_lag},
+          {"scale_length", spec.scale_length},
+          {"lags", json::array(spec.lags.begin(), spec.lags.end())},
+          {"calendar", std::move(calendar)},
+          {"cells", spec.cells},
+          {"layers", spec.layers}};
+}
+
+Result<ModelSpec> spec_from_json(const json::object& fields) {
+  constexpr int kLagLimit = 1'000'000;
+  ModelSpec spec;
+  spec.step = Milliseconds(TRY(whole(fields, "step_ms", 1, INT64_C(100) * 366 * 86'400'000)));
+  spec.horizon = TRY(small_whole(fields, "horizon", 1, 1000));
+  spec.context = TRY(small_whole(fields, "context", 1, 2000));
+  spec.season = TRY(small_whole(fields, "season", 1, kLagLimit));
+  spec.week_lag = TRY(small_whole(fields, "week_lag", 1, kLagLimit));
+  spec.cells = TRY(small_whole(fields, "cells", 1, 512));
+  spec.layers = TRY(small_whole(fields, "layers", 1, 8));
+  for (const json::value& lag : *TRY(array_of(fields, "lags"))) {
+    const int after = spec.lags.empty() ? 0 : spec.lags.back();
+    if (!lag.is_int64() || lag.get_int64() <= after || lag.get_int64() > kLagLimit)
+      return invalid_argument("lags: found {} after {}; allowed: rising whole numbers up to {}", to_text(lag), after,
+                              kLagLimit);
+    spec.lags.push_back(static_cast<int>(lag.get_int64()));
+  }
+  for (const int lag : {1, spec.season, spec.week_lag})
+    if (std::ranges::find(spec.lags, lag) == spec.lags.end())
+      return invalid_argument("lags: {} is not among them", lag);
+  spec.scale_length = TRY(small_whole(fields, "scale_length", 1, spec.past()));
+  for (const json::value& name : *TRY(array_of(fields, "calendar"))) {
+    CalendarField field{};
+    if (!name.is_string() || !calendar_field_of(std::string_view(name.get_string()), field))
+      return invalid_argument("calendar: {} is not known", to_text(name));
+    spec.calendar.push_back(field);
+  }
+  return spec;
+}
+
+Model::Model(ModelSpec spec, std::vector<float> parameters, json::object about)
+    : spec_(std::move(spec)), map_(network_shape(spec_)), parameters_(std::move(parameters)) {
+  CHECK(parameters_.size() == map_.size());
+  description_ = {{"format", kFormat}, {"algorithm", "deepar"}, {"recipe", "R"}};
+  for (const auto& [key, value] : to_json(spec_)) description_[key] = value;
+  for (const auto& [key, value] : about) description_[key] = value;
+  description_["parameters"] = parameters_.size();
+}
+
+std::string Model::serialize() const {
+  std::vector<nn::NamedTensor> tensors;
+  for (const nn::ParameterBlock& block : map_.blocks())
+    tensors.push_back({block.name, block.shape, std::span(parameters_).subspan(block.offset, block.size)});
+  return nn::write_safetensors({{"format", "tidecast.deepar"}, {"tidecast", to_text(description_)}}, tensors);
+}
+
+}  // namespace deepar
+
+Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact) {
+  using namespace deepar;
+  const nn::Safetensors file = TRY(nn::parse_safetensors(artefact));
+  const auto text = file.metadata.find("tidecast");
+  if (text == file.metadata.end())
+    return invalid_argument("header: __metadata__ has no 'tidecast': not a model of ours");
+  json::value about = TRY(parse_json(text->second).in("header: tidecast"));
+  if (!about.is_object()) return invalid_argument("header: tidecast: not an object");
+  json::object& fields = about.get_object();
+  TRY(whole(fields, "format", kFormat, kFormat).in("header: tidecast"));
+  ModelSpec spec = TRY(spec_from_json(fields).in("header: tidecast"));
+
+  const nn::ParameterMap map(network_shape(spec));
+  std::vector<float> parameters(map.size());
+  for (const nn::ParameterBlock& block : map.blocks()) {
+    const std::vector<float> values = TRY(file.floats(block.name, block.shape));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) return invalid_argument("tensor '{}': element {} is {}", block.name, i, values[i]);
+      parameters[block.offset + i] = values[i];
+    }
+  }
+  if (file.tensors.size() != map.blocks().size())
+    return invalid_argument("{} tensors; this network has {}", file.tensors.size(), map.blocks().size());
+  return std::make_shared<const Model>(std::move(spec), std::move(parameters), std::move(fields));
+}
+
+}  // namespace tidecast

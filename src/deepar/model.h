@@ -1,0 +1,43 @@
+#pragma once
+// A trained model in memory: its spec, its weights and the words about it.  Immutable, so any number of threads may
+// forecast.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "deepar/recipe.h"
+#include "nn/lstm.h"
+
+namespace tidecast::deepar {
+
+// lags, calendar, constants -> LSTM -> degrees of freedom, location, scale and the copy gate's five.
+nn::NetworkShape network_shape(const ModelSpec& spec);
+
+class Model final : public DeepAr {
+ public:
+  // about: describe() beyond the spec, in the order it is to be printed.
+  Model(ModelSpec spec, std::vector<float> parameters, json::object about);
+
+  Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const override;
+  int horizon() const override { return spec_.horizon; }
+  int history_needed() const override { return spec_.past(); }
+  const json::object& describe() const override { return description_; }
+  std::string serialize() const override;
+
+ private:
+  ModelSpec spec_;
+  nn::ParameterMap map_;
+  std::vector<float> parameters_;
+  json::object description_;
+};
+
+// The spec as JSON and back; from_json checks every number.
+json::object to_json(const ModelSpec& spec);
+Result<ModelSpec> spec_from_json(const json::object& fields);
+
+// A value no series may hold: infinite, or so large that sums of it leave the numbers.  NaN is a missing value and
+// allowed. Errors: kInvalidArgument - "value 17 is inf; ...".
+Status check_values(const TimeSeries& series);
+
+}  // namespace tidecast::deepar

@@ -1,0 +1,66 @@
+#pragma once
+// What recipe R (docs/deepar.md) decides before any number is trained: season, context, lags, calendar features, small
+// or large set, schedule, held-out windows.  Pure functions of the series' lengths and the options.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "deepar/deepar.h"
+
+namespace tidecast::deepar {
+
+// A place in a cycle, scaled to -0.5 .. 0.5 as GluonTS does; of a step's start, in UTC.
+enum class CalendarField { kSecondOfMinute, kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear };
+std::string_view name_of(CalendarField field);  // "second_of_minute", ...
+bool calendar_field_of(std::string_view name, CalendarField& out);
+float calendar_value(CalendarField field, EventTime time);
+
+// Everything a forecast needs to know about the network's inputs.
+struct ModelSpec {
+  Milliseconds step{0};
+  int horizon = 0;
+  int context = 0;                      // C: steps of warm-up whose next values are forecast in training too.
+  int season = 0;                       // m, in steps.
+  int week_lag = 0;                     // What the copy gate calls a week: 7 days where that is a lag, else m.
+  int scale_length = 0;                 // Ls = max(C, m): the values that location and scale are taken from.
+  std::vector<int> lags;                // Ascending, with 1, season and week_lag among them.
+  std::vector<CalendarField> calendar;
+  int cells = 0, layers = 0;
+
+  static constexpr int kConstants = 4;  // Of the window: see window.h.
+  int inputs() const { return static_cast<int>(lags.size() + calendar.size()) + kConstants; }  // In this order.
+  int sequence() const { return context + horizon - 1; }          // T: steps of a training window.
+  int past() const { return context - 1 + lags.back(); }          // Values before the split that the inputs reach.
+  bool operator==(const ModelSpec&) const = default;
+};
+
+struct TrainingPlan {
+  ModelSpec spec;
+  bool small_set = false;
+  int steps = 0, schedule_steps = 0;
+  int evaluate_every = 0;               // Steps between looks at the held-out windows.
+  int patience = 0;                     // Steps without a better look that end the training.
+  double average_decay = 0;
+  std::vector<int> held_out;            // Per series: windows at its end that are not targets; 0 where select is off.
+};
+
+// GluonTS's lags of a step's width (gluonts/time_feature/lag.py): the last seven and those round multiples of coarser
+// cycles, up to 1,200 steps.
+std::vector<int> gluonts_lags(Milliseconds step);
+// The season of a step's width: an hour for minutes, a minute for seconds, else a day, a week, a year, whichever is the
+// next longer cycle that the step divides; 1 where none is.
+int default_season(Milliseconds step);
+
+// Errors: kInvalidArgument - an option out of range, no series, steps of different widths, none long enough for one
+// window.
+Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);
+
+// The learning rate's factor at `step` (from 0): fifty steps of warm-up times a cosine from 1 to .01 over
+// `schedule_steps`.
+double rate_factor(int step, int schedule_steps);
+// The weight of the old average at `step` (from 0): decay, less at the beginning.
+double average_keep(int step, double decay);
+
+}  // namespace tidecast::deepar

@@ -1,0 +1,149 @@
+#include "deepar/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace tidecast::deepar {
+namespace {
+
+constexpr Milliseconds kMinute{60'000}, kHour{3'600'000}, kDay{86'400'000};
+
+TimeSeries flat(Milliseconds step, std::size_t count) {
+  return {.start = EventTime::epoch(), .step = step, .values = std::vector<double>(count, 1.0)};
+}
+
+TrainingPlan plan_of(Milliseconds step, std::size_t count, const DeepArOptions& options, std::size_t series = 1) {
+  return plan_training(std::vector(series, flat(step, count)), options).value();
+}
+
+// "1-7,58-62" for lists, as the table of GluonTS's lags is printed.
+std::string ranges(const std::vector<int>& lags) {
+  std::string text;
+  for (std::size_t i = 0; i < lags.size();) {
+    std::size_t j = i;
+    while (j + 1 < lags.size() && lags[j + 1] == lags[j] + 1) ++j;
+    if (!text.empty()) text += ',';
+    text += i == j ? fmt::format("{}", lags[i]) : fmt::format("{}-{}", lags[i], lags[j]);
+    i = j + 1;
+  }
+  return text;
+}
+
+TEST(Lags, AreGluonTssForEveryWidthOfStep) {
+  const struct { Milliseconds step; const char* lags; } table[] = {
+      {1000ms, "1-7,58-62,118-122,178-182"},
+      {10'000ms, "1-8,10-14,16-20,358-362,718-722,1078-1082"},
+      {kMinute, "1-7,58-62,118-122,178-182"},
+      {2 * kMinute, "1-7,28-32,58-62,88-92,719-721"},
+      {5 * kMinute, "1-7,10-14,22-26,34-38,287-289,575-577,863-865,1151-1153"},
+      {10 * kMinute, "1-8,10-14,16-20,143-145,287-289,431-433,575-577,719-721,863-865,1007-1009"},
+      {15 * kMinute, "1-14,95-97,191-193,287-289,383-385,479-481,575-577,671-673"},
+      {30 * kMinute, "1-8,47-49,95-97,143-145,191-193,239-241,287-289,335-337,671-673,1007-1009"},
+      {kHour, "1-7,23-25,47-49,71-73,95-97,119-121,143-145,167-169,335-337,503-505,671-673,719-721"},
+      {kDay, "1-8,13-15,20-22,27-31,56,84,363-365,727-729,1091-1093"},
+      {7 * kDay, "1-8,12,51-53,103-105,155-157"},
+  };
+  for (const auto& row : table) EXPECT_EQ(ranges(gluonts_lags(row.step)), row.lags) << to_text(row.step);
+}
+
+TEST(Season, IsTheNextLongerCycleThatTheStepDivides) {
+  EXPECT_EQ(default_season(1000ms), 60);
+  EXPECT_EQ(default_season(kMinute), 60);
+  EXPECT_EQ(default_season(5 * kMinute), 288);
+  EXPECT_EQ(default_season(15 * kMinute), 96);
+  EXPECT_EQ(default_season(kHour), 24);
+  EXPECT_EQ(default_season(kDay), 7);
+  EXPECT_EQ(default_season(7 * kDay), 52);
+  EXPECT_EQ(default_season(7 * kMinute), 1);
+}
+
+// The contexts that the recipe was measured with.
+TEST(Context, HoldsUpToTwoSeasonsWithin64Steps) {
+  EXPECT_EQ(plan_of(kHour, 5000, {.horizon = 48}).spec.context, 48);
+  EXPECT_EQ(plan_of(kHour, 5000, {.horizon = 24}).spec.context, 48);
+  EXPECT_EQ(plan_of(kMinute, 1044, {.horizon = 30}).spec.context, 60);
+  EXPECT_EQ(plan_of(kDay, 6071, {.horizon = 30, .season = 5}).spec.context, 30);
+  EXPECT_EQ(plan_of(15 * kMinute, 30000, {.horizon = 24}).spec.context, 24);
+  EXPECT_EQ(plan_of(5 * kMinute, 15000, {.horizon = 72}).spec.context, 72);
+  EXPECT_EQ(plan_of(kHour, 5000, {.horizon = 24, .context = 11}).spec.context, 11);
+}
+
+TEST(SmallSet, TakesFewLagsFewerStepsAndAFasterAverage) {
+  const TrainingPlan small = plan_of(kMinute, 1044, {.horizon = 30}), large = plan_of(kMinute, 4400, {.horizon = 30});
+  EXPECT_TRUE(small.small_set);
+  EXPECT_EQ(ranges(small.spec.lags), "1-4,60-61");
+  EXPECT_EQ(small.steps, 1000);
+  EXPECT_EQ(small.evaluate_every, 25);
+  EXPECT_EQ(small.average_decay, 0.99);
+  EXPECT_FALSE(large.small_set) << "200 points for each of 22 lags";
+  EXPECT_EQ(ranges(large.spec.lags), "1-7,58-62,118-122,178-182");
+  EXPECT_EQ(large.steps, 2500);
+  EXPECT_EQ(large.evaluate_every, 125);
+  EXPECT_FALSE(plan_of(kMinute, 1100, {.horizon = 30}, 4).small_set) << "points are counted over all series";
+}
+
+TEST(Lags, AlwaysHoldTheSeasonAndAWeekOnlyWhereItIsOne) {
+  const ModelSpec day = plan_of(kMinute, 20'000, {.horizon = 30, .season = 1440}).spec;
+  EXPECT_EQ(day.lags.back(), 1440);
+  EXPECT_EQ(day.week_lag, 1440) << "a week of minutes is no lag, so the season stands for it";
+  EXPECT_EQ(plan_of(kHour, 20'000, {.horizon = 24}).spec.week_lag, 168);
+  EXPECT_EQ(plan_of(15 * kMinute, 20'000, {.horizon = 24}).spec.week_lag, 672);
+}
+
+std::vector<std::string_view> calendar_of(Milliseconds step, std::size_t count) {
+  std::vector<std::string_view> names;
+  for (const CalendarField field : plan_of(step, count, {.horizon = 12}).spec.calendar) names.push_back(name_of(field));
+  return names;
+}
+
+TEST(Calendar, OffersOnlyCyclesThatTheTrainingSpanCoversTwice) {
+  using Names = std::vector<std::string_view>;
+  EXPECT_EQ(calendar_of(kMinute, 100), Names{});
+  EXPECT_EQ(calendar_of(kMinute, 1044), Names{"minute_of_hour"});
+  EXPECT_EQ(calendar_of(kMinute, 2880), (Names{"minute_of_hour", "hour_of_day"}));
+  EXPECT_EQ(calendar_of(kHour, 336), (Names{"hour_of_day", "day_of_week"}));
+  EXPECT_EQ(calendar_of(kHour, 17520), (Names{"hour_of_day", "day_of_week", "day_of_month", "day_of_year"}));
+  EXPECT_EQ(calendar_of(kDay, 100), (Names{"day_of_week", "day_of_month"}));
+}
+
+TEST(Calendar, ValuesRunFromMinusAHalfToAHalf) {
+  const auto at = [](const char* time) { return EventTime::from_ms(parse_rfc3339(time).value()); };
+  EXPECT_FLOAT_EQ(calendar_value(CalendarField::kMinuteOfHour, at("2024-01-01T00:00:00Z")), -0.5f);
+  EXPECT_FLOAT_EQ(calendar_value(CalendarField::kMinuteOfHour, at("2024-01-01T00:59:00Z")), 0.5f);
+  EXPECT_FLOAT_EQ(calendar_value(CalendarField::kHourOfDay, at("2024-01-01T23:10:00Z")), 0.5f);
+  EXPECT_FLOAT_EQ(calendar_value(CalendarField::kDayOfWeek, at("2024-01-07T00:00:00Z")), 0.5f) << "a Sunday";
+  EXPECT_FLOAT_EQ(calendar_value(CalendarField::kDayOfYear, at("2024-12-31T00:00:00Z")), 0.5f)
+      << "a leap year's last day";
+}
+
+TEST(HeldOut, WindowsAreAHundredOverAllSeriesButNotMoreThanASeriesCanSpare) {
+  EXPECT_EQ(plan_of(kMinute, 1044, {.horizon = 30}).held_out, std::vector<int>{5}) << "15 % of 1,044 hold five windows";
+  EXPECT_EQ(plan_of(kMinute, 100'000, {.horizon = 30}).held_out, std::vector<int>{10});
+  EXPECT_EQ(plan_of(kMinute, 100, {.horizon = 30}).held_out, std::vector<int>{1});
+  EXPECT_EQ(plan_of(kHour, 17'000, {.horizon = 24}, 14).held_out, std::vector<int>(14, 8));
+  EXPECT_EQ(plan_of(kMinute, 1044, {.horizon = 30, .select = false}).held_out, std::vector<int>{0});
+}
+
+TEST(Schedule, WarmsUpOverFiftyStepsThenFallsAsACosineToAHundredth) {
+  EXPECT_NEAR(rate_factor(0, 1000), 0.02, 1e-9);
+  EXPECT_NEAR(rate_factor(500, 1000), 0.01 + 0.99 * 0.5, 1e-9);
+  EXPECT_NEAR(rate_factor(999, 1000), 0.01, 1e-4);
+  EXPECT_NEAR(rate_factor(5000, 1000), 0.01, 1e-9) << "past the schedule's end it stays";
+  EXPECT_DOUBLE_EQ(average_keep(0, 0.99), 0.1);
+  EXPECT_DOUBLE_EQ(average_keep(100'000, 0.99), 0.99);
+}
+
+TEST(Plan, RefusesOptionsOutOfRangeAndMixedSteps) {
+  const std::vector<TimeSeries> one{flat(kMinute, 500)};
+  EXPECT_EQ(plan_training(one, {.horizon = 0}).message(), "horizon: found 0; allowed: 1 to 1000");
+  EXPECT_EQ(plan_training(one, {.dropout = 1.5}).message(), "dropout: found 1.5; allowed: 0 to 0.95");
+  EXPECT_EQ(plan_training(one, {.threads = 0}).message(), "threads: found 0; allowed: 1 to 256");
+  EXPECT_FALSE(plan_training(one, {.learning_rate = std::nan("")}).ok());
+  EXPECT_FALSE(plan_training({}, {}).ok());
+  EXPECT_EQ(plan_training(std::vector{flat(kMinute, 500), flat(kHour, 500)}, {}).message(),
+            "series 1: steps of 3600000 ms; the first has 60000");
+}
+
+}  // namespace
+}  // namespace tidecast::deepar

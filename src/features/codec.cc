@@ -1,0 +1,38 @@
+#include "features/codec.h"
+
+#include "base/rng.h"
+
+namespace tidecast {
+
+std::uint64_t checksum(std::string_view bytes) {
+  std::uint64_t sum = mix64(bytes.size());
+  while (bytes.size() >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    sum = mix64(sum ^ word);
+    bytes.remove_prefix(8);
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes.data(), bytes.size());
+  return mix64(sum ^ word);
+}
+
+Result<ByteReader> ByteReader::unseal(std::string_view value, std::uint8_t version, std::string_view what) {
+  constexpr std::size_t kSeal = sizeof(std::uint64_t);
+  if (value.size() < 1 + kSeal) return data_loss("{}: only {} bytes", what, value.size());
+  std::uint64_t expected;
+  std::memcpy(&expected, value.data() + value.size() - kSeal, kSeal);
+  const std::string_view sealed = value.substr(0, value.size() - kSeal);
+  if (checksum(sealed) != expected) return data_loss("{}: damaged, the checksum differs", what);
+  const auto found = static_cast<std::uint8_t>(sealed[0]);
+  if (found != version) return data_loss("{}: format version {}, this program knows {}", what, found, version);
+  return ByteReader(sealed.substr(1));
+}
+
+Status ByteReader::finish(std::string_view what) const {
+  if (failed_) return data_loss("{}: shorter than its content", what);
+  if (!left_.empty()) return data_loss("{}: {} bytes too many", what, left_.size());
+  return ok();
+}
+
+}  // namespace tidecast

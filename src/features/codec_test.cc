@@ -1,0 +1,96 @@
+#include "features/codec.h"
+
+#include <gtest/gtest.h>
+
+#include "features/keyspace.h"
+#include "features/raw_block.h"
+#include "features/test_store.h"
+
+namespace tidecast {
+namespace {
+
+TEST(Codec, WhatWasWrittenIsReadInTheSameOrder) {
+  const std::string value = ByteWriter(3).number(std::int64_t{-7}).text("ab").number(0.5).raw("rest").seal();
+  auto reader = std::move(ByteReader::unseal(value, 3, "value")).value();
+  EXPECT_EQ(reader.number<std::int64_t>(), -7);
+  EXPECT_EQ(reader.text(), "ab");
+  EXPECT_EQ(reader.number<double>(), 0.5);
+  EXPECT_EQ(reader.rest(), "rest");
+  EXPECT_TRUE(reader.finish("value").ok());
+}
+
+TEST(Codec, AnotherVersionIsRefusedAndBothAreNamed) {
+  const auto reader = ByteReader::unseal(ByteWriter(2).seal(), 1, "cursor");
+  EXPECT_EQ(reader.code(), Code::kDataLoss);
+  EXPECT_EQ(reader.message(), "cursor: format version 2, this program knows 1");
+}
+
+TEST(Codec, ReadingTooMuchOrTooLittleIsNoticed) {
+  const std::string value = ByteWriter(1).number(std::uint32_t{5}).seal();
+  auto shorter = std::move(ByteReader::unseal(value, 1, "")).value();
+  EXPECT_EQ(shorter.number<std::uint64_t>(), 0u);
+  EXPECT_EQ(shorter.finish("value").code(), Code::kDataLoss);
+  const auto longer = std::move(ByteReader::unseal(value, 1, "")).value();
+  EXPECT_EQ(longer.finish("value").code(), Code::kDataLoss);
+}
+
+// Every encoding of the store, and how it is read.
+struct Encoding {
+  std::string name;
+  std::string value;
+  std::function<Status(std::string_view)> decode;
+};
+std::vector<Encoding> encodings() {
+  using namespace keyspace;
+  const FeatureGroup group = fees_group();
+  const std::string row = row_key("fees", event_time("2026-05-06T00:01:00Z")), letter = numbered(kDeadLetters, 9);
+  std::vector<KeySeen> keys(3);
+  keys[2].first_seen = ProcessingTime::from_ms(5);
+  Totals totals{ProcessingTime::from_ms(7), {5, 1, 1, 1, 2}, {{"fees", 3}}};
+  std::vector<Encoding> all = {
+      {"text", encode_text("cursor 17"), [](auto v) { return decode_text(v, "cursor").status(); }},
+      {"totals", encode_totals(totals), [](auto v) { return decode_totals(v).status(); }},
+      {"row", encode_row(group, fee_row("2026-05-06T00:01:00Z", 7).row), [=](auto v) { return decode_row(group, row, v).status(); }},
+      {"keys", encode_keys(keys), [](auto v) { return decode_keys(v).status(); }},
+      {"letter", encode_dead_letter({9, ProcessingTime::from_ms(1), "why", "raw"}), [=](auto v) { return decode_dead_letter(letter, v).status(); }},
+      {"rows file", encode_rows_file({"a.parquet", {}, {}, 1, 2, {}}), [](auto v) { return decode_rows_file(v).status(); }},
+      {"raw file", encode_raw_file({"a.zst", 1, 2, 3, 4}), [](auto v) { return decode_raw_file(v).status(); }}};
+  RawBlockWriter writer;
+  const ArchivedRecord record{0, ProcessingTime::from_ms(0), "stored", R"({"a":1})"};
+  EXPECT_TRUE(writer.write({&record, 1}, [&](std::uint64_t, std::string_view value) {
+    all.push_back({"raw block", std::string(value), [](auto v) { return decode_raw_block(v).status(); }});
+  }).ok());
+  return all;
+}
+
+TEST(Codec, EveryValueIsReadable) {
+  for (const auto& [name, value, decode] : encodings()) EXPECT_TRUE(decode(value).ok()) << name;
+}
+
+TEST(Codec, EveryFlippedBitAndEveryCutOfEveryValueIsDataLoss) {
+  for (const auto& [name, value, decode] : encodings()) {
+    for (std::size_t bit = 0; bit < value.size() * 8; ++bit) {
+      std::string damaged = value;
+      damaged[bit / 8] ^= static_cast<char>(1 << bit % 8);
+      ASSERT_EQ(decode(damaged).code(), Code::kDataLoss) << name << ", bit " << bit;
+    }
+    for (std::size_t size = 0; size < value.size(); ++size)
+      ASSERT_EQ(decode(std::string_view(value).substr(0, size)).code(), Code::kDataLoss) << name << ", cut to " << size;
+  }
+}
+
+TEST(Keyspace, KeysOfOneGroupAreOrderedByTimeAndApartFromAnotherGroups) {
+  using namespace keyspace;
+  std::vector<std::string> keys;
+  for (const std::int64_t ms : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1'778'025'600'000}, INT64_MAX}) {
+    keys.push_back(row_key("fees", EventTime::from_ms(ms)));
+    EXPECT_EQ(time_in(keys.back()).ms(), ms);
+  }
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_GT(row_key("fees2", EventTime::min()), rocks::after_prefix(rows_prefix("fees")));
+  EXPECT_EQ(number_in(numbered("r", 300)), 300u);
+  EXPECT_LT(numbered("r", 255), numbered("r", 256));
+}
+
+}  // namespace
+}  // namespace tidecast

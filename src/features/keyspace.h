@@ -1,0 +1,88 @@
+#pragma once
+// What lies under which key in the feature store's RocksDB, and how each value is written.  A key is a letter, then a name
+// (ended by a zero byte where something follows) or big-endian numbers, so that the order of the bytes is the order of time.
+//
+//   s <group>               schema of a feature group, compared at every open
+//   b                       books: totals, late counts, arrival of the last record
+//   c <source>              cursor of a source
+//   e                       state of the stream engine
+//   k <pack>                keys seen first by one commit
+//   w <group> 0 <end>       feature row of the window that ends at <end>
+//   r <number>              block of raw records from this arrival number on
+//   d <number>              dead letter
+//   O <group> 0 <end>       Parquet file whose first row ends at <end>
+//   A <number>              raw file whose first record has this number
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "features/store.h"
+
+namespace tidecast::keyspace {
+
+// ---- keys ------------------------------------------------------------------------------------------------------------
+inline constexpr std::string_view kBooks = "b";
+inline constexpr std::string_view kEngine = "e";
+inline constexpr std::string_view kSources = "c";
+inline constexpr std::string_view kKeyPacks = "k";
+inline constexpr std::string_view kRawBlocks = "r";
+inline constexpr std::string_view kDeadLetters = "d";
+inline constexpr std::string_view kRawFiles = "A";
+
+std::string numbered(std::string_view prefix, std::uint64_t number);
+std::uint64_t number_in(std::string_view key);                      // Of a key made by `numbered` with a one-letter prefix.
+std::string schema_key(std::string_view group);
+std::string source_key(std::string_view source);
+std::string rows_prefix(std::string_view group);
+std::string row_key(std::string_view group, EventTime window_end);
+std::string files_prefix(std::string_view group);
+std::string file_key(std::string_view group, EventTime first_window_end);
+EventTime time_in(std::string_view key);                            // The time at the end of a row's or file's key.
+
+// ---- values ----------------------------------------------------------------------------------------------------------
+// Each decode_* gives kDataLoss on a damaged value.
+
+std::string encode_text(std::string_view text);
+Result<std::string> decode_text(std::string_view value, std::string_view what);
+
+struct Totals {
+  ProcessingTime arrival;
+  Books books;
+  std::map<std::string, std::uint64_t> late_by_group;
+};
+std::string encode_totals(const Totals& totals);
+Result<Totals> decode_totals(std::string_view value);
+
+// The shape that stored rows depend on: window and the columns' names and types.
+std::string schema_text(const FeatureGroup& group);
+
+std::string encode_row(const FeatureGroup& group, const FeatureRow& row);
+Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, std::string_view value);
+
+std::string encode_keys(std::span<const KeySeen> keys);
+Result<std::vector<KeySeen>> decode_keys(std::string_view value);
+Result<ProcessingTime> newest_of_keys(std::string_view value);      // Latest first_seen, without decoding the pack.
+
+std::string encode_dead_letter(const DeadLetter& letter);
+Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
+
+// A file of the manifest; paths are relative to the store's folder.
+struct RowsFile {
+  std::string path;
+  EventTime first, last;             // window_end of its first and last row.
+  std::uint64_t rows = 0, bytes = 0;
+  std::array<std::uint8_t, 32> sha256{};
+};
+std::string encode_rows_file(const RowsFile& file);
+Result<RowsFile> decode_rows_file(std::string_view value);
+
+struct RawFile {
+  std::string path;
+  std::uint64_t first = 0, last = 0; // Arrival numbers.
+  std::uint64_t records = 0, bytes = 0;
+};
+std::string encode_raw_file(const RawFile& file);
+Result<RawFile> decode_raw_file(std::string_view value);
+
+}  // namespace tidecast::keyspace

@@ -1,0 +1,101 @@
+#include "features/raw_block.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+
+#include "features/codec.h"
+
+namespace tidecast {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr int kCompressionLevel = 1;  // Compression bounds the speed of a commit; level 3 would halve it for a tenth of the size.
+constexpr std::size_t kPiece = 1 << 17;
+
+}  // namespace
+
+void RawBlockWriter::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+
+RawBlockWriter::RawBlockWriter() : context_(ZSTD_createCCtx()), time_text_(to_rfc3339(written_time_)) {
+  CHECK(context_ != nullptr);
+  CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kCompressionLevel)));
+  CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1)));
+}
+
+void RawBlockWriter::append_line(const ArchivedRecord& record) {
+  if (record.arrival != written_time_) {
+    written_time_ = record.arrival;
+    time_text_ = to_rfc3339(written_time_);
+  }
+  const fmt::format_int number(record.number);
+  lines_.append(R"({"n":)").append(number.data(), number.size());
+  lines_.append(R"(,"arrival":")").append(time_text_);
+  lines_.append(R"(","verdict":")").append(record.verdict);
+  lines_.append(R"(","record":)");
+  const std::size_t begin = lines_.size();
+  lines_.append(record.raw);
+  if (record.raw.find('\n') != record.raw.npos) std::replace(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(), '\n', ' ');
+  lines_.append("}\n");
+}
+
+Status RawBlockWriter::write(std::span<const ArchivedRecord> records,
+                             const std::function<void(std::uint64_t, std::string_view)>& put) {
+  for (std::size_t first = 0, after = 0; first < records.size(); first = after) {
+    const ProcessingTime hour = hour_of(records[first].arrival);
+    lines_.clear();
+    for (after = first; after < records.size() && hour_of(records[after].arrival) == hour; ++after)
+      append_line(records[after]);
+    ByteWriter value(kVersion);
+    value.number(hour.ms()).number(records[after - 1].number).number(static_cast<std::uint32_t>(after - first));
+    const std::span<char> room = value.grow(ZSTD_compressBound(lines_.size()));
+    const std::size_t size = ZSTD_compress2(context_.get(), room.data(), room.size(), lines_.data(), lines_.size());
+    if (ZSTD_isError(size)) return unavailable("zstd: {}", ZSTD_getErrorName(size));  // Only memory can be short.
+    value.shrink_by(room.size() - size);
+    put(records[first].number, value.seal());
+  }
+  return ok();
+}
+
+Result<RawBlock> decode_raw_block(std::string_view value) {
+  constexpr std::string_view kWhat = "block of raw records";
+  auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
+  RawBlock block;
+  block.hour = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  block.last_number = reader.number<std::uint64_t>();
+  block.records = reader.number<std::uint32_t>();
+  block.frame = reader.rest();
+  TRY(reader.finish(kWhat));
+  return block;
+}
+
+ProcessingTime hour_of(ProcessingTime arrival) { return floor_to(arrival, 1h); }
+
+void RawLineReader::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
+
+RawLineReader::RawLineReader() : context_(ZSTD_createDCtx()) { CHECK(context_ != nullptr); }
+
+Status RawLineReader::visit(std::string_view frames, std::string_view what,
+                            const std::function<void(std::string_view)>& line) {
+  ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
+  buffer_.clear();  // Holds what has been unpacked and is not yet a whole line.
+  ZSTD_inBuffer in{frames.data(), frames.size(), 0};
+  std::size_t left = 0;  // 0: at the end of a frame.
+  for (bool full = false; in.pos < in.size || full;) {
+    const std::size_t kept = buffer_.size();
+    buffer_.resize(kept + kPiece);
+    ZSTD_outBuffer out{buffer_.data() + kept, kPiece, 0};
+    left = ZSTD_decompressStream(context_.get(), &out, &in);
+    if (ZSTD_isError(left)) return data_loss("{}: {}", what, ZSTD_getErrorName(left));
+    full = out.pos == out.size && left != 0;  // There may be more to come out without more to go in.
+    buffer_.resize(kept + out.pos);
+    std::size_t begin = 0;
+    for (std::size_t end; (end = buffer_.find('\n', begin)) != buffer_.npos; begin = end + 1)
+      line(std::string_view(buffer_).substr(begin, end - begin));
+    buffer_.erase(0, begin);
+  }
+  if (left != 0 || !buffer_.empty()) return data_loss("{}: ends in the middle of a record", what);
+  return ok();
+}
+
+}  // namespace tidecast

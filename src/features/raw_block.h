@@ -1,0 +1,69 @@
+#pragma once
+// The raw archive's blocks: the records of one commit that arrived in one hour, as a zstd frame of lines
+//
+//   {"n":17,"arrival":"2026-05-06T00:00:00Z","verdict":"stored","record":{...}}
+//
+// each ended by a newline; newlines inside a record, where JSON allows them, are spaces.  A raw file is such frames one after
+// the other, so `zstdcat` reads it; frames carry zstd's own checksum.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "features/store.h"
+
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
+namespace tidecast {
+
+// Packs records into blocks.  Keeps its compressor and buffers between calls.  One thread.
+class RawBlockWriter {
+ public:
+  RawBlockWriter();
+
+  // Calls `put` once for every run of records whose arrivals lie in one hour, with the number of the run's first record and
+  // the value to store.
+  Status write(std::span<const ArchivedRecord> records,
+               const std::function<void(std::uint64_t first_number, std::string_view value)>& put);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_CCtx_s* context) const;
+  };
+  void append_line(const ArchivedRecord& record);
+
+  std::unique_ptr<ZSTD_CCtx_s, Free> context_;
+  std::string lines_;
+  ProcessingTime written_time_;  // Whose text is in time_text_: records of one poll arrive together.
+  std::string time_text_;
+};
+
+struct RawBlock {
+  ProcessingTime hour;             // Start of the hour in which its records arrived.
+  std::uint64_t last_number = 0;
+  std::uint32_t records = 0;
+  std::string_view frame;          // Points into the value.
+};
+Result<RawBlock> decode_raw_block(std::string_view value);
+
+ProcessingTime hour_of(ProcessingTime arrival);
+
+// Takes zstd frames apart into lines.  One thread.
+class RawLineReader {
+ public:
+  RawLineReader();
+  // Visits every line of the frames, without its newline.  Errors: kDataLoss - `what` is damaged or cut off.
+  Status visit(std::string_view frames, std::string_view what, const std::function<void(std::string_view line)>& line);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DCtx_s* context) const;
+  };
+  std::unique_ptr<ZSTD_DCtx_s, Free> context_;
+  std::string buffer_;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,287 @@
+// Commits and readers.
+
+#include "features/rocks_store.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "features/offline_files.h"
+#include "storage/file.h"
+
+namespace tidecast {
+
+using rocks::Go;
+
+// ---- committing ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Status check_values(const FeatureGroup& group, const FeatureRow& row) {
+  if (row.values.size() != group.columns.size())
+    return invalid_argument("{} values, the group has {} columns", row.values.size(), group.columns.size());
+  for (std::size_t i = 0; i < row.values.size(); ++i) {
+    const FeatureColumn& column = group.columns[i];
+    const bool fits = row.values[i].index() == 0 || std::holds_alternative<std::int64_t>(row.values[i]) ==
+                                                        (column.type == FieldType::kInteger);
+    if (!fits) return invalid_argument("column {}: the value is no {}", column.name, name_of(column.type));
+  }
+  return ok();
+}
+
+}  // namespace
+
+Status RocksFeatureStore::check_row(const ClosedWindow& closed, std::optional<EventTime> previous) const {
+  const FeatureGroup& group = options_.groups[closed.group];
+  const FeatureRow& row = closed.row;
+  // Years 1 to 9999, which files, folders and SQL can name.
+  if (row.window_end.ms() < -62135596800000 + 86'400'000 || row.window_end.ms() >= 253402300800000)
+    return invalid_argument("window end {} ms is outside the calendar", row.window_end.ms());
+  if (row.window_end - row.window_start != group.window || floor_to(row.window_start, group.window) != row.window_start)
+    return invalid_argument("window [{}, {}) is not on the grid of {}", to_rfc3339(row.window_start), to_rfc3339(row.window_end),
+                            to_text(group.window));
+  if (previous && row.window_end <= *previous)
+    return invalid_argument("window end {} is not after the last row's {}", to_rfc3339(row.window_end), to_rfc3339(*previous));
+  return check_values(group, row);
+}
+
+Status RocksFeatureStore::check(const Commit& commit) const {
+  if (!commit.books.balanced()) {
+    const Books& b = commit.books;
+    return invalid_argument("the books do not balance: read {} = stored {} + duplicate {} + late {} + dead {}", b.read, b.stored,
+                            b.duplicate, b.late, b.dead);
+  }
+  std::vector<std::optional<EventTime>> previous;
+  for (const GroupState& state : state_) previous.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
+  for (const ClosedWindow& closed : commit.closed) {
+    if (closed.group >= options_.groups.size()) return invalid_argument("no feature group {}", closed.group);
+    TRY(check_row(closed, previous[closed.group]).in("feature group " + options_.groups[closed.group].name));
+    previous[closed.group] = closed.row.window_end;
+  }
+  std::optional<std::uint64_t> last = last_number_;
+  for (const ArchivedRecord& record : commit.archived) {
+    if (last && record.number <= *last) return invalid_argument("record number {} is not after {}", record.number, *last);
+    if (record.verdict != "stored" && record.verdict != "late")
+      return invalid_argument("record {}: verdict '{}', expected stored or late", record.number, record.verdict);
+    last = record.number;
+  }
+  return ok();
+}
+
+Status RocksFeatureStore::commit(const Commit& commit) {
+  TRY(check(commit));  // state_ is written by this thread only: reading it here needs no lock.
+  rocks::Batch batch;
+  keyspace::Totals totals{commit.arrival, commit.books, commit.late_by_group};
+  batch.put(keyspace::kBooks, keyspace::encode_totals(totals));
+  batch.put(keyspace::source_key(commit.source), keyspace::encode_text(commit.cursor));
+  batch.put(keyspace::kEngine, keyspace::encode_text(commit.engine_state));
+  if (!commit.new_keys.empty())
+    batch.put(keyspace::numbered(keyspace::kKeyPacks, next_pack_), keyspace::encode_keys(commit.new_keys));
+  for (const auto& [index, row] : commit.closed) {
+    const FeatureGroup& group = options_.groups[index];
+    batch.put(keyspace::row_key(group.name, row.window_end), keyspace::encode_row(group, row));
+  }
+  for (const DeadLetter& letter : commit.dead)
+    batch.put(keyspace::numbered(keyspace::kDeadLetters, letter.number), keyspace::encode_dead_letter(letter));
+  std::uint64_t raw_bytes = 0;
+  if (options_.raw_archive)
+    TRY(raw_writer_.write(commit.archived, [&](std::uint64_t first_number, std::string_view block) {
+      batch.put(keyspace::numbered(keyspace::kRawBlocks, first_number), block);
+      raw_bytes += block.size();
+    }));
+  TRY(step("commit"));
+  TRY(write(batch));
+
+  // It has happened; now readers may know.
+  if (!commit.new_keys.empty()) ++next_pack_;
+  if (options_.raw_archive && !commit.archived.empty()) last_number_ = commit.archived.back().number;
+  raw_outbox_bytes_ += raw_bytes;
+  const std::unique_lock lock(mutex_);
+  totals_ = std::move(totals);
+  for (const auto& [index, row] : commit.closed) {
+    state_[index].newest = row;
+    ++state_[index].rows;
+  }
+  return ok();
+}
+
+// ---- going on after a restart ----------------------------------------------------------------------------------------
+
+Result<Recovered> RocksFeatureStore::recover() const {
+  const rocks::Snapshot now = database_.snapshot();
+  Recovered recovered;
+  TRY(database_.scan(keyspace::kSources, rocks::after_prefix(keyspace::kSources), now,
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       const std::string source(key.substr(keyspace::kSources.size()));
+                       recovered.cursors[source] = TRY(keyspace::decode_text(value, "cursor of " + source));
+                       return Go::kOn;
+                     }));
+  if (const auto engine = TRY(database_.get(keyspace::kEngine, now)))
+    recovered.engine_state = TRY(keyspace::decode_text(*engine, "state of the engine"));
+  if (const auto books = TRY(database_.get(keyspace::kBooks, now))) {
+    keyspace::Totals totals = TRY(keyspace::decode_totals(*books));
+    recovered.arrival = totals.arrival;
+    recovered.books = totals.books;
+    recovered.late_by_group = std::move(totals.late_by_group);
+  }
+  return recovered;
+}
+
+Status RocksFeatureStore::visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const {
+  return database_.scan(keyspace::kKeyPacks, rocks::after_prefix(keyspace::kKeyPacks), database_.snapshot(),
+                        [&](std::string_view, std::string_view value) -> Result<Go> {
+                          visit(TRY(keyspace::decode_keys(value)));
+                          return Go::kOn;
+                        });
+}
+
+// ---- readers ---------------------------------------------------------------------------------------------------------
+
+Books RocksFeatureStore::books() const {
+  const std::shared_lock lock(mutex_);
+  return totals_.books;
+}
+
+Result<std::size_t> RocksFeatureStore::index_of(std::string_view group) const {
+  for (std::size_t i = 0; i < options_.groups.size(); ++i)
+    if (options_.groups[i].name == group) return i;
+  std::string known;
+  for (const auto& each : options_.groups) known += (known.empty() ? "" : ", ") + each.name;
+  return not_found("no feature group '{}'; there are: {}", group, known);
+}
+
+std::uint64_t RocksFeatureStore::rows(std::string_view group) const {
+  const auto index = index_of(group);
+  if (!index.ok()) return 0;
+  const std::shared_lock lock(mutex_);
+  return state_[*index].rows;
+}
+
+Result<std::optional<FeatureRow>> RocksFeatureStore::latest(std::string_view group) const {
+  const std::size_t index = TRY(index_of(group));
+  const std::shared_lock lock(mutex_);
+  return state_[index].newest;
+}
+
+Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group, EventTime window_end) const {
+  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
+  const std::string key = keyspace::row_key(group, window_end);
+  const auto value = TRY(database_.get(key));
+  if (!value) return std::optional<FeatureRow>();
+  return std::optional<FeatureRow>(TRY(keyspace::decode_row(definition, key, *value)));
+}
+
+Result<std::vector<OfflineFile>> RocksFeatureStore::files_of(const FeatureGroup& group, const rocks::Snapshot& at) const {
+  std::vector<OfflineFile> files;
+  const std::string prefix = keyspace::files_prefix(group.name);
+  TRY(database_.scan(prefix, rocks::after_prefix(prefix), at, [&](std::string_view, std::string_view value) -> Result<Go> {
+    const auto file = TRY(keyspace::decode_rows_file(value));
+    files.push_back({group.name, options_.directory / file.path, {file.first, file.last + 1ms}, file.rows});
+    return Go::kOn;
+  }));
+  return files;
+}
+
+Result<std::vector<FeatureRow>> RocksFeatureStore::rows_in_database(const FeatureGroup& group, EventRange range,
+                                                                    const rocks::Snapshot& at) const {
+  std::vector<FeatureRow> rows;
+  if (range.from >= range.until) return rows;
+  // The end of time itself is no window's, so leaving it out loses nothing.
+  TRY(database_.scan(keyspace::row_key(group.name, range.from), keyspace::row_key(group.name, range.until), at,
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       rows.push_back(TRY(keyspace::decode_row(group, key, value)));
+                       return Go::kOn;
+                     }));
+  return rows;
+}
+
+// The newest rows come from RocksDB; those that have left it for good are read from their files.
+Result<std::vector<FeatureRow>> RocksFeatureStore::range(std::string_view group, EventRange range, ProcessingTime as_of) const {
+  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
+  const rocks::Snapshot now = database_.snapshot();
+  EventTime oldest_online = EventTime::max();
+  const std::string prefix = keyspace::rows_prefix(group);
+  TRY(database_.scan(prefix, rocks::after_prefix(prefix), now, [&](std::string_view key, std::string_view) -> Result<Go> {
+    oldest_online = keyspace::time_in(key);
+    return Go::kStop;
+  }));
+
+  std::vector<FeatureRow> rows;
+  if (range.from < oldest_online) {
+    const EventRange older{range.from, std::min(range.until, oldest_online)};
+    auto files = TRY(files_of(definition, now));
+    std::erase_if(files, [&](const OfflineFile& file) { return file.range.until <= older.from || file.range.from >= older.until; });
+    rows = TRY(read_parquet(definition, files, older, as_of));
+  }
+  for (FeatureRow& row : TRY(rows_in_database(definition, range, now)))
+    if (row.write_time <= as_of) rows.push_back(std::move(row));
+  return rows;
+}
+
+Result<TimeSeries> RocksFeatureStore::series(std::string_view group, std::string_view column, EventRange range,
+                                             ProcessingTime as_of) const {
+  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
+  const auto index = definition.column(column);
+  if (!index) {
+    std::string known;
+    for (const auto& each : definition.columns) known += (known.empty() ? "" : ", ") + each.name;
+    return not_found("feature group {} has no column '{}'; there are: {}", group, column, known);
+  }
+  const auto rows = TRY(this->range(group, range, as_of));
+  TimeSeries series{EventTime(), definition.window, {}};
+  if (rows.empty()) return series;
+  constexpr double kNull = std::numeric_limits<double>::quiet_NaN();
+  const double empty = definition.columns[*index].empty == EmptyWindow::kZero ? 0 : kNull;
+  series.start = rows.front().window_start;
+  series.values.assign(static_cast<std::size_t>((rows.back().window_end - series.start) / definition.window), empty);
+  for (const FeatureRow& row : rows) {
+    const FeatureValue& value = row.values[*index];
+    double& cell = series.values[static_cast<std::size_t>((row.window_start - series.start) / definition.window)];
+    if (const auto* integer = std::get_if<std::int64_t>(&value)) cell = static_cast<double>(*integer);
+    else if (const auto* number = std::get_if<double>(&value)) cell = *number;
+    else cell = kNull;  // The row is there and says so itself.
+  }
+  return series;
+}
+
+Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view group) const {
+  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
+  const rocks::Snapshot now = database_.snapshot();
+  OfflineView view;
+  view.files = TRY(files_of(definition, now));
+  const EventTime from = view.files.empty() ? EventTime::min() : view.files.back().range.until;
+  view.outbox = TRY(rows_in_database(definition, {from, EventTime::max()}, now));
+  return view;
+}
+
+Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t limit) const {
+  std::vector<DeadLetter> letters;
+  if (limit == 0) return letters;
+  TRY(database_.scan(keyspace::kDeadLetters, rocks::after_prefix(keyspace::kDeadLetters), database_.snapshot(),
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       letters.push_back(TRY(keyspace::decode_dead_letter(key, value)));
+                       return letters.size() < limit ? Go::kOn : Go::kStop;
+                     }));
+  return letters;
+}
+
+Status RocksFeatureStore::visit_archive(const std::function<void(std::string_view line)>& visit) const {
+  const rocks::Snapshot now = database_.snapshot();
+  RawLineReader reader;
+  TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now,
+                     [&](std::string_view, std::string_view value) -> Result<Go> {
+                       const auto path = options_.directory / TRY(keyspace::decode_raw_file(value)).path;
+                       const auto frames = read_file(path);
+                       if (frames.code() == Code::kNotFound) return data_loss("{}", frames.message());
+                       if (!frames.ok()) return frames.status();
+                       TRY(reader.visit(*frames, path.string(), visit));
+                       return Go::kOn;
+                     }));
+  return database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
+                        [&](std::string_view, std::string_view value) -> Result<Go> {
+                          TRY(reader.visit(TRY(decode_raw_block(value)).frame, "block of raw records", visit));
+                          return Go::kOn;
+                        });
+}
+
+}  // namespace tidecast

@@ -1,0 +1,306 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "features/rocks_store.h"
+#include "features/test_store.h"
+#include "storage/duck.h"
+#include "storage/file.h"
+
+namespace tidecast {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string files_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  if (fs::exists(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), folder).string());
+  std::sort(names.begin(), names.end());
+  return fmt::format("{}", fmt::join(names, "\n"));
+}
+
+// Rows for every minute that ends in (from, to].
+std::vector<ClosedWindow> minutes(std::string_view from, std::string_view to) {
+  std::vector<ClosedWindow> rows;
+  for (EventTime end = event_time(from) + 1min; end <= event_time(to); end += 1min) rows.push_back(fee_row(end, end.ms() / 60'000, 0.25));
+  return rows;
+}
+
+std::vector<FeatureRow> all_rows(const FeatureStore& store, std::string_view group = "fees") {
+  auto rows = store.range(group, {}, ProcessingTime::max());
+  EXPECT_TRUE(rows.ok()) << rows.message();
+  return rows.ok() ? *rows : std::vector<FeatureRow>();
+}
+
+TEST(Flush, FinishedHoursGoToFilesAndTheRestStaysInTheOutbox) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T02:00:00Z"))).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());
+  // The row that ends at 01:00 belongs to hour 0; the hour that ends at 02:00 may not be over.
+  EXPECT_EQ(files_in(folder.path() / "offline"), "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T010000000.parquet");
+  auto view = store->offline("fees").value();
+  ASSERT_EQ(view.files.size(), 1u);
+  EXPECT_EQ(view.files[0].rows, 60u);
+  EXPECT_EQ(to_rfc3339(view.files[0].range.from), "2026-05-06T00:01:00Z");
+  EXPECT_EQ(to_rfc3339(view.files[0].range.until), "2026-05-06T01:00:00.001Z");
+  ASSERT_EQ(view.outbox.size(), 60u);
+  EXPECT_EQ(to_rfc3339(view.outbox[0].window_end), "2026-05-06T01:01:00Z");
+  ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T02:00:00Z", "2026-05-06T02:01:00Z"))).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());
+  view = store->offline("fees").value();
+  EXPECT_EQ(view.files.size(), 2u);
+  EXPECT_EQ(view.outbox.size(), 1u);
+  EXPECT_EQ(store->rows("fees"), 121u);
+}
+
+TEST(Flush, EverythingMeansTheUnfinishedHourToo) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T00:10:00Z"))).ok());
+  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:10:00Z", "2026-05-06T00:12:00Z"))).ok());
+  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->flush({}, true).ok());  // A repeat changes nothing.
+  EXPECT_EQ(files_in(folder.path() / "offline"),
+            "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T001000000.parquet\n"
+            "fees/date=2026-05-06/hour=00/20260506T001100000-20260506T001200000.parquet");
+  EXPECT_TRUE(store->offline("fees")->outbox.empty());
+  EXPECT_EQ(all_rows(*store).size(), 12u);
+}
+
+TEST(Flush, AnyParquetReaderSeesTheSameRows) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  ClosedWindow nulls = fee_row("2026-05-06T00:03:00Z", 0);
+  nulls.row.values = {FeatureValue(), FeatureValue()};
+  ASSERT_TRUE(store->commit(closing({fee_row("2026-05-06T00:01:00Z", INT64_MAX, 0.1), nulls})).ok());
+  ASSERT_TRUE(store->flush({}, true).ok());
+  auto session = std::move(duck::Session::open()).value();
+  const auto table = session.query(fmt::format("SELECT * FROM read_parquet('{}', hive_partitioning=false) ORDER BY event_time",
+                                               store->offline("fees")->files[0].path.string()));
+  ASSERT_TRUE(table.ok()) << table.message();
+  std::string columns;
+  for (const auto& column : table->columns) columns += column.name + " " + column.type + ", ";
+  EXPECT_EQ(columns, "event_time TIMESTAMP WITH TIME ZONE, write_time TIMESTAMP WITH TIME ZONE, is_deleted BOOLEAN, "
+                     "window_start TIMESTAMP WITH TIME ZONE, window_end TIMESTAMP WITH TIME ZONE, total_fee BIGINT, mean_rate DOUBLE, ");
+  const auto row = [&](std::size_t i) { return to_text(json::value(json::array(table->rows[i].begin(), table->rows[i].end()))); };
+  EXPECT_EQ(row(0), R"(["2026-05-06T00:01:00Z","2026-05-06T00:01:01.500Z",false,"2026-05-06T00:00:00Z","2026-05-06T00:01:00Z",9223372036854775807,0.1])");
+  EXPECT_EQ(row(1), R"(["2026-05-06T00:03:00Z","2026-05-06T00:03:01.500Z",false,"2026-05-06T00:02:00Z","2026-05-06T00:03:00Z",null,null])");
+}
+
+TEST(Flush, RowsThatLeaveTheOnlineStoreAreStillReadOverAllHistory) {
+  const TemporaryFolder folder;
+  auto options = store_options(folder.path());
+  options.groups[0].keep_online = 30min;
+  const auto closed = minutes("2026-05-06T00:00:00Z", "2026-05-06T03:10:00Z");
+  auto store = open_store(options);
+  ASSERT_TRUE(store->commit(closing(closed)).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());
+  const auto at = [&](std::string_view time) { return store->get("fees", event_time(time)).value(); };
+  EXPECT_EQ(at("2026-05-06T00:01:00Z"), std::nullopt);
+  EXPECT_EQ(at("2026-05-06T02:39:00Z"), std::nullopt);
+  EXPECT_NE(at("2026-05-06T02:40:00Z"), std::nullopt);  // 30 minutes behind the newest.
+  for (int reopened = 0; reopened < 2; ++reopened) {
+    const auto rows = all_rows(*store);
+    ASSERT_EQ(rows.size(), closed.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) ASSERT_TRUE(rows[i] == closed[i].row) << i;
+    EXPECT_EQ(store->rows("fees"), closed.size());
+    EXPECT_EQ(store->series("fees", "total_fee", {}, ProcessingTime::max())->values.size(), closed.size());
+    const EventRange across{event_time("2026-05-06T02:38:00Z"), event_time("2026-05-06T02:42:00Z")};
+    EXPECT_EQ(store->range("fees", across, ProcessingTime::max())->size(), 4u);
+    EXPECT_EQ(store->range("fees", across, arrival_time("2026-05-06T02:39:30Z"))->size(), 2u);
+    EXPECT_EQ(store->range("fees", {EventTime::min(), event_time("2026-05-06T00:03:00Z")}, ProcessingTime::max())->size(), 2u);
+    store.reset();
+    store = open_store(options);
+  }
+}
+
+TEST(Flush, RowsNotYetInAFileNeverLeaveTheOnlineStore) {
+  const TemporaryFolder folder;
+  auto options = store_options(folder.path());
+  options.groups[0].keep_online = 1min;
+  const auto store = open_store(options);
+  ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T00:50:00Z"))).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());  // The hour is not finished.
+  EXPECT_EQ(store->offline("fees")->outbox.size(), 50u);
+  EXPECT_EQ(all_rows(*store).size(), 50u);
+}
+
+Commit raw_commit(std::string_view arrival, std::uint64_t first, std::uint64_t count) {
+  static const std::string record = R"({"a":1})";
+  Commit commit;
+  commit.source = "poll";
+  commit.arrival = arrival_time(arrival);
+  for (std::uint64_t i = 0; i < count; ++i) commit.archived.push_back({first + i, commit.arrival, "stored", record});
+  return commit;
+}
+
+TEST(Flush, FinishedHoursOfTheRawArchiveGoToFilesThatZstdReads) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:10:00Z", 0, 2)).ok());
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:59:00Z", 2, 3)).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());
+  EXPECT_EQ(files_in(folder.path() / "raw"), "");
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T01:00:00Z", 5, 1)).ok());
+  const std::string before = archive_of(*store);
+  ASSERT_TRUE(store->flush({}, false).ok());
+  EXPECT_EQ(files_in(folder.path() / "raw"), "date=2026-05-06/hour=00/000000000000.ndjson.zst");
+  EXPECT_EQ(archive_of(*store), before);
+  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T01:30:00Z", 7, 1)).ok());
+  ASSERT_TRUE(store->flush({}, true).ok());
+  EXPECT_EQ(files_in(folder.path() / "raw"),
+            "date=2026-05-06/hour=00/000000000000.ndjson.zst\n"
+            "date=2026-05-06/hour=01/000000000005.ndjson.zst\n"
+            "date=2026-05-06/hour=01/000000000007.ndjson.zst");
+  EXPECT_EQ(std::count(before.begin(), before.end(), '\n') + 1, std::ranges::count(archive_of(*store), '\n'));
+}
+
+TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
+  const TemporaryFolder folder;
+  auto options = store_options(folder.path());
+  options.keep_keys = 10min;
+  const auto store = open_store(options);
+  const auto commit_key = [&](std::uint8_t key, std::string_view seen, std::string_view arrival) {
+    Commit commit = closing({});
+    commit.arrival = arrival_time(arrival);
+    commit.new_keys = {{RecordKey{key}, ProcessingTime::epoch()}, {RecordKey{key, 1}, arrival_time(seen)}};
+    ASSERT_TRUE(store->commit(commit).ok());
+    ASSERT_TRUE(store->flush({}, false).ok());
+  };
+  const auto packs = [&](const FeatureStore& in) {
+    std::string text;
+    EXPECT_TRUE(in.visit_keys([&](auto pack) { text += fmt::format("{} ", pack[0].key[0]); }).ok());
+    return text;
+  };
+  commit_key(1, "2026-05-06T00:00:00Z", "2026-05-06T00:00:00Z");
+  commit_key(2, "2026-05-06T00:01:00Z", "2026-05-06T00:10:00Z");
+  EXPECT_EQ(packs(*store), "1 2 ");  // Exactly ten minutes old is kept.
+  commit_key(3, "2026-05-06T00:10:01Z", "2026-05-06T00:10:01Z");
+  EXPECT_EQ(packs(*store), "2 3 ");
+  Commit idle = closing({});
+  idle.arrival = arrival_time("2026-05-07T00:00:00Z");
+  ASSERT_TRUE(store->commit(idle).ok());
+  ASSERT_TRUE(store->flush({}, false).ok());
+  EXPECT_EQ(packs(*store), "");
+  commit_key(4, "2026-05-07T00:00:00Z", "2026-05-07T00:00:00Z");
+  EXPECT_EQ(packs(*store), "4 ");
+}
+
+TEST(Flush, FilesThatNoManifestNamesAreRemovedAndStrangersStay) {
+  const TemporaryFolder folder;
+  { const auto store = open_store(folder); }
+  for (const char* name : {"offline/fees/date=2026-05-06/hour=00/x.parquet", "offline/fees/date=2026-05-06/hour=00/x.parquet.tmp",
+                           "raw/date=2026-05-06/hour=00/7.ndjson.zst", "raw/notes.txt"}) {
+    ASSERT_TRUE(make_folders((folder.path() / name).parent_path()).ok());
+    std::ofstream(folder.path() / name) << "x";
+  }
+  const auto store = open_store(folder);
+  EXPECT_EQ(files_in(folder.path() / "offline"), "");
+  EXPECT_EQ(files_in(folder.path() / "raw"), "notes.txt");
+}
+
+TEST(Flush, AMissingShortenedOrDamagedFileOfTheManifestIsDataLossByName) {
+  const TemporaryFolder folder;
+  fs::path parquet, raw;
+  {
+    const auto store = open_store(folder);
+    Commit commit = raw_commit("2026-05-06T00:30:00Z", 0, 2);
+    commit.closed = minutes("2026-05-06T00:00:00Z", "2026-05-06T00:10:00Z");
+    ASSERT_TRUE(store->commit(commit).ok());
+    ASSERT_TRUE(store->flush({}, true).ok());
+    parquet = store->offline("fees")->files[0].path;
+    raw = folder.path() / "raw/date=2026-05-06/hour=00/000000000000.ndjson.zst";
+  }
+  const auto message = [&] {
+    const auto store = FeatureStore::open(store_options(folder.path()));
+    EXPECT_EQ(store.code(), Code::kDataLoss);
+    return store.message();
+  };
+  for (const fs::path& path : {parquet, raw}) {
+    const std::string whole = read_file(path).value();
+    fs::rename(path, path.string() + ".away");
+    EXPECT_NE(message().find(path.string() + ": in the manifest, but No such file"), std::string::npos);
+    fs::rename(path.string() + ".away", path);
+    std::ofstream(path, std::ios::binary) << whole.substr(1);
+    EXPECT_NE(message().find(path.string()), std::string::npos);
+    std::string flipped = whole;
+    flipped[whole.size() / 2] ^= 1;
+    std::ofstream(path, std::ios::binary) << flipped;
+    if (path == parquet) {
+      EXPECT_NE(message().find("damaged, its SHA-256 differs"), std::string::npos);
+    } else {
+      const auto store = open_store(folder);
+      EXPECT_EQ(store->visit_archive([](auto) {}).code(), Code::kDataLoss);
+    }
+    std::ofstream(path, std::ios::binary) << whole;
+    EXPECT_NE(open_store(folder), nullptr);
+  }
+}
+
+// ---- dying at every step ---------------------------------------------------------------------------------------------
+
+// Takes one store through commits and flushes and stops it before the step with this number.  True if it came that far.
+bool live_until(const FeatureStore::Options& options, int fatal_step) {
+  int steps = 0;
+  bool died = false;
+  const auto hook = [&](std::string_view name) -> Status {
+    if (died || steps++ == fatal_step) return died = true, unavailable("died before: {}", name);
+    return ok();
+  };
+  const auto store = open_store(options, hook);
+  const auto committed = store->recover()->cursors;
+  int next = committed.empty() ? 0 : std::stoi(committed.at("poll")) + 1;  // What a restarted source does.
+  if (next > 0) static_cast<void>(store->flush({}, next - 1 == 2));       // The last one may have been cut short.
+  for (; next < 4 && !died; ++next) {
+    Commit commit = raw_commit(fmt::format("2026-05-06T0{}:20:00Z", next), static_cast<std::uint64_t>(next) * 10, 3);
+    commit.cursor = std::to_string(next);
+    commit.books = {.read = static_cast<std::uint64_t>(next) + 1, .stored = static_cast<std::uint64_t>(next) + 1};
+    commit.new_keys = {{RecordKey{static_cast<std::uint8_t>(next)}, commit.arrival}};
+    commit.closed = minutes(fmt::format("2026-05-06T0{}:00:00Z", next), fmt::format("2026-05-06T0{}:15:00Z", next));
+    if (store->commit(commit).ok()) static_cast<void>(store->flush(commit.arrival, next == 2));
+  }
+  if (!died) static_cast<void>(store->flush({}, true));
+  return died;
+}
+
+std::string content_of(const FeatureStore::Options& options) {
+  const auto store = open_store(options);
+  std::string text = rows_text(all_rows(*store)) + archive_of(*store);
+  EXPECT_TRUE(store->visit_keys([&](auto pack) { text += fmt::format("key {} ", pack[0].key[0]); }).ok());
+  text += fmt::format("rows {} read {} ", store->rows("fees"), store->books().read);
+  const auto view = store->offline("fees").value();
+  for (const auto& file : view.files)
+    text += fmt::format("\n{} {} rows, {} bytes", fs::relative(file.path, options.directory).string(), file.rows, fs::file_size(file.path));
+  return text + "\n" + files_in(options.directory / "raw");
+}
+
+TEST(Crash, AStoreThatDiesAtAnyStepEndsWithTheSameContentAsOneThatNeverDied) {
+  const auto options_in = [](const TemporaryFolder& folder) {
+    auto options = store_options(folder.path());
+    options.groups[0].keep_online = 40min;
+    options.keep_keys = 1h;
+    return options;
+  };
+  const TemporaryFolder undisturbed;
+  ASSERT_FALSE(live_until(options_in(undisturbed), -1));
+  const std::string expected = content_of(options_in(undisturbed));
+  int fatal_step = 0;
+  for (bool died = true; died; ++fatal_step) {
+    const TemporaryFolder folder;
+    died = live_until(options_in(folder), fatal_step);
+    if (died) {
+      EXPECT_FALSE(live_until(options_in(folder), -1));
+    }
+    ASSERT_EQ(content_of(options_in(folder)), expected) << "died before step " << fatal_step;
+  }
+  EXPECT_GT(fatal_step, 20);  // It did die at many places.
+}
+
+}  // namespace
+}  // namespace tidecast

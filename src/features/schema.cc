@@ -1,0 +1,11 @@
+#include "features/schema.h"
+
+namespace tidecast {
+
+std::optional<std::size_t> FeatureGroup::column(std::string_view column_name) const {
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (columns[i].name == column_name) return i;
+  return std::nullopt;
+}
+
+}  // namespace tidecast

@@ -1,0 +1,111 @@
+#pragma once
+// The inner loops of the network, one table of functions per instruction set.
+//
+// Layout everywhere: the batch is the fastest index.  A matrix of `rows` features for `lanes` windows (or paths) is
+// [row][lane], so every load is contiguous and no operand is ever packed.  `lanes` is a multiple of kLaneAlign and
+// unused lanes hold finite numbers.  Weights keep torch's layout [out][in].  Pointers need no alignment but their
+// element's; none may be null unless said.  Nothing allocates, throws or keeps state; the same call gives the same bits
+// on any thread.
+
+#include <cstdint>
+
+namespace tidecast::nn {
+
+inline constexpr int kLaneAlign = 8;        // Lanes come in multiples of this.
+inline constexpr int kCandidates = 4;       // Values the copy gate chooses from (a fifth choice is zero).
+inline constexpr int kStudentTOutputs = 3;  // Raw outputs a head needs: degrees of freedom, location, scale.
+inline constexpr int kGatedOutputs = kStudentTOutputs + kCandidates + 1;
+
+// sum over k of weight(k, n) * input[k][lane], with weight(k, n) = weight[k * stride_k + n * stride_n].
+template <typename Real>
+struct Product {
+  const Real* input = nullptr;
+  const Real* weight = nullptr;
+  std::int64_t stride_k = 0, stride_n = 0;
+  int k = 0;  // 0: this product adds nothing.
+};
+
+// Student-T outputs of one step: raw[outputs][lanes] in the order df, location, scale and, with candidates, the gate's
+// five.
+//   df = 2 + softplus(raw 0),  sigma = max(softplus(raw 2), kSigmaFloor),
+//   mu = raw 1, with candidates + sum over j < 4 of softmax(raw 3..7)_j * candidates[j][lane].
+template <typename Real>
+struct StudentTStep {
+  int lanes = 0;
+  const Real* raw = nullptr;
+  const Real* candidates = nullptr;  // [kCandidates][lanes]; null: no gate.
+};
+inline constexpr double kSigmaFloor = 1e-7;
+
+struct AdamStep {
+  double rate = 0;         // Learning rate of this step.
+  int step = 1;            // From 1; corrects the bias of the moments.
+  double weight_decay = 0; // L2, added to the gradient.
+  double gradient_scale = 1;  // Multiplies the gradient first (clipping).
+  double average_keep = 0;    // average = keep * average + (1 - keep) * parameter.
+};
+
+template <typename Real>
+struct Kernels {
+  const char* name;
+
+  // out[n][lane] = bias[n] (or 0 where null, or out itself with `accumulate`) + both products, for n < outputs.
+  void (*linear)(int lanes, int outputs, const Product<Real>& first, const Product<Real>& second, const Real* bias,
+                 bool accumulate, Real* out);
+
+  // out[i][j] += sum over steps and lanes of left[step][i][lane] * right[step][j][lane]: a weight's gradient.  A step's
+  // rows are contiguous; the next step's begin left_stride (right_stride) elements later.
+  void (*outer_sum)(int steps, int lanes, const Real* left, int left_rows, std::int64_t left_stride, const Real* right,
+                    int right_rows, std::int64_t right_stride, Real* out);
+
+  // sums[i] += sum over steps and lanes of left[step][i][lane]: a bias's gradient.
+  void (*row_sum)(int steps, int lanes, const Real* left, int left_rows, std::int64_t left_stride, Real* sums);
+
+  // One LSTM cell over n = cells * lanes elements.  gates: [4][n], before their squashing on entry and after it on
+  // return, in torch's order input, forget, cell, output.
+  void (*cell)(int n, Real* gates, const Real* c_before, Real* c, Real* tanh_c, Real* h);
+  // Its way back: on entry gates as `cell` left them, dh = d loss / d h, dc = what came from the step after; on return
+  // gates hold d loss / d gates before squashing and dc what goes to the step before.
+  void (*cell_back)(int n, Real* gates, const Real* c_before, const Real* tanh_c, const Real* dh, Real* dc);
+
+  // out[i] = 0 with probability `rate`, else in[i] / (1 - rate).  Who falls is a function of key and counter + i alone,
+  // so the same call on a gradient is the way back.  in may be out.
+  void (*dropout)(int n, double rate, std::uint64_t key, std::uint32_t counter, const Real* in, Real* out);
+
+  // -log density of target[lane], times weight[lane], and its derivative by each raw output (times weight and
+  // gradient_scale).
+  void (*student_t_loss)(const StudentTStep<Real>& step, const Real* target, const Real* weight, Real gradient_scale,
+                         Real* loss, Real* raw_gradient);
+  void (*student_t_parameters)(const StudentTStep<Real>& step, Real* df, Real* location, Real* scale);
+  // out = location + scale * t with t Student-T of df degrees of freedom, by Bailey's polar form (Mathematics of
+  // Computation 62, 1994): t = sqrt(df (u^(-2/df) - 1)) cos(2 pi v), exact for uniform u in (0, 1], v in [0, 1).
+  // Bounded by +-limit.
+  void (*student_t_draw)(int lanes, const Real* df, const Real* location, const Real* scale, const Real* u,
+                         const Real* v, Real limit, Real* out);
+
+  // Adam with coupled L2 (Kingma and Ba, arXiv:1412.6980; .9, .999, 1e-8) and the running average of the parameters.
+  void (*adam)(int n, const AdamStep& step, const Real* gradient, Real* parameters, Real* first, Real* second,
+               Real* average);
+
+  // Element by element, for tests and small uses: exp, log (of normal numbers > 0), tanh, logistic, softplus.
+  void (*elementwise)(int n, int function, const Real* in, Real* out);
+  // log gamma(x + 1/2) - log gamma(x) and its derivative, x >= 1: what the Student-T density needs of lgamma and
+  // digamma.
+  void (*lgamma_half_step)(int n, const Real* x, Real* value, Real* derivative);
+};
+
+enum Elementwise { kExp, kLog, kTanh, kSigmoid, kSoftplus };
+
+// Runs anywhere.
+template <typename Real>
+const Kernels<Real>& portable_kernels();
+// Needs AVX2 and FMA; only to be called where has_avx2().
+template <typename Real>
+const Kernels<Real>& avx2_kernels();
+bool has_avx2();
+
+// The fastest this processor can run.
+template <typename Real>
+const Kernels<Real>& best_kernels();
+
+}  // namespace tidecast::nn

@@ -1,0 +1,83 @@
+#pragma once
+// Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db) and the
+// artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and placement are
+// separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
+//
+// Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed history
+// shows.  One writer; any number of readers.  All times are the clock's that the caller passes.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+
+namespace tidecast {
+
+enum class Approval { kPendingManualApproval, kApproved, kRejected };
+std::string_view name_of(Approval approval);  // "PendingManualApproval", "Approved", "Rejected".
+
+struct ModelVersion {
+  int version = 0;               // 1, 2, 3, ...
+  std::string run;               // The run that made it.
+  ProcessingTime created_at;
+  EventTime data_end;            // End of the data it was trained on.
+  std::string artefact_hash;
+  double loss = 0;               // Of the gate's back-test (mean wQL).
+  double loss_point_90 = 0;      // 90 % point of that loss, bootstrapped: the threshold is never set below it.
+  Approval approval = Approval::kPendingManualApproval;
+  json::object metrics;          // Everything the gate and the back-test measured.
+};
+
+struct Transition {              // One row of the log.
+  std::int64_t number = 0;
+  ProcessingTime at;
+  std::string actor;             // "auto", "scheduler", "cli:anna"
+  std::string what;              // "register", "approve", "reject", "deploy", "rollback", "threshold"
+  int version = 0;               // 0 where it concerns none.
+  std::string stage;             // "staging", "production", "".
+  std::string why;
+  json::object details;
+  std::string hash;
+};
+
+class Registry {
+ public:
+  // Errors: kFailedPrecondition - written by a newer program;  kDataLoss - damaged.
+  static Result<std::unique_ptr<Registry>> open(const std::filesystem::path& directory);
+  virtual ~Registry() = default;
+
+  // The next version, PendingManualApproval.  The artefact is durable before its row is.
+  virtual Result<int> add(ModelVersion model, std::string_view artefact, const std::string& actor) = 0;
+  virtual Result<ModelVersion> get(int version) const = 0;                    // kNotFound.
+  virtual Result<std::vector<ModelVersion>> list() const = 0;                 // Newest first.
+  virtual Result<std::string> artefact(int version) const = 0;                // kDataLoss if its hash is not the recorded one.
+
+  // kFailedPrecondition if the version is not pending (a second approval of an approved one is no error and changes nothing).
+  virtual Status approve(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
+  virtual Status reject(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
+
+  // Moves the alias `stage` to `version`; the one that stood there becomes "previous" of that stage.
+  // kFailedPrecondition unless the version is Approved.
+  virtual Status place(const std::string& stage, int version, ProcessingTime at, const std::string& actor,
+                       const std::string& why) = 0;
+  virtual Result<std::optional<int>> placed(const std::string& stage) const = 0;
+  virtual Result<std::optional<int>> previous(const std::string& stage) const = 0;
+
+  // The threshold in force; set_threshold_if_absent gives it its initial value once and never overwrites.
+  virtual Result<double> threshold() const = 0;
+  virtual Status set_threshold_if_absent(double value, ProcessingTime at) = 0;
+  virtual Status set_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
+
+  virtual Result<std::vector<Transition>> log() const = 0;                    // Oldest first.
+  virtual Status verify_log() const = 0;                                      // kDataLoss - "row 17: ...".
+};
+
+// The threshold when traffic moves to a model: thr - update_rate * (thr - loss) if the loss is lower, never below
+// `loss_point_90`, never raised.
+double updated_threshold(double threshold, double update_rate, double loss, double loss_point_90);
+
+}  // namespace tidecast

@@ -1,0 +1,81 @@
+#pragma once
+// Models that answer: one endpoint a stage, swapped atomically, speaking SageMaker DeepAR's JSON and our short form.
+// Wire format: docs/endpoint.md (Amazon's "DeepAR Inference Formats" for the long form).
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deepar/deepar.h"
+#include "net/http.h"
+#include "serving/forecast.h"
+
+namespace tidecast {
+
+// A model as served.  Immutable; shared by the endpoint and by forecasts in flight.
+struct ServedModel {
+  int version = 0;
+  std::shared_ptr<const DeepAr> model;
+};
+
+// History of a series up to `as_of` (window_end <= as_of; nullopt: the newest) for the short form.  Called on whatever
+// thread calls handle().  Its error's code decides the answer's status: kNotFound - a series that we do not know.
+using HistoryReader = std::function<Result<TimeSeries>(const std::string& series, std::optional<EventTime> as_of)>;
+
+// Makes a model of an artefact's bytes; load_deepar() but for tests.
+using ModelLoader = std::function<Result<std::shared_ptr<const DeepAr>>(std::string_view artefact)>;
+
+struct EndpointOptions {
+  std::vector<std::string> stages{"staging", "production"};  // GET /ping answers for the last of them.
+  std::vector<double> default_quantiles{0.05, 0.5, 0.95};   // Of the short form; the long form's are 0.1 ... 0.9.
+  int paths = 100;               // Of the short form, if the request does not say.
+  std::uint64_t seed = 7;
+  Milliseconds step{60'000};     // Step width of the long form's series.
+};
+
+// Thread-safe.
+class Endpoints {
+ public:
+  Endpoints(EndpointOptions options, HistoryReader history, ModelLoader loader = load_deepar);
+
+  // Loads, warms and smoke-tests `artefact` before any traffic moves: a real forecast of `sample` that must be finite
+  // and of the right length, then a whole request in the long form.  Then swaps atomically; the model that served
+  // before is kept for an instant rollback (a version deployed over itself leaves the kept one).  Returns the smoke
+  // request's milliseconds (wall time).  Errors: kNotFound - no such stage;  kInvalidArgument - a version below 1, a
+  // damaged artefact, a sample that the model cannot forecast from;  kInternal - what it forecasts is no forecast.  On
+  // an error the old model goes on serving.
+  Result<double> deploy(const std::string& stage, int version, std::string_view artefact, const TimeSeries& sample);
+  // Swaps back to the kept model, whose version is returned; another rollback swaps forward again.
+  // Errors: kNotFound - no such stage;  kFailedPrecondition - no model is kept.
+  Result<int> rollback(const std::string& stage);
+
+  // None too for a stage that there is not.
+  std::optional<ServedModel> serving(const std::string& stage) const;
+  std::optional<ServedModel> previous(const std::string& stage) const;
+
+  // POST /endpoints/{stage}/invocations, GET /ping, 404 and 405 for the rest.
+  HttpResponse handle(const HttpRequest& request) const;
+
+ private:
+  struct Stage {
+    std::optional<ServedModel> current, previous;
+  };
+  HttpResponse ping() const;
+  HttpResponse invoke(const std::string& stage, const HttpRequest& request) const;
+  HttpResponse respond(const std::string& stage, const ServedModel& served, const HttpRequest& request) const;
+  Result<double> smoke(const std::string& stage, const ServedModel& candidate, const TimeSeries& sample) const;
+  Status check_stage(const std::string& stage) const;
+
+  const EndpointOptions options_;
+  const HistoryReader history_;
+  const ModelLoader loader_;
+  mutable std::mutex mutex_;              // Guards what stages_ holds; held for a copy only, never during a forecast.
+  std::map<std::string, Stage> stages_;   // The keys never change.
+};
+
+}  // namespace tidecast

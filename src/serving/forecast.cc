@@ -1,0 +1,35 @@
+#include "serving/forecast.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/rng.h"
+
+namespace tidecast {
+
+Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& history, int paths, std::uint64_t seed) {
+  if (paths < 1) return invalid_argument("{} paths; allowed: at least 1", paths);
+  const std::uint64_t origin = static_cast<std::uint64_t>(history.end().ms());
+  ForecastPaths sampled = TRY(model.forecast(history, paths, mix64(seed ^ mix64(origin))));
+  const int horizon = model.horizon();
+  const std::size_t expected = static_cast<std::size_t>(paths) * static_cast<std::size_t>(horizon);
+  if (sampled.paths != paths || sampled.horizon != horizon || sampled.values.size() != expected)
+    return internal_error("the model gave {} numbers for {} paths of {} steps", sampled.values.size(), paths, horizon);
+  const auto wild = std::find_if_not(sampled.values.begin(), sampled.values.end(),
+                                     [](float value) { return std::isfinite(value); });
+  if (wild != sampled.values.end())
+    return internal_error("the model's forecast is not finite at step {}", (wild - sampled.values.begin()) % horizon);
+  return sampled;
+}
+
+Result<QuantilesOfForecast> forecast_quantiles(const DeepAr& model, const TimeSeries& history,
+                                               std::span<const double> taus, int paths, std::uint64_t seed) {
+  for (const double tau : taus)
+    if (!(tau > 0 && tau < 1)) return invalid_argument("quantile {}; allowed: above 0 and below 1", tau);
+  const ForecastPaths sampled = TRY(sample_paths(model, history, paths, seed));
+  QuantilesOfForecast forecast{.origin = history.end(), .quantiles = {}, .mean = sampled.mean()};
+  for (const double tau : taus) forecast.quantiles.push_back(sampled.quantile(tau));
+  return forecast;
+}
+
+}  // namespace tidecast

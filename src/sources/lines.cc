@@ -1,0 +1,58 @@
+#include "sources/lines.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "flow/event.h"
+#include "sources/limits.h"
+
+namespace tidecast {
+
+namespace {
+constexpr std::size_t kLeastBuffer = 1 << 20;
+}
+
+Status LineReader::seek(std::uint64_t offset) {
+  filled_ = 0;
+  buffer_offset_ = next_ = searched_ = offset;
+  at_end_ = false;
+  return file_.seek(offset);
+}
+
+Result<std::optional<Line>> LineReader::next(std::uint64_t keep_from) {
+  for (;;) {
+    const char* const data = buffer_.data();
+    const std::size_t begin = next_ - buffer_offset_, searched = searched_ - buffer_offset_;
+    const void* const found = searched < filled_ ? std::memchr(data + searched, '\n', filled_ - searched) : nullptr;
+    std::size_t end = filled_;
+    if (found != nullptr) end = static_cast<std::size_t>(static_cast<const char*>(found) - data);
+    if (end - begin > kLongestLine) {
+      return invalid_argument("byte {}: a line longer than {} MB, the most that is allowed", next_, kLongestLine >> 20);
+    }
+    if (found == nullptr && !at_end_) {
+      searched_ = buffer_offset_ + filled_;
+      TRY(fill(std::min(keep_from, next_)));
+      continue;
+    }
+    if (found == nullptr && begin == filled_) return std::optional<Line>();
+    Line line{next_, end - begin};
+    next_ = searched_ = buffer_offset_ + end + (found != nullptr ? 1 : 0);
+    if (line.length > 0 && data[end - 1] == '\r') --line.length;
+    if (line.length > 0) return std::optional<Line>(line);
+  }
+}
+
+Status LineReader::fill(std::uint64_t keep_from) {
+  const std::size_t dropped = keep_from - buffer_offset_, kept = filled_ - dropped;
+  if (dropped > 0 && kept > 0) std::memmove(buffer_.data(), buffer_.data() + dropped, kept);
+  buffer_offset_ = keep_from;
+  filled_ = kept;
+  // At least half of the buffer is free after this, so that a byte is moved about once however long lines are.
+  if (buffer_.size() < 2 * kept + kLeastBuffer) buffer_.resize(std::max(2 * buffer_.size(), 2 * kept + kLeastBuffer));
+  const std::size_t got = TRY(file_.read(buffer_.data() + filled_, buffer_.size() - kRawPadding - filled_));
+  filled_ += got;
+  at_end_ = got == 0;
+  return ok();
+}
+
+}  // namespace tidecast

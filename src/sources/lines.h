@@ -1,0 +1,50 @@
+#pragma once
+// The lines of a file, in bounded memory.  A last line without a line end is a line; empty ones are skipped; "\r\n"
+// ends a line as "\n" does.  Not thread-safe.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sources/unpacked_file.h"
+
+namespace tidecast {
+
+struct Line {
+  std::uint64_t offset = 0;  // Of its first byte in the unpacked stream.
+  std::size_t length = 0;    // Without the line end; > 0.
+  std::uint64_t end() const { return offset + length; }
+};
+
+class LineReader {
+ public:
+  explicit LineReader(UnpackedFile file) : file_(std::move(file)) {}
+
+  // Reads on from this byte, where a line begins or the line end before it stands.  Errors: as UnpackedFile::seek().
+  Status seek(std::uint64_t offset);
+
+  // The next line, or nullopt at the end.  Lines from `keep_from` on keep their bytes; those before may lose them.
+  // Errors: as UnpackedFile::read(); kInvalidArgument - a line longer than kLongestLine, with the byte where it begins.
+  Result<std::optional<Line>> next(std::uint64_t keep_from);
+
+  // Valid until the next call of next() or seek(); kRawPadding bytes after it may be read (whatever they are).
+  std::string_view text(const Line& line) const {
+    return {buffer_.data() + (line.offset - buffer_offset_), line.length};
+  }
+
+  const UnpackedFile& file() const { return file_; }
+
+ private:
+  Status fill(std::uint64_t keep_from);
+
+  UnpackedFile file_;
+  std::string buffer_;               // The unpacked stream from buffer_offset_ on; its first filled_ bytes are read.
+  std::size_t filled_ = 0;
+  std::uint64_t buffer_offset_ = 0;
+  std::uint64_t next_ = 0;           // Where the next line begins.
+  std::uint64_t searched_ = 0;       // From next_ up to here there is no line end.
+  bool at_end_ = false;              // Nothing more comes from the file.
+};
+
+}  // namespace tidecast

@@ -1,0 +1,235 @@
+#include "storage/duck.h"
+
+#include <duckdb.h>
+
+#include "storage/duck_values.h"
+
+namespace tidecast::duck {
+namespace {
+
+Code code_of(duckdb_error_type type) {
+  switch (type) {
+    case DUCKDB_ERROR_IO:
+    case DUCKDB_ERROR_OUT_OF_MEMORY: return Code::kUnavailable;
+    case DUCKDB_ERROR_INTERRUPT: return Code::kCancelled;
+    case DUCKDB_ERROR_INTERNAL:
+    case DUCKDB_ERROR_FATAL: return Code::kInternal;
+    default: return Code::kInvalidArgument;
+  }
+}
+
+std::string or_unknown(const char* text) { return text == nullptr ? "unknown error" : text; }
+
+// Each owner below gives its handle back exactly once, whichever way its scope is left.
+struct ResultOwner {
+  duckdb_result handle{};
+  ~ResultOwner() { duckdb_destroy_result(&handle); }
+  Status status() {
+    const char* error = duckdb_result_error(&handle);
+    return error == nullptr ? ok() : Status(code_of(duckdb_result_error_type(&handle)), error);
+  }
+};
+
+struct ChunkOwner {
+  duckdb_data_chunk handle;
+  ~ChunkOwner() {
+    if (handle != nullptr) duckdb_destroy_data_chunk(&handle);
+  }
+};
+
+struct Extracted {
+  duckdb_extracted_statements handle = nullptr;
+  ~Extracted() { duckdb_destroy_extracted(&handle); }
+};
+
+struct Prepared {
+  duckdb_prepared_statement handle = nullptr;
+  ~Prepared() { duckdb_destroy_prepare(&handle); }
+};
+
+struct Pending {
+  duckdb_pending_result handle = nullptr;
+  ~Pending() { duckdb_destroy_pending(&handle); }
+};
+
+// DuckDB begins each message with its kind, which tells more than the number that pending results do not have.
+Status status_of_message(const std::string& message) {
+  const auto begins = [&](std::string_view kind) { return message.starts_with(kind); };
+  if (begins("INTERRUPT")) return {Code::kCancelled, message};
+  if (begins("IO Error") || begins("Out of Memory")) return {Code::kUnavailable, message};
+  if (begins("INTERNAL") || begins("FATAL")) return {Code::kInternal, message};
+  return {Code::kInvalidArgument, message};
+}
+
+}  // namespace
+
+struct Session::Handles {
+  duckdb_database database = nullptr;
+  duckdb_connection connection = nullptr;
+  ~Handles() {
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+  }
+};
+
+Session::Session(std::unique_ptr<Handles> handles) : handles_(std::move(handles)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::open(const Options& options) {
+  duckdb_config config = nullptr;
+  if (duckdb_create_config(&config) != DuckDBSuccess) return unavailable("DuckDB: no memory for a configuration");
+  const std::pair<const char*, std::string> settings[] = {
+      {"threads", fmt::format("{}", options.threads)},
+      {"memory_limit", fmt::format("{}MB", options.memory_limit_mb)},
+      {"autoinstall_known_extensions", "false"},
+      {"autoload_known_extensions", "false"},
+      {"allow_community_extensions", "false"},
+      {"extension_directory", "/nonexistent"},  // Never read; without one DuckDB looks for a home folder.
+      {"temp_directory", ""},                   // No spilling.
+  };
+  auto handles = std::make_unique<Handles>();
+  for (const auto& [name, value] : settings) {
+    if (duckdb_set_config(config, name, value.c_str()) != DuckDBSuccess) {
+      duckdb_destroy_config(&config);
+      return internal_error("DuckDB: no setting {} = {}", name, value);
+    }
+  }
+  char* error = nullptr;
+  const auto opened = duckdb_open_ext(nullptr, &handles->database, config, &error);
+  duckdb_destroy_config(&config);
+  const std::string message = or_unknown(error);
+  duckdb_free(error);
+  if (opened != DuckDBSuccess) return unavailable("DuckDB: {}", message);
+  if (duckdb_connect(handles->database, &handles->connection) != DuckDBSuccess) return unavailable("DuckDB: cannot connect");
+  Session session(std::move(handles));
+  TRY(session.exec("SET home_directory = '/nonexistent'; SET TimeZone = 'UTC'"));
+  return session;
+}
+
+Status Session::exec(const std::string& sql) {
+  ResultOwner result;
+  if (duckdb_query(handles_->connection, sql.c_str(), &result.handle) == DuckDBSuccess) return ok();
+  return result.status();
+}
+
+Result<Table> Session::query(const std::string& sql) {
+  Table table;
+  TRY(query(sql, table.columns, [&](std::vector<json::value>&& row) {
+    table.rows.push_back(std::move(row));
+    return true;
+  }));
+  return table;
+}
+
+Status Session::query(const std::string& sql, std::vector<Column>& columns, const RowVisitor& visit) {
+  Prepared prepared;
+  if (duckdb_prepare(handles_->connection, sql.c_str(), &prepared.handle) != DuckDBSuccess)
+    return status_of_message(or_unknown(duckdb_prepare_error(prepared.handle)));
+  Pending pending;
+  if (duckdb_pending_prepared_streaming(prepared.handle, &pending.handle) != DuckDBSuccess)
+    return status_of_message(or_unknown(duckdb_pending_error(pending.handle)));
+  ResultOwner result;
+  if (duckdb_execute_pending(pending.handle, &result.handle) != DuckDBSuccess) return result.status();
+
+  const idx_t width = duckdb_column_count(&result.handle);
+  columns.clear();
+  std::vector<LogicalType> types;
+  for (idx_t i = 0; i < width; ++i) {
+    types.emplace_back(duckdb_column_logical_type(&result.handle, i));
+    columns.push_back({duckdb_column_name(&result.handle, i), type_name(types.back().get())});
+  }
+  for (;;) {
+    const ChunkOwner chunk{duckdb_fetch_chunk(result.handle)};
+    if (chunk.handle == nullptr) return result.status();  // The end, or what went wrong on the way.
+    const idx_t height = duckdb_data_chunk_get_size(chunk.handle);
+    for (idx_t r = 0; r < height; ++r) {
+      std::vector<json::value> row;
+      row.reserve(width);
+      for (idx_t i = 0; i < width; ++i)
+        row.push_back(value_of(duckdb_data_chunk_get_vector(chunk.handle, i), types[i].get(), r));
+      if (!visit(std::move(row))) return ok();
+    }
+  }
+}
+
+Result<std::size_t> Session::count_statements(const std::string& sql) {
+  Extracted extracted;
+  const idx_t count = duckdb_extract_statements(handles_->connection, sql.c_str(), &extracted.handle);
+  const char* error = count == 0 ? duckdb_extract_statements_error(extracted.handle) : nullptr;
+  if (error != nullptr && *error != '\0') return invalid_argument("{}", error);
+  return static_cast<std::size_t>(count);
+}
+
+void Session::interrupt() { duckdb_interrupt(handles_->connection); }
+
+// ---- Appender --------------------------------------------------------------------------------------------------------
+
+struct Appender::Handle {
+  duckdb_appender appender = nullptr;
+  bool failed = false;
+  ~Handle() { duckdb_appender_destroy(&appender); }
+  void note(duckdb_state state) { failed |= state != DuckDBSuccess; }
+  Status status(duckdb_state state) {
+    note(state);
+    if (!failed) return ok();
+    return invalid_argument("DuckDB appender: {}", or_unknown(duckdb_appender_error(appender)));
+  }
+};
+
+Appender::Appender(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+Appender::Appender(Appender&&) noexcept = default;
+Appender::~Appender() = default;
+
+Result<Appender> Appender::open(Session& session, const std::string& table) {
+  auto handle = std::make_unique<Handle>();
+  TRY(handle->status(
+      duckdb_appender_create(session.handles_->connection, nullptr, table.c_str(), &handle->appender)));
+  return Appender(std::move(handle));
+}
+
+Appender& Appender::null() {
+  handle_->note(duckdb_append_null(handle_->appender));
+  return *this;
+}
+Appender& Appender::boolean(bool value) {
+  handle_->note(duckdb_append_bool(handle_->appender, value));
+  return *this;
+}
+Appender& Appender::integer(std::int64_t value) {
+  handle_->note(duckdb_append_int64(handle_->appender, value));
+  return *this;
+}
+Appender& Appender::number(double value) {
+  handle_->note(duckdb_append_double(handle_->appender, value));
+  return *this;
+}
+Appender& Appender::text(std::string_view value) {
+  handle_->note(duckdb_append_varchar_length(handle_->appender, value.empty() ? "" : value.data(), value.size()));
+  return *this;
+}
+Appender& Appender::time(std::int64_t ms) {
+  handle_->note(duckdb_append_timestamp(handle_->appender, duckdb_timestamp{ms * 1000}));
+  return *this;
+}
+Status Appender::end_row() { return handle_->status(duckdb_appender_end_row(handle_->appender)); }
+Status Appender::close() { return handle_->status(duckdb_appender_close(handle_->appender)); }
+
+namespace {
+
+std::string quoted(std::string_view text, char quote) {
+  std::string result(1, quote);
+  for (const char c : text) {
+    if (c == quote) result += quote;
+    result += c;
+  }
+  return result + quote;
+}
+
+}  // namespace
+
+std::string quoted_name(std::string_view name) { return quoted(name, '"'); }
+std::string quoted_text(std::string_view text) { return quoted(text, '\''); }
+
+}  // namespace tidecast::duck

@@ -1,0 +1,110 @@
+#include "storage/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace tidecast {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The error of the last system call on `path`.
+Status errno_status(const fs::path& path, std::string_view doing) {
+  const int error = errno;
+  const Code code = error == ENOENT ? Code::kNotFound : Code::kUnavailable;
+  return {code, fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(error))};
+}
+
+// Where a missing file or folder is no answer but an obstacle.
+Status write_error(const fs::path& path, std::string_view doing) {
+  return {Code::kUnavailable, errno_status(path, doing).message()};
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+Status sync_path(const fs::path& path, int flags) {
+  const Descriptor file(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!file.ok()) return write_error(path, "open");
+  if (::fsync(file.get()) != 0) return write_error(path, "flush");
+  return ok();
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.ok()) return errno_status(path, "open");
+  std::string content;
+  std::error_code unknown_size;
+  const auto size = fs::file_size(path, unknown_size);
+  if (!unknown_size) content.reserve(size + 1);
+  for (char buffer[1 << 16];;) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got == 0) return content;
+    if (got > 0) content.append(buffer, static_cast<std::size_t>(got));
+    else if (errno != EINTR) return Status(Code::kUnavailable, errno_status(path, "read").message());
+  }
+}
+
+Status make_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  return error ? unavailable("{}: cannot create the folder: {}", folder.string(), error.message()) : ok();
+}
+
+Status sync_folder(const fs::path& folder) { return sync_path(folder, O_RDONLY | O_DIRECTORY); }
+
+Status publish_file(const fs::path& temporary, const fs::path& path) {
+  TRY(sync_path(temporary, O_RDONLY));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return write_error(path, "rename to");
+  return sync_folder(folder_of(path));
+}
+
+Result<FileWriter> FileWriter::create(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return write_error(path, "create");
+  return FileWriter(path, fd);
+}
+
+FileWriter::FileWriter(FileWriter&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+FileWriter::~FileWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status FileWriter::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd_, bytes.data(), bytes.size());
+    if (put >= 0) bytes.remove_prefix(static_cast<std::size_t>(put));
+    else if (errno != EINTR) return write_error(path_, "write");
+  }
+  return ok();
+}
+
+Status write_file_atomically(const fs::path& path, std::string_view content) {
+  fs::path temporary = path;
+  temporary += ".tmp";
+  auto file = TRY(FileWriter::create(temporary));
+  TRY(file.write(content));
+  return publish_file(temporary, path);
+}
+
+}  // namespace tidecast

@@ -1,0 +1,44 @@
+#pragma once
+// Small files read whole and written all or nothing.  Errors carry the path and the system's words.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tidecast {
+
+// Errors: kNotFound - there is no such file;  kUnavailable - the disk or the permissions said no.
+Result<std::string> read_file(const std::filesystem::path& path);
+
+// The folder and those above it; existing ones are fine.  Errors: kUnavailable.
+Status make_folders(const std::filesystem::path& folder);
+
+// Replaces or creates `path` so that a crash at any moment leaves the old content or the new, and that after a return the new
+// one survives a power cut: temporary name beside it, write, fsync, rename, fsync of the folder.  Errors: kUnavailable.
+Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// The two halves of it, for a file that somebody else wrote under a temporary name: fsync, rename, fsync of the folder.
+Status publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
+
+// A new file (an old one of that name is emptied) written piece by piece; publish_file puts it on the disk.
+class FileWriter {
+ public:
+  static Result<FileWriter> create(const std::filesystem::path& path);
+  FileWriter(FileWriter&& other) noexcept;
+  FileWriter& operator=(FileWriter&&) = delete;
+  ~FileWriter();
+
+  Status write(std::string_view bytes);
+
+ private:
+  FileWriter(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::filesystem::path path_;
+  int fd_;
+};
+
+// Flushes a folder's entries (names that appeared, went or changed) to the disk.
+Status sync_folder(const std::filesystem::path& folder);
+
+}  // namespace tidecast

@@ -1,0 +1,149 @@
+#include "storage/rocks.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "storage/file.h"
+
+namespace tidecast::rocks {
+namespace {
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+Status status_of(const rocksdb::Status& status) {
+  if (status.ok()) return ok();
+  const std::string text = "RocksDB: " + status.ToString();
+  if (status.IsCorruption()) return {Code::kDataLoss, text};
+  if (status.IsIOError() || status.IsNoSpace() || status.IsBusy() || status.IsTimedOut()) return {Code::kUnavailable, text};
+  return {Code::kInternal, text};
+}
+
+// RocksDB reports a held lock as an I/O error that only its words tell from a disk's.
+bool is_locked(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return status.IsIOError() && text.find("LOCK") != text.npos &&
+         (text.find("lock hold by current process") != text.npos || text.find("temporarily unavailable") != text.npos);
+}
+
+rocksdb::Options options() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.compression = rocksdb::kNoCompression;  // Big values come compressed, keys are hashes: nothing is left to gain.
+  options.write_buffer_size = 64 << 20;
+  options.max_background_jobs = 2;
+  // A record torn at the end of the log is a crash in the middle of a write that nobody was told of.  Damage anywhere before
+  // it would silently undo commits under the default mode; here the open fails.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 2;
+  options.stats_dump_period_sec = 0;
+  rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace
+
+// ---- Batch -----------------------------------------------------------------------------------------------------------
+
+Batch::Batch() : batch_(std::make_unique<rocksdb::WriteBatch>()) {}
+Batch::~Batch() = default;
+Batch::Batch(Batch&&) noexcept = default;
+Batch& Batch::operator=(Batch&&) noexcept = default;
+
+// The statuses are ignored because a WriteBatch without a size limit has no way to fail.
+void Batch::put(std::string_view key, std::string_view value) { batch_->Put(slice(key), slice(value)).PermitUncheckedError(); }
+void Batch::remove(std::string_view key) { batch_->Delete(slice(key)).PermitUncheckedError(); }
+void Batch::remove_range(std::string_view from, std::string_view until) {
+  batch_->DeleteRange(slice(from), slice(until)).PermitUncheckedError();
+}
+bool Batch::empty() const { return batch_->Count() == 0; }
+
+// ---- Database --------------------------------------------------------------------------------------------------------
+
+Database::Database(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {}
+Database::~Database() = default;
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+
+Result<Database> Database::open(const std::filesystem::path& folder) {
+  TRY(make_folders(folder));
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options(), folder.string(), &opened);
+  if (is_locked(status)) return failed_precondition("{}: already open in another process", folder.string());
+  TRY(status_of(status).in(folder.string()));
+  return Database(std::unique_ptr<rocksdb::DB>(opened));
+}
+
+Status Database::write(const Batch& batch, Sync sync) {
+  rocksdb::WriteOptions how;
+  how.sync = sync == Sync::kYes;
+  rocksdb::Status status = database_->Write(how, batch.batch_.get());
+  if (status.ok() || status.severity() == rocksdb::Status::kNoError) return status_of(status);
+  // Only a write refused because of an earlier failure has a severity: this batch has not been tried yet.
+  if (!database_->Resume().ok()) return status_of(status);
+  return status_of(database_->Write(how, batch.batch_.get()));
+}
+
+Snapshot Database::snapshot() const {
+  return Snapshot(std::shared_ptr<const rocksdb::Snapshot>(
+      database_->GetSnapshot(), [database = database_.get()](const auto* taken) { database->ReleaseSnapshot(taken); }));
+}
+
+namespace {
+
+Result<std::optional<std::string>> get_at(rocksdb::DB& database, std::string_view key, const rocksdb::Snapshot* at) {
+  rocksdb::ReadOptions how;
+  how.snapshot = at;
+  std::string value;
+  const rocksdb::Status status = database.Get(how, slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  TRY(status_of(status));
+  return std::optional<std::string>(std::move(value));
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> Database::get(std::string_view key) const { return get_at(*database_, key, nullptr); }
+Result<std::optional<std::string>> Database::get(std::string_view key, const Snapshot& at) const {
+  return get_at(*database_, key, at.get());
+}
+
+Status Database::scan(std::string_view from, std::string_view until, const Snapshot& at, const Visitor& visit) const {
+  const rocksdb::Slice bound = slice(until);
+  rocksdb::ReadOptions how;
+  how.snapshot = at.get();
+  how.iterate_upper_bound = &bound;
+  const std::unique_ptr<rocksdb::Iterator> row(database_->NewIterator(how));
+  for (row->Seek(slice(from)); row->Valid(); row->Next()) {
+    if (TRY(visit(view(row->key()), view(row->value()))) == Go::kStop) return ok();
+  }
+  return status_of(row->status());
+}
+
+Status Database::scan_back(std::string_view from, std::string_view until, const Snapshot& at, const Visitor& visit) const {
+  const rocksdb::Slice lower = slice(from), upper = slice(until);
+  rocksdb::ReadOptions how;
+  how.snapshot = at.get();
+  how.iterate_lower_bound = &lower;
+  how.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> row(database_->NewIterator(how));
+  for (row->SeekToLast(); row->Valid(); row->Prev()) {
+    if (TRY(visit(view(row->key()), view(row->value()))) == Go::kStop) return ok();
+  }
+  return status_of(row->status());
+}
+
+std::string after_prefix(std::string_view prefix) {
+  std::string next(prefix);
+  while (!next.empty() && static_cast<unsigned char>(next.back()) == 0xff) next.pop_back();
+  CHECK(!next.empty());
+  ++next.back();
+  return next;
+}
+
+}  // namespace tidecast::rocks

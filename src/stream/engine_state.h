@@ -1,0 +1,33 @@
+#pragma once
+// What a restarted engine goes on from, as bytes for the commit: layout, watermark and open windows of every group.
+//
+//   "TCS" 1 | groups u32 | per group: layout (length u32, bytes) | watermark (0, or 1 and i64 ms)
+//           | windows u32 | per window: start i64 ms | per column: count i64, integer i128, number f64
+//   | the first 8 bytes of SHA-256 of all before
+//
+// Lowest byte first.  i128 is its lower then its upper half.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stream/tumbling_window.h"
+
+namespace tidecast {
+
+// What one group's state looks like: its layout (layout_of) and how many columns it has.
+struct GroupShape {
+  std::string layout;
+  Milliseconds window;
+  std::size_t columns;
+};
+
+// Replaces what is in `bytes`.  states[g] belongs to shapes[g].
+void encode_engine_state(std::span<const GroupShape> shapes, std::span<const TumblingWindow::State* const> states,
+                         std::string& bytes);
+
+// Errors: kFailedPrecondition - written with other groups (the message names both);  kDataLoss - damaged, or of another version.
+Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes);
+
+}  // namespace tidecast

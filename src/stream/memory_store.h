@@ -1,0 +1,127 @@
+#pragma once
+// A feature store that lives in memory, for tests of the rooms above it.  It outlives the pipeline that fills it, so a restart is
+// another Pipeline::open on the same store; the next commit can be made to fail.  Of the real store's files it has none.
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "features/store.h"
+
+namespace tidecast {
+
+class MemoryStore : public FeatureStore {
+ public:
+  explicit MemoryStore(std::vector<FeatureGroup> groups) : groups_(std::move(groups)), rows_(groups_.size()) {}
+
+  // One record of the raw archive, with its own bytes.
+  struct Archived {
+    std::uint64_t number;
+    ProcessingTime arrival;
+    std::string verdict;
+    std::string raw;
+    bool operator==(const Archived&) const = default;
+  };
+
+  void fail_next_commit() { fails_ = true; }
+  Recovered& recovered() { return recovered_; }
+  const std::vector<Archived>& archive() const { return archive_; }
+  std::size_t commits() const { return commits_; }
+
+  const std::vector<FeatureGroup>& groups() const override { return groups_; }
+  Result<Recovered> recover() const override { return recovered_; }
+  Status visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const override {
+    for (const auto& keys : keys_) visit(keys);
+    return ok();
+  }
+
+  Status commit(const Commit& commit) override {
+    if (std::exchange(fails_, false)) return unavailable("the disk said no");
+    recovered_.cursors[commit.source] = commit.cursor;
+    recovered_.engine_state = commit.engine_state;
+    recovered_.arrival = commit.arrival;
+    recovered_.books = commit.books;
+    recovered_.late_by_group = commit.late_by_group;
+    keys_.push_back(commit.new_keys);
+    for (const ClosedWindow& window : commit.closed) rows_[window.group].push_back(window.row);
+    for (const ArchivedRecord& record : commit.archived)
+      archive_.push_back({record.number, record.arrival, std::string(record.verdict), std::string(record.raw)});
+    dead_.insert(dead_.end(), commit.dead.begin(), commit.dead.end());
+    ++commits_;
+    return ok();
+  }
+  Status flush(ProcessingTime, bool) override { return ok(); }  // There are no files to write.
+
+  Books books() const override { return recovered_.books; }
+  std::uint64_t rows(std::string_view group) const override {
+    const auto g = index_of(group);
+    return g ? rows_[*g].size() : 0;
+  }
+  Result<std::optional<FeatureRow>> latest(std::string_view group) const override {
+    auto all = TRY(range(group, {}, ProcessingTime::max()));
+    return all.empty() ? std::optional<FeatureRow>() : std::optional(all.back());
+  }
+  Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end) const override {
+    auto found = TRY(range(group, {window_end, window_end + 1ms}, ProcessingTime::max()));
+    return found.empty() ? std::optional<FeatureRow>() : std::optional(found.back());
+  }
+  Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range, ProcessingTime as_of) const override {
+    const auto g = index_of(group);
+    if (!g) return not_found("no group {}", group);
+    std::vector<FeatureRow> found;
+    for (const FeatureRow& row : rows_[*g])
+      if (row.window_end >= range.from && row.window_end < range.until && row.write_time <= as_of) found.push_back(row);
+    return found;  // A group's windows close in ascending order.
+  }
+  Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
+                            ProcessingTime as_of) const override {
+    const auto found = TRY(this->range(group, range, as_of));
+    const FeatureGroup& features = groups_[*index_of(group)];
+    const auto c = features.column(column);
+    if (!c) return not_found("no column {} in {}", column, group);
+    TimeSeries series{{}, features.window, {}};
+    if (found.empty()) return series;
+    series.start = found.front().window_start;
+    const auto steps = (found.back().window_end - series.start) / features.window;
+    const double nothing = features.columns[*c].empty == EmptyWindow::kZero ? 0 : std::numeric_limits<double>::quiet_NaN();
+    series.values.assign(static_cast<std::size_t>(steps), nothing);
+    for (const FeatureRow& row : found) {
+      double& value = series.values[static_cast<std::size_t>((row.window_start - series.start) / features.window)];
+      value = std::numeric_limits<double>::quiet_NaN();
+      if (const auto* integer = std::get_if<std::int64_t>(&row.values[*c])) value = static_cast<double>(*integer);
+      if (const auto* number = std::get_if<double>(&row.values[*c])) value = *number;
+    }
+    return series;
+  }
+  Result<OfflineView> offline(std::string_view group) const override {
+    return OfflineView{{}, TRY(range(group, {}, ProcessingTime::max()))};
+  }
+  Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const override {
+    return std::vector<DeadLetter>(dead_.begin(), dead_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, dead_.size())));
+  }
+  Status visit_archive(const std::function<void(std::string_view line)>& visit) const override {
+    for (const Archived& record : archive_)
+      visit(fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{}}})", record.number, to_rfc3339(record.arrival),
+                        record.verdict, record.raw));
+    return ok();
+  }
+
+ private:
+  std::optional<std::size_t> index_of(std::string_view group) const {
+    const auto found = std::ranges::find(groups_, group, &FeatureGroup::name);
+    return found == groups_.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - groups_.begin()));
+  }
+
+  std::vector<FeatureGroup> groups_;
+  Recovered recovered_;
+  std::vector<std::vector<KeySeen>> keys_;       // By commit.
+  std::vector<std::vector<FeatureRow>> rows_;    // By group, in the order of closing.
+  std::vector<Archived> archive_;
+  std::vector<DeadLetter> dead_;
+  std::size_t commits_ = 0;
+  bool fails_ = false;
+};
+
+}  // namespace tidecast

@@ -1,0 +1,93 @@
+#include "training/job.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/hash.h"
+#include "baselines/baselines.h"
+
+namespace tidecast {
+namespace {
+
+Status check_job(const TrainingJob& job) {
+  if (job.options.horizon < 1) return invalid_argument("horizon {}: at least 1 step is needed", job.options.horizon);
+  if (job.options.season < 0) return invalid_argument("season {}: 0 (by the step) or more is allowed", job.options.season);
+  if (job.series.step <= 0ms) return invalid_argument("step of {} ms: more than 0 is needed", job.series.step.count());
+  if (job.kind == JobKind::kRefit && job.options.steps < 1)
+    return invalid_argument("a refit of {} steps: it takes the judge's best step, at least 1", job.options.steps);
+  return ok();
+}
+
+// The series before the first of `windows` windows.
+TimeSeries training_part(const TimeSeries& series, int windows, int horizon) {
+  TimeSeries part = series;
+  part.values.resize(part.values.size() - static_cast<std::size_t>(windows) * static_cast<std::size_t>(horizon));
+  return part;
+}
+
+Result<Backtest> backtest_of(const DeepAr& model, const TrainingJob& job, int windows, const Learner& learner) {
+  std::shared_ptr<const DeepAr> production;
+  if (!job.production_artefact.empty()) {
+    auto loaded = learner.load(job.production_artefact);
+    if (!loaded.ok()) return data_loss("production model: {}", loaded.message());
+    production = std::move(loaded).value();
+  }
+  const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step.count());
+  return rolling_backtest(model, job.series, windows, job.confidence, job.paths, job.options.seed, production.get(),
+                          job.production_data_end, season);
+}
+
+}  // namespace
+
+std::string_view name_of(JobKind kind) { return kind == JobKind::kJudge ? "judge" : "refit"; }
+
+std::string hash_of(const TimeSeries& series) {
+  std::string bytes = fmt::format("{} {}\n", series.start.ms(), series.step.count());
+  for (double value : series.values) {
+    if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
+    char eight[sizeof value];
+    std::memcpy(eight, &value, sizeof value);
+    bytes.append(eight, sizeof value);
+  }
+  return sha256_hex(bytes);
+}
+
+Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
+  const auto began = std::chrono::steady_clock::now();
+  TRY(check_job(job));
+  const bool judge = job.kind == JobKind::kJudge;
+  const int windows = judge ? backtest_windows(job.series, job.options.horizon, job.windows) : 0;
+  if (judge && windows < kLeastWindows)
+    return failed_precondition("{} back-test windows of {} steps fit behind {} observations; {} are needed", windows,
+                               job.options.horizon, kLeastObservations, kLeastWindows);
+
+  DeepArOptions options = job.options;
+  options.select = judge;
+  const TimeSeries data = training_part(job.series, windows, job.options.horizon);
+  const TrainedDeepAr trained = TRY(learner.train(std::span(&data, 1), options));
+
+  JobResult result;
+  result.kind = job.kind;
+  if (judge) result.backtest = TRY(backtest_of(*trained.model, job, windows, learner));
+  result.artefact = trained.model->serialize();
+  result.artefact_hash = sha256_hex(result.artefact);
+  result.steps = trained.steps;
+  result.best_step = trained.best_step;
+  result.train_loss = trained.train_loss;
+  result.held_out_loss = trained.held_out_loss;
+  result.data_hash = hash_of(job.series);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return result;
+}
+
+Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress) {
+  const Learner deepar{[&](std::span<const TimeSeries> series, const DeepArOptions& options) {
+                         return train_deepar(series, options, progress);
+                       },
+                       load_deepar};
+  return run_job_with(deepar, job);
+}
+
+}  // namespace tidecast

@@ -1,0 +1,45 @@
+#pragma once
+// Runs the real binary, and makes the definition files and data folders that it runs on.
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tidecast::e2e {
+
+struct Finished {
+  int code = 0;            // Exit code; 128 + N when signal N ended it.
+  std::string out, err;
+};
+
+// Runs build/tidecast with these arguments to its end.
+Finished tidecast(const std::vector<std::string>& arguments);
+
+// Starts it with its output thrown away; wait_or_kill() ends it.
+pid_t start(const std::vector<std::string>& arguments);
+// Waits up to `microseconds` for the process to end, then kills it (SIGKILL).  True if it ended by itself.
+bool wait_or_kill(pid_t process, long microseconds);
+
+// A folder under the system's temporary one, removed at the end.
+class Folder {
+ public:
+  Folder();
+  ~Folder();
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void write(const std::filesystem::path& file, const std::string& text);
+std::string read(const std::filesystem::path& file);
+// The unpacked content of all raw archive files below `data`, in the order of their names.
+std::string archive(const std::filesystem::path& data);
+
+// The definition of the Bitcoin example for `minutes` of the schedule from minute 2880 on; `more` is appended (indented keys of
+// the source's mapping come in `source_keys`).
+std::string definition(int minutes, const std::string& source_keys, const std::string& more);
+
+}  // namespace tidecast::e2e

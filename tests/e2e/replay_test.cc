@@ -1,0 +1,136 @@
+// The real binary on the reconstructed recording.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "base/json.h"
+#include "base/rng.h"
+#include "program.h"
+
+namespace tidecast::e2e {
+namespace {
+
+constexpr const char* kForecast =
+    "forecast: { target: tx_metrics.avg_fee_1min, horizon: 30, first_training_after: FIRST, seed: 7 }\n"
+    "validation: { threshold: { weighted_quantile_loss: 0.24, update_rate: 0.5 } }\n"
+    "deployment: { approval: auto }\n"
+    "monitoring: { every: 1h, alarm: { breaches: 3, of: 3, clear_after: 2 }, retrain: { on: [alarm], cool_down: 2h } }\n"
+    "server: { listen: \"127.0.0.1:0\" }\n";
+
+std::string forecast_from(const std::string& first) {
+  std::string text = kForecast;
+  return text.replace(text.find("FIRST"), 5, first);
+}
+
+struct Replayed {
+  json::object report;     // Without wall times and memory.
+  std::string rows, models;
+};
+
+// Everything a replay leaves that must not depend on the wall clock.
+Replayed replay(const std::string& definition_text) {
+  const Folder folder;
+  write(folder / "tidecast.yaml", definition_text);
+  const std::string file = (folder / "tidecast.yaml").string(), data = (folder / "data").string();
+  const Finished run = tidecast({"replay", "-c", file, "--data", data, "--quiet", "--report", (folder / "report.json").string()});
+  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  Replayed result;
+  result.report = parse_json(read(folder / "report.json")).value().as_object();
+  result.report.erase("wall_seconds");
+  result.report.erase("peak_memory_bytes");
+  for (json::value& entry : result.report.at("runs").as_array()) entry.as_object().erase("seconds");
+  result.rows = tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c", file, "--data", data}).out;
+  for (const json::value& model : result.report.at("models").as_array())
+    result.models += read(folder / ("data/models/" + std::to_string(model.at("version").as_int64()) + ".safetensors"));
+  return result;
+}
+
+std::uint64_t number(const json::object& report, const char* key) {
+  return report.at("events").as_object().at(key).to_number<std::uint64_t>();
+}
+
+// Alarms that stand, as opposed to those that report a return to OK.
+int alarms_raised(const json::object& report) {
+  int raised = 0;
+  for (const json::value& alarm : report.at("alarms").as_array()) raised += alarm.at("state") == "ALARM";
+  return raised;
+}
+
+TEST(Replay, TheBooksBalanceAndEveryTroubleOfTheFeedIsInThem) {
+  const Replayed result = replay(definition(240, "", ""));
+  EXPECT_EQ(result.report.at("balance"), "ok");
+  EXPECT_EQ(number(result.report, "read"), number(result.report, "stored") + number(result.report, "duplicate") +
+                                               number(result.report, "late") + number(result.report, "dead"));
+  EXPECT_GT(number(result.report, "stored"), 30'000u);
+  EXPECT_GT(number(result.report, "duplicate"), 1'000u);
+}
+
+TEST(Replay, KilledAtTwentyRandomMomentsItGivesTheSameRowsArchiveAndCounters) {
+  constexpr std::uint64_t kSeed = 20261123;
+  RecordProperty("seed", std::to_string(kSeed));
+  const Folder folder;
+  write(folder / "tidecast.yaml", definition(120, "", ""));
+  const auto arguments = [&folder](const std::string& data) {
+    return std::vector<std::string>{"replay", "-c", (folder / "tidecast.yaml").string(), "--data", (folder / data).string(), "--quiet",
+                                    "--report", (folder / (data + ".json")).string()};
+  };
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_EQ(tidecast(arguments("undisturbed")).code, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
+
+  Rng rng(kSeed);
+  int kills = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto wait = static_cast<long>(rng.below(static_cast<std::uint64_t>(whole) * 9 / 10));
+    kills += !wait_or_kill(start(arguments("killed")), wait);
+  }
+  EXPECT_GE(kills, 5) << "seed " << kSeed << ": too few kills came before the end";
+  const Finished last = tidecast(arguments("killed"));
+  ASSERT_EQ(last.code, 0) << last.err;
+
+  const auto rows = [&](const std::string& data) {
+    return tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c", (folder / "tidecast.yaml").string(), "--data",
+                     (folder / data).string()}).out;
+  };
+  const auto events = [&](const std::string& data) {
+    return parse_json(read(folder / (data + ".json"))).value().at("events");
+  };
+  EXPECT_GT(rows("undisturbed").size(), 5'000u);
+  EXPECT_EQ(rows("killed"), rows("undisturbed")) << "seed " << kSeed;
+  EXPECT_EQ(events("killed"), events("undisturbed")) << "seed " << kSeed;
+  EXPECT_GT(archive(folder / "undisturbed").size(), 10'000'000u);
+  EXPECT_TRUE(archive(folder / "killed") == archive(folder / "undisturbed")) << "seed " << kSeed;
+}
+
+TEST(Replay, TwoWithOneSeedGiveTheSameRowsModelBytesAndReports) {
+  const std::string text = definition(600, "", forecast_from("8h"));
+  const Replayed first = replay(text), second = replay(text);
+  EXPECT_GE(first.report.at("models").as_array().size(), 1u) << to_pretty_text(first.report);
+  EXPECT_TRUE(first.rows == second.rows);
+  EXPECT_TRUE(first.models == second.models);
+  EXPECT_EQ(to_pretty_text(first.report), to_pretty_text(second.report));
+}
+
+TEST(Replay, AChangeOfTheFeesLeadsToAnAlarmARetrainAndABetterModelInProduction) {
+  const Replayed result = replay(definition(34 * 60, "", forecast_from("12h")));
+  EXPECT_GE(alarms_raised(result.report), 1) << to_pretty_text(result.report);
+  const json::array& replaced = result.report.at("replaced").as_array();
+  ASSERT_GE(replaced.size(), 1u) << to_pretty_text(result.report);
+  EXPECT_LT(replaced[0].at("mean_wql").to_number<double>(), replaced[0].at("mean_wql_replaced").to_number<double>());
+  EXPECT_LT(replaced[0].at("mean_wql").to_number<double>(), replaced[0].at("mean_wql_naive").to_number<double>());
+  bool by_alarm = false;
+  for (const json::value& run : result.report.at("runs").as_array())
+    by_alarm |= run.at("why") == "alarm loss_production" && run.at("outcome") == "succeeded";
+  EXPECT_TRUE(by_alarm) << to_pretty_text(result.report);
+}
+
+TEST(Replay, WithAConstantFeeLevelThereIsNoAlarm) {
+  const Replayed result = replay(definition(34 * 60, "    constant_fee_level: 1.0\n", forecast_from("12h")));
+  EXPECT_EQ(alarms_raised(result.report), 0) << to_pretty_text(result.report);
+  EXPECT_GE(result.report.at("deployments").as_array().size(), 2u) << to_pretty_text(result.report);
+  EXPECT_GT(result.report.at("forecasts").at("scored").to_number<int>(), 1'000);
+}
+
+}  // namespace
+}  // namespace tidecast::e2e
