@@ -1,8 +1,10 @@
-// Our metrics and baselines against published oracle values (GluonTS's committed results, and an independent evaluator's):
+// Our metrics and baselines against published oracle values (GluonTS's committed results, and an independent
+// evaluator's):
 //
 //   build/bench/bench_oracle ../shared/data/series
 //
-// Prints one line a value and ends with 1 if one of them is off.  Needs the benchmark series, which do not ship with us.
+// Prints one line a value and ends with 1 if one of them is off.  Needs the benchmark series, which do not ship
+// with us.
 
 #include <zlib.h>
 

@@ -41,11 +41,13 @@ DeploymentDefinition read_deployment(const Value& deployment) {
   if (!stages) return out;
   const ValueMap by_name = stages.map({.optional = {"staging", "production"}});
   Value soak;
-  if (const Value production = by_name["production"])
-    out.production_auto =
-        read_approval(production.map({.optional = {"approval"},
-                                      .refused = {later("capture", "no key: every forecast is kept")}})["approval"],
-                      out.production_auto);
+  if (const Value production = by_name["production"]) {
+    const Value approval = production.map({.optional = {"approval"},
+                                           .refused = {later("capture", "no key: every forecast is kept")}})["approval"];
+    out.production_auto = read_approval(approval, out.production_auto);
+    if (out.production_auto && !out.staging_auto)
+      approval.error("nothing gets here by itself: a person approves before", "manual, or deployment.approval: auto");
+  }
   if (const Value staging = by_name["staging"]) {
     const ValueMap parts =
         staging.map({.optional = {"soak"}, .refused = {{"approval", "stands elsewhere", "deployment.approval"}}});

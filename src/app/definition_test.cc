@@ -181,6 +181,7 @@ TEST(Definition, LetsProductionFollowTheApprovalUnlessItSaysOtherwise) {
       deployment("deployment: { approval: auto, stages: { production: { approval: manual } } }");
   EXPECT_TRUE(second_by_hand.staging_auto);
   EXPECT_FALSE(second_by_hand.production_auto);
+  EXPECT_FALSE(deployment("deployment: { approval: manual }").production_auto);
   EXPECT_EQ(deployment("deployment: { approval: auto, stages: { staging: { soak: 10min } } }").soak, 10min);
 }
 

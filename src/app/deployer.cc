@@ -59,8 +59,8 @@ Status Deployer::deploy(const std::string& stage, int version, ProcessingTime no
     }
   }
   if (TRY(project_.registry().placed(stage)) != version) {
-    const std::string text = before ? fmt::format("model {} deployed; model {} is kept for rollback", version, before->version)
-                                    : fmt::format("model {} deployed, smoke request answered", version);
+    const std::string text = before ? fmt::format("model {} deployed, model {} kept for rollback", version, before->version)
+                                    : fmt::format("model {} deployed", version);
     TRY(project_.registry().place(stage, version, now, actor, why));
     TRY(timeline_.note(now, "deployment", stage, text, smoke_ms / 1000));
   }

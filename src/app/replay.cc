@@ -62,15 +62,19 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
   if (options.serve && project.definition().forecast) {
     const ServerDefinition& server = project.definition().server;
     const Endpoints& endpoints = *replay->endpoints_;
-    const auto handler = [&endpoints](const HttpRequest& request) { return endpoints.handle(request); };
+    const auto handler = [&endpoints, &metrics = replay->metrics_](const HttpRequest& request) {
+      if (request.path == "/metrics" && request.method == "GET")
+        return HttpResponse{.content_type = "text/plain; version=0.0.4", .body = metrics.text()};
+      return endpoints.handle(request);
+    };
     Result<std::unique_ptr<HttpServer>> started = HttpServer::start({.address = server.address, .port = server.port}, handler);
     if (!started.ok() && started.code() == Code::kUnavailable)
       started = HttpServer::start({.address = server.address, .port = 0}, handler);
     replay->server_ = TRY(std::move(started));
     scheduler.port = replay->server_->port();
   }
-  replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, std::move(scheduler),
-                                                   std::move(observer));
+  replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, &replay->metrics_,
+                                                   std::move(scheduler), std::move(observer));
   TRY(replay->scheduler_->restore());
   return replay;
 }
@@ -91,10 +95,9 @@ Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
 Result<json::object> Replay::report() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  ReplayRange range{.from = start_, .until = clock_->now(), .wall_seconds = wall_seconds_,
-                    .peak_memory_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024};
-  for (std::size_t g = 0; g < project_->features().groups().size(); ++g)
-    range.open_windows += scheduler_->pipeline().open_windows(g);
+  const ReplayRange range{.from = start_, .until = clock_->now(), .wall_seconds = wall_seconds_,
+                    .peak_memory_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024,
+                    .open_windows = scheduler_->open_windows()};
   return make_report(*project_, range);
 }
 

@@ -41,6 +41,7 @@ class Replay {
   std::unique_ptr<Project> project_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Endpoints> endpoints_;
+  LoopMetrics metrics_;
   std::unique_ptr<HttpServer> server_;          // Before the scheduler, which sends smoke requests to it.
   std::unique_ptr<Scheduler> scheduler_;
   ProcessingTime start_;

@@ -23,10 +23,12 @@ std::optional<ProcessingTime> time_at(const json::object& saved, std::string_vie
 
 }  // namespace
 
-Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, SchedulerOptions options, TimelineObserver observer)
+Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopMetrics* metrics, SchedulerOptions options,
+                     TimelineObserver observer)
     : project_(project),
       clock_(clock),
       endpoints_(endpoints),
+      metrics_(metrics),
       options_(std::move(options)),
       timeline_(project.tracking(), std::move(observer)),
       deployer_(project, endpoints, timeline_, options_.port),
@@ -88,6 +90,12 @@ Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) 
   return project_.features().flush(clock_.now(), true);
 }
 
+std::size_t Scheduler::open_windows() const {
+  std::size_t open = 0;
+  for (std::size_t g = 0; g < project_.features().groups().size(); ++g) open += pipeline_->open_windows(g);
+  return open;
+}
+
 Status Scheduler::take_batch(ProcessingTime until) {
   const RawBatch batch = TRY(source_->read(until, options_.batch_max));
   if (batch.empty()) return ok();
@@ -99,6 +107,7 @@ Status Scheduler::take_batch(ProcessingTime until) {
   }
   clock_.wait_until(batch.records.back().arrival);
   const std::vector<ClosedWindow> closed = TRY(pipeline_->ingest(batch));
+  if (metrics_) metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
   if (!forecasts_) return ok();
   if (!closed.empty()) TRY(forecasts_->on_closed(closed));
   if (!first_run_ && !first_run_started_) TRY(plan_first_run());
@@ -176,6 +185,7 @@ Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
 
 Status Scheduler::finish_run(ProcessingTime now) {
   const RunEnd end = TRY(runs_->finish(now));
+  if (metrics_) metrics_->on_run_ended();
   if (end.version) {
     soak_over_ = TRY(deployer_.on_registered(*end.version, now, end.run.reason));
     soaking_version_ = *end.version;
@@ -204,6 +214,8 @@ Status Scheduler::evaluate_all(ProcessingTime now) {
     TRY(project_.tracking().put(evaluation));
     if (std::string_view(stage) != "production") continue;
     const std::optional<AlarmChange> change = alarm_.on_evaluation(evaluation);
+    if (metrics_ && evaluation.loss) metrics_->on_evaluation(*evaluation.loss, threshold);
+    if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
     if (evaluation.breach) {
       const AlarmRule& rule = project_.definition().monitoring.alarm;
       TRY(timeline_.note(now, "breach", "breach",

@@ -13,6 +13,7 @@
 
 #include "app/deployer.h"
 #include "app/live_forecasts.h"
+#include "app/loop_metrics.h"
 #include "app/project.h"
 #include "app/timeline.h"
 #include "app/training_runs.h"
@@ -39,7 +40,9 @@ struct LoopProgress {
 
 class Scheduler {
  public:
-  Scheduler(Project& project, Clock& clock, Endpoints& endpoints, SchedulerOptions options, TimelineObserver observer);
+  // `metrics` may be null where nobody asks for them.
+  Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopMetrics* metrics, SchedulerOptions options,
+            TimelineObserver observer);
 
   // Goes on where the last process stopped.  Call once, first.
   Status restore();
@@ -56,6 +59,7 @@ class Scheduler {
   Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
 
   const Pipeline& pipeline() const { return *pipeline_; }
+  std::size_t open_windows() const;             // In all groups.
 
  private:
   Status take_batch(ProcessingTime until);
@@ -73,6 +77,7 @@ class Scheduler {
   Project& project_;
   Clock& clock_;
   Endpoints& endpoints_;
+  LoopMetrics* metrics_;
   SchedulerOptions options_;
   Timeline timeline_;
   Deployer deployer_;

@@ -46,7 +46,7 @@ Result<Workbench> open_workbench(const Context& context, const std::string& who)
   const TimelineObserver print = [quiet = context.quiet || context.json](const TimelineEvent& event, std::optional<double>) {
     if (!quiet) fmt::print(" {}  {:<14} {}\n", short_time(event.at.ms()), event.subject, event.text);
   };
-  bench.scheduler = std::make_unique<Scheduler>(*bench.project, *bench.clock, *bench.endpoints,
+  bench.scheduler = std::make_unique<Scheduler>(*bench.project, *bench.clock, *bench.endpoints, nullptr,
                                                 SchedulerOptions{.binary = context.binary}, print);
   TRY(bench.scheduler->restore());
   return bench;

@@ -25,6 +25,18 @@ constexpr const char* kRed = "\033[31m";
 constexpr const char* kGreen = "\033[32m";
 constexpr const char* kPlain = "\033[0m";
 
+// The rest of a line that has `indent` columns already, broken at spaces so that it stays within kColumns.
+void print_wrapped(std::string_view text, std::size_t indent) {
+  constexpr std::size_t kColumns = 118;
+  while (text.size() > kColumns - indent) {
+    std::size_t cut = text.rfind(' ', kColumns - indent);
+    if (cut == std::string_view::npos || cut == 0) cut = kColumns - indent;
+    fmt::print("{}\n{:{}}", text.substr(0, cut), "", indent);
+    text.remove_prefix(std::min(text.size(), cut + 1));
+  }
+  fmt::print("{}\n", text);
+}
+
 // What a replay looks like in a terminal: a line an event, in simulated time, and a line of progress that redraws in place.
 class ReplayView {
  public:
@@ -42,10 +54,11 @@ class ReplayView {
     if (quiet_) return;
     clear_progress();
     const char* color = !color_ ? "" : kind == "breach" || label == "ALARM" ? kRed : kind == "alarm" || kind == "deployment" ? kGreen : "";
-    std::string wall;
-    if (wall_seconds && *wall_seconds > 0)
-      wall = *wall_seconds < 0.1 ? fmt::format("  {:.1f} ms", *wall_seconds * 1000) : fmt::format("  {:.1f} s", *wall_seconds);
-    fmt::print(" {}  {}{:<14}{} {}{}\n", short_time(at_ms), color, label, *color == '\0' ? "" : kPlain, text, wall);
+    std::string line = text;
+    if (wall_seconds && kind == "deployment") line += fmt::format("; smoke request {:.1f} ms", *wall_seconds * 1000);
+    else if (wall_seconds) line += fmt::format("  {:.1f} s", *wall_seconds);
+    fmt::print(" {}  {}{:<12}{}  ", short_time(at_ms), color, label, *color == '\0' ? "" : kPlain);
+    print_wrapped(line, 28);
     std::fflush(stdout);
   }
 
@@ -101,6 +114,12 @@ Result<double> parse_speed(const std::string& text) {
 std::string bytes_text(std::uintmax_t bytes) {
   return bytes < 10'000'000 ? fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6)
                             : fmt::format("{:.0f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+// As seen from where we are, if it is below; else in full.
+std::string shown(const std::filesystem::path& path) {
+  const std::string relative = std::filesystem::relative(path).string();
+  return relative.starts_with("..") ? path.string() : relative;
 }
 
 std::uintmax_t size_of_folder(const std::filesystem::path& folder) {
@@ -167,10 +186,13 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
     fmt::print("{}\n", to_text(report));
   } else {
     const json::object& simulated = report.at("simulated").as_object();
-    view.event(parse_rfc3339(simulated.at("until").as_string()).value(), "done", "done", "", std::nullopt);
+    const std::int64_t from = parse_rfc3339(simulated.at("from").as_string()).value();
+    const std::int64_t until = parse_rfc3339(simulated.at("until").as_string()).value();
+    view.event(until, "done", "done", fmt::format("{:.1f} h in {:.1f} s", static_cast<double>(until - from) / 3.6e6,
+                                                  report.at("wall_seconds").to_number<double>()), std::nullopt);
     fmt::print("\n{}", report_table(report));
     const std::filesystem::path& data = replay->project().definition().data;
-    fmt::print(" {:<14}{}: {} (raw archive {}, features {}, state {})\n", "Data", std::filesystem::relative(data).string(),
+    fmt::print(" {:<14}{}: {} (raw archive {}, features {}, state {})\n", "Data", shown(data),
                bytes_text(size_of_folder(data)), bytes_text(size_of_folder(data / "raw")), bytes_text(size_of_folder(data / "offline")),
                bytes_text(size_of_folder(data / "state")));
   }
@@ -180,7 +202,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
 
   if (arguments.serve && replay->port() && has_forecast) {
     const std::string flags = fmt::format("-c {} --data {}", context.definition.string(),
-                                          std::filesystem::relative(replay->project().definition().data).string());
+                                          shown(replay->project().definition().data));
     fmt::print("\n Try:  curl -s localhost:{}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
                " Ctrl-C ends it. Then:\n"
                "       build/tidecast models {}\n"

@@ -2,61 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/hash.h"
 #include "base/rng.h"
+#include "registry/registry_testing.h"
 #include "storage/file.h"
 #include "storage/sqlite.h"
-#include "storage/temporary_folder.h"
 
 namespace tidecast {
 namespace {
-
-ProcessingTime at(int minute) { return ProcessingTime::from_ms(1'746'532'800'000 + minute * 60'000); }
-
-std::unique_ptr<Registry> open(const TemporaryFolder& folder) {
-  auto registry = Registry::open(folder.path());
-  EXPECT_TRUE(registry.ok()) << registry.message();
-  return std::move(registry).value();
-}
-
-ModelVersion model_of(const std::string& run, double loss = 0.1) {
-  ModelVersion model;
-  model.run = run;
-  model.created_at = at(0);
-  model.data_end = EventTime::from_ms(1'746'532'740'000);
-  model.loss = loss;
-  model.loss_point_90 = loss * 1.2;
-  model.metrics = {{"windows", 10}, {"loss", loss}, {"gate", json::array{json::object{{"name", "naive"}, {"passed", true}}}}};
-  return model;
-}
-
-// A registry with `models` versions, all approved.
-std::unique_ptr<Registry> open_with_approved(const TemporaryFolder& folder, int models) {
-  auto registry = open(folder);
-  for (int i = 1; i <= models; ++i) {
-    EXPECT_EQ(*registry->add(model_of(fmt::format("run-{}", i)), fmt::format("weights {}", i), "scheduler"), i);
-    EXPECT_TRUE(registry->approve(i, at(i), "cli:anna", "good").ok());
-  }
-  return registry;
-}
-
-std::string text_of(std::optional<int> version) { return version ? std::to_string(*version) : "-"; }
-
-std::string stages_of(const Registry& registry, const std::string& stage) {
-  return text_of(*registry.placed(stage)) + " before " + text_of(*registry.previous(stage));
-}
-
-// One line a row: "2 approve 1 by cli:anna: good".
-std::string log_of(const Registry& registry) {
-  std::string text;
-  for (const Transition& row : *registry.log())
-    text += fmt::format("{} {} {}{} by {}: {} {}\n", row.number, row.what, row.version, row.stage.empty() ? "" : " " + row.stage,
-                        row.actor, row.why, to_text(row.details));
-  return text;
-}
 
 // ---- Versions ------------------------------------------------------------------------------------------------------------
 
@@ -67,7 +23,7 @@ TEST(Registry, AVersionComesBackAsItWasAdded) {
   {
     auto registry = open(folder);
     model.approval = Approval::kApproved;  // Whatever it says: a new version is pending.
-    ASSERT_EQ(*registry->add(model, artefact, "scheduler"), 1);
+    ASSERT_EQ(must(registry->add(model, artefact, "scheduler")), 1);
   }
   const auto registry = open(folder);
   const auto found = registry->get(1);
@@ -81,16 +37,16 @@ TEST(Registry, AVersionComesBackAsItWasAdded) {
   EXPECT_EQ(found->loss_point_90, (0.1 + 0.2) * 1.2);
   EXPECT_EQ(found->approval, Approval::kPendingManualApproval);
   EXPECT_EQ(to_text(found->metrics), to_text(model.metrics));
-  EXPECT_EQ(*registry->artefact(1), artefact);
+  EXPECT_EQ(must(registry->artefact(1)), artefact);
 }
 
 TEST(Registry, VersionsCountFromOneAndAreListedNewestFirst) {
   const TemporaryFolder folder;
   auto registry = open(folder);
   EXPECT_TRUE(registry->list()->empty());
-  for (int i = 1; i <= 3; ++i) EXPECT_EQ(*registry->add(model_of(fmt::format("run-{}", i)), "x", "scheduler"), i);
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(must(registry->add(model_of(fmt::format("run-{}", i)), "x", "scheduler")), i);
   std::string runs;
-  for (const ModelVersion& model : *registry->list()) runs += fmt::format("{}:{} ", model.version, model.run);
+  for (const ModelVersion& model : must(registry->list())) runs += fmt::format("{}:{} ", model.version, model.run);
   EXPECT_EQ(runs, "3:run-3 2:run-2 1:run-1 ");
 }
 
@@ -112,7 +68,7 @@ TEST(Registry, AModelWithoutALossOrWithAnotherHashIsRefusedAndLeavesNothing) {
   other.artefact_hash = sha256_hex("y");
   EXPECT_EQ(registry->add(other, "x", "a").code(), Code::kInvalidArgument);
   other.artefact_hash = sha256_hex("x");
-  EXPECT_EQ(*registry->add(other, "x", "a"), 1);
+  EXPECT_EQ(must(registry->add(other, "x", "a")), 1);
   EXPECT_EQ(registry->log()->size(), 1u);
 }
 
@@ -132,8 +88,8 @@ TEST(Registry, AnArtefactThatACrashLeftWithoutItsRowIsWrittenOver) {
   const TemporaryFolder folder;
   auto registry = open(folder);
   ASSERT_TRUE(write_file_atomically(folder.path() / "models" / "1.safetensors", "half a model").ok());
-  ASSERT_EQ(*registry->add(model_of("r"), "weights", "a"), 1);
-  EXPECT_EQ(*registry->artefact(1), "weights");
+  ASSERT_EQ(must(registry->add(model_of("r"), "weights", "a")), 1);
+  EXPECT_EQ(must(registry->artefact(1)), "weights");
 }
 
 TEST(Registry, AVersionWhoseArtefactCannotBeWrittenIsNotRegistered) {
@@ -146,7 +102,7 @@ TEST(Registry, AVersionWhoseArtefactCannotBeWrittenIsNotRegistered) {
   EXPECT_EQ(log_of(*registry), "");
   std::filesystem::remove(folder.path() / "models");
   ASSERT_TRUE(make_folders(folder.path() / "models").ok());
-  EXPECT_EQ(*registry->add(model_of("r"), "weights", "a"), 1);
+  EXPECT_EQ(must(registry->add(model_of("r"), "weights", "a")), 1);
 }
 
 // ---- Approval ------------------------------------------------------------------------------------------------------------
@@ -214,10 +170,10 @@ TEST(Registry, TheInitialThresholdIsSetOnceAndNeverOverwrites) {
   EXPECT_EQ(registry->threshold().code(), Code::kNotFound);
   ASSERT_TRUE(registry->set_threshold_if_absent(0.24, at(0)).ok());
   ASSERT_TRUE(registry->set_threshold_if_absent(0.5, at(1)).ok());
-  EXPECT_EQ(*registry->threshold(), 0.24);
+  EXPECT_EQ(must(registry->threshold()), 0.24);
   ASSERT_TRUE(registry->set_threshold(0.141, at(2), "auto", "model 1 in production").ok());
   ASSERT_TRUE(registry->set_threshold_if_absent(0.24, at(3)).ok());
-  EXPECT_EQ(*registry->threshold(), 0.141);
+  EXPECT_EQ(must(registry->threshold()), 0.141);
   EXPECT_EQ(log_of(*registry), "1 threshold 0 by scheduler: initial value of the definition {\"from\":null,\"to\":0.24}\n"
                                "2 threshold 0 by auto: model 1 in production {\"from\":0.24,\"to\":0.141}\n");
 }
@@ -252,163 +208,23 @@ TEST(UpdatedThreshold, MovesTowardsALowerLossByTheUpdateRateDownToThe90PercentPo
   }
 }
 
-// ---- The log -------------------------------------------------------------------------------------------------------------
-
-// Everything that can happen, once or more.
-void live(Registry& registry) {
-  ASSERT_TRUE(registry.set_threshold_if_absent(0.24, at(0)).ok());
-  ASSERT_TRUE(registry.add(model_of("run-1"), "one", "scheduler").ok());
-  ASSERT_TRUE(registry.approve(1, at(1), "auto", "gate passed").ok());
-  ASSERT_TRUE(registry.place("staging", 1, at(1), "auto", "gate passed").ok());
-  ASSERT_TRUE(registry.place("production", 1, at(1), "auto", "gate passed").ok());
-  ASSERT_TRUE(registry.set_threshold(0.141, at(1), "auto", "model 1 in production").ok());
-  ASSERT_TRUE(registry.add(model_of("run-2"), "two", "scheduler").ok());
-  ASSERT_TRUE(registry.reject(2, at(2), "cli:bert", "worse \"by eye\"").ok());
-  ASSERT_TRUE(registry.add(model_of("run-3"), "three", "scheduler").ok());
-  ASSERT_TRUE(registry.approve(3, at(3), "cli:anna", "better").ok());
-  ASSERT_TRUE(registry.place("production", 3, at(4), "cli:anna", "better").ok());
-  ASSERT_TRUE(registry.place("production", 1, at(5), "cli:anna", "worse after all").ok());
-}
-
-TEST(RegistryLog, TellsWhoDidWhatWhenAndWhy) {
-  const TemporaryFolder folder;
-  auto registry = open(folder);
-  live(*registry);
-  const auto log = *registry->log();
-  ASSERT_EQ(log.size(), 12u);
-  std::string text;
-  for (const Transition& row : log)
-    text += fmt::format("{} {} {}{} by {}: {}\n", row.number, row.what, row.version, row.stage.empty() ? "" : " " + row.stage,
-                        row.actor, row.why);
-  EXPECT_EQ(text,
-            "1 threshold 0 by scheduler: initial value of the definition\n"
-            "2 register 1 by scheduler: run-1\n"
-            "3 approve 1 by auto: gate passed\n"
-            "4 deploy 1 staging by auto: gate passed\n"
-            "5 deploy 1 production by auto: gate passed\n"
-            "6 threshold 0 by auto: model 1 in production\n"
-            "7 register 2 by scheduler: run-2\n"
-            "8 reject 2 by cli:bert: worse \"by eye\"\n"
-            "9 register 3 by scheduler: run-3\n"
-            "10 approve 3 by cli:anna: better\n"
-            "11 deploy 3 production by cli:anna: better\n"
-            "12 rollback 1 production by cli:anna: worse after all\n");
-  EXPECT_EQ(log[10].at, at(4));
-  EXPECT_EQ(to_text(log[10].details), "{\"from\":1}");
-  EXPECT_TRUE(registry->verify_log().ok()) << registry->verify_log().message();
-}
-
-// So that anybody can check the chain with nothing but sha256sum.
-TEST(RegistryLog, AHashCoversTheOneBeforeAndTheRowsTextAsDocumented) {
-  const TemporaryFolder folder;
-  auto registry = open(folder);
-  ASSERT_TRUE(registry->set_threshold(0.24, ProcessingTime::from_ms(1'000), "cli:anna", "a start").ok());
-  ASSERT_TRUE(registry->set_threshold(0.2, ProcessingTime::from_ms(2'000), "cli:anna", "lower").ok());
-  const auto log = *registry->log();
-  const std::string first = sha256_hex(R"({"number":1,"at":1000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
-                                       R"("why":"a start","details":{"from":null,"to":0.24}})");
-  EXPECT_EQ(log[0].hash, first);
-  EXPECT_EQ(log[1].hash, sha256_hex(first + R"({"number":2,"at":2000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
-                                            R"("why":"lower","details":{"from":0.24,"to":0.2}})"));
-}
-
-struct Tampering {
-  const char* sql;       // Done to a registry that lived, behind its back.
-  const char* expected;  // What verify_log says.
-};
-
-class TamperedRegistry : public testing::TestWithParam<Tampering> {};
-
-TEST_P(TamperedRegistry, IsFoundOut) {
-  const TemporaryFolder folder;
-  live(*open(folder));
-  {
-    auto raw = std::move(sqlite::Database::open(folder.path() / "registry.db")).value();
-    std::vector<std::string> triggers;
-    auto select = std::move(raw.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")).value();
-    while (select.step().value()) triggers.push_back(select.text(0));
-    ASSERT_EQ(triggers.size(), 5u);
-    for (const std::string& trigger : triggers) ASSERT_TRUE(raw.exec("DROP TRIGGER " + trigger).ok());
-    const Status done = raw.exec(GetParam().sql);
-    ASSERT_TRUE(done.ok()) << done.message();
-  }
-  const auto registry = open(folder);
-  const Status status = registry->verify_log();
-  EXPECT_EQ(status.code(), Code::kDataLoss);
-  EXPECT_NE(status.message().find(GetParam().expected), std::string::npos) << status.message();
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    RegistryLog, TamperedRegistry,
-    testing::Values(
-        // A row edited, in each of its columns.
-        Tampering{"UPDATE log SET at = at + 1 WHERE number = 3", "log row 3:"},
-        Tampering{"UPDATE log SET actor = 'cli:mallory' WHERE number = 3", "log row 3:"},
-        Tampering{"UPDATE log SET what = 'reject' WHERE number = 3", "log row 3:"},
-        Tampering{"UPDATE log SET version = 2 WHERE number = 3", "log row 3:"},
-        Tampering{"UPDATE log SET stage = 'production' WHERE number = 4", "log row 4:"},
-        Tampering{"UPDATE log SET why = 'no reason' WHERE number = 12", "log row 12:"},
-        Tampering{"UPDATE log SET details = '{\"from\":2}' WHERE number = 11", "log row 11:"},
-        Tampering{"UPDATE log SET details = '{\"from\": 1}' WHERE number = 11", "log row 11:"},
-        Tampering{"UPDATE log SET details = 'nonsense' WHERE number = 11", "log row 11: details"},
-        Tampering{"UPDATE log SET hash = 'x' WHERE number = 1", "log row 1:"},
-        // Rows removed: at the beginning, in the middle, at the end, all.
-        Tampering{"DELETE FROM log WHERE number = 1", "log row 1: it is missing"},
-        Tampering{"DELETE FROM log WHERE number = 7", "log row 7: it is missing"},
-        Tampering{"DELETE FROM log WHERE number = 7; UPDATE log SET number = number - 1 WHERE number > 7", "log row 7:"},
-        Tampering{"DELETE FROM log WHERE number = 12", "log row 12: it is missing"},
-        Tampering{"DELETE FROM log", "log row 1: it is missing"},
-        // The last row removed, and the kept end with it: what the tables hold gives it away.
-        Tampering{"DELETE FROM log WHERE number = 12; UPDATE head SET number = 11, hash = (SELECT hash FROM log WHERE number = 11)",
-                  "stage production: model 1 stands there, but the log says model 3"},
-        // Two rows exchanged, a row added.
-        Tampering{"UPDATE log SET number = 99 WHERE number = 3; UPDATE log SET number = 3 WHERE number = 4; "
-                  "UPDATE log SET number = 4 WHERE number = 99", "log row 3:"},
-        Tampering{"INSERT INTO log SELECT 13, at, actor, what, version, stage, why, details, hash FROM log WHERE number = 12",
-                  "log row 13:"},
-        // The tables changed without a row of the log.
-        Tampering{"UPDATE model SET approval = 'Approved' WHERE version = 2", "model 2: it is Approved, but the log says Rejected"},
-        Tampering{"UPDATE model SET loss = 0.01 WHERE version = 1", "model 1: it is not what the log registered"},
-        Tampering{"UPDATE model SET artefact_hash = 'x' WHERE version = 1", "model 1: it is not what the log registered"},
-        Tampering{"UPDATE model SET metrics = '{}' WHERE version = 3", "model 3: it is not what the log registered"},
-        Tampering{"UPDATE model SET created_at = 0 WHERE version = 3", "model 3: it is not what the log registered"},
-        Tampering{"DELETE FROM model WHERE version = 2", "2 models, but the log registers 3"},
-        Tampering{"UPDATE placement SET version = 3 WHERE stage = 'production'", "stage production: model 3 stands there"},
-        Tampering{"UPDATE placement SET previous = NULL WHERE stage = 'production'", "stage production: none stood there before"},
-        Tampering{"DELETE FROM placement WHERE stage = 'staging'", "stage staging: none stands there"},
-        Tampering{"INSERT INTO placement VALUES ('canary', 1, NULL)", "stage canary: model 1 stands there"},
-        Tampering{"UPDATE threshold SET value = 0.9", "threshold: it is 0.9, but the log says 0.141"},
-        Tampering{"DELETE FROM threshold", "threshold: it is none"}));
-
-TEST(RegistryLog, TheDatabaseItselfRefusesToChangeHistory) {
-  const TemporaryFolder folder;
-  live(*open(folder));
-  auto raw = std::move(sqlite::Database::open(folder.path() / "registry.db")).value();
-  for (const char* sql : {"UPDATE log SET actor = 'cli:mallory'", "DELETE FROM log", "DELETE FROM log WHERE number = 12",
-                          "INSERT OR REPLACE INTO log SELECT * FROM log WHERE number = 3",
-                          "INSERT INTO log SELECT 14, at, actor, what, version, stage, why, details, hash FROM log WHERE number = 12",
-                          "DELETE FROM model WHERE version = 2", "UPDATE model SET loss = 0"})
-    EXPECT_EQ(raw.exec(sql).code(), Code::kFailedPrecondition) << sql;
-  EXPECT_TRUE(open(folder)->verify_log().ok());
-}
-
 // ---- The file ------------------------------------------------------------------------------------------------------------
 
 TEST(RegistryFile, HoldsEveryChangeAfterItsReturn) {
   const TemporaryFolder folder;
-  ASSERT_EQ(*open(folder)->add(model_of("run-1"), "one", "a"), 1);
+  ASSERT_EQ(must(open(folder)->add(model_of("run-1"), "one", "a")), 1);
   EXPECT_EQ(open(folder)->list()->size(), 1u);
   ASSERT_TRUE(open(folder)->approve(1, at(1), "a", "b").ok());
   EXPECT_EQ(open(folder)->get(1)->approval, Approval::kApproved);
-  ASSERT_EQ(*open(folder)->add(model_of("run-2"), "two", "a"), 2);
+  ASSERT_EQ(must(open(folder)->add(model_of("run-2"), "two", "a")), 2);
   ASSERT_TRUE(open(folder)->reject(2, at(1), "a", "b").ok());
   EXPECT_EQ(open(folder)->get(2)->approval, Approval::kRejected);
   ASSERT_TRUE(open(folder)->place("staging", 1, at(2), "a", "b").ok());
   EXPECT_EQ(stages_of(*open(folder), "staging"), "1 before -");
   ASSERT_TRUE(open(folder)->set_threshold_if_absent(0.24, at(3)).ok());
-  EXPECT_EQ(*open(folder)->threshold(), 0.24);
+  EXPECT_EQ(must(open(folder)->threshold()), 0.24);
   ASSERT_TRUE(open(folder)->set_threshold(0.2, at(3), "a", "b").ok());
-  EXPECT_EQ(*open(folder)->threshold(), 0.2);
+  EXPECT_EQ(must(open(folder)->threshold()), 0.2);
   EXPECT_TRUE(open(folder)->verify_log().ok());
 }
 
@@ -453,7 +269,7 @@ TEST(RegistryFile, ThatIsDamagedIsDataLossAndNamed) {
   const TemporaryFolder folder;
   live(*open(folder));
   const auto path = folder.path() / "registry.db";
-  std::string bytes = *read_file(path);
+  std::string bytes = must(read_file(path));
   ASSERT_GT(bytes.size(), 3 * 4096u);
 
   std::string middle = bytes;
@@ -488,7 +304,8 @@ TEST(RegistryProperty, BehavesLikeAFewPlainVariables) {
     const std::uint64_t choice = rng.below(12);
     if (choice == 0 || version == 0) {
       const std::string artefact(rng.below(100), static_cast<char>(rng.below(256)));
-      ASSERT_EQ(*registry->add(model_of("run", rng.uniform()), artefact, "a"), static_cast<int>(approvals.size()) + 1);
+      const int added = must(registry->add(model_of("run", rng.uniform()), artefact, "a"));
+      ASSERT_EQ(added, static_cast<int>(approvals.size()) + 1);
       approvals.push_back(Approval::kPendingManualApproval), ++rows;
     } else if (choice < 4) {
       decide(version, Approval::kApproved, registry->approve(version, at(i), "a", "b"));
@@ -509,10 +326,12 @@ TEST(RegistryProperty, BehavesLikeAFewPlainVariables) {
       registry = open(folder);
     }
     for (const auto& [stage, expected] : stages) {
-      ASSERT_EQ(*registry->placed(stage), expected.first);
-      ASSERT_EQ(*registry->previous(stage), expected.second);
+      ASSERT_EQ(must(registry->placed(stage)), expected.first);
+      ASSERT_EQ(must(registry->previous(stage)), expected.second);
     }
-    if (threshold) ASSERT_EQ(*registry->threshold(), *threshold);
+    if (threshold) {
+      ASSERT_EQ(must(registry->threshold()), *threshold);
+    }
   }
   ASSERT_EQ(registry->list()->size(), approvals.size());
   for (std::size_t i = 0; i < approvals.size(); ++i) EXPECT_EQ(registry->get(static_cast<int>(i) + 1)->approval, approvals[i]);

@@ -40,7 +40,8 @@ Result<Sums> sums_of(std::span<const double> taus, std::span<const QuantileForec
   return sums;
 }
 
-// The mean weighted quantile loss of `count` windows, window(i) being the number of the i-th; NaN if their truths sum to 0.
+// The mean weighted quantile loss of `count` windows, window(i) being the number of the i-th; NaN if their truths
+// sum to 0.
 template <typename Window>
 double pooled(const Sums& sums, std::size_t taus, std::size_t count, Window window) {
   std::vector<QuantileLoss> total(taus);

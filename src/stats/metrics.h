@@ -31,9 +31,9 @@ struct QuantileForecast {
   std::vector<double> mean;                     // [steps]; may be empty where only quantiles are judged.
 };
 
-// Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile loss.
-// Errors: kInvalidArgument - no truth at all, every truth 0, lengths that differ, or a forecast that is no number where
-// there is a truth.
+// Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile
+// loss. Errors: kInvalidArgument - no truth at all, every truth 0, lengths that differ, or a forecast that is no
+// number where there is a truth.
 Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows);
 
 double rmse(std::span<const QuantileForecast> windows);                                   // Of the mean; NaN without any.
@@ -43,16 +43,16 @@ double bias(std::span<const QuantileForecast> windows);                         
 // mean |y_t - y_(t-m)| over the past; m = 1 if it is too short for a season.  The yardstick of MASE.
 double seasonal_error(std::span<const double> past, int season);
 
-// Mean absolute scaled error of the median: mean |y - median| / seasonal_error.  `median` is its index among the quantiles.
-// Over several series: the mean of their MASEs.
+// Mean absolute scaled error of the median: mean |y - median| / seasonal_error.  `median` is its index among the
+// quantiles. Over several series: the mean of their MASEs.
 double mase(std::size_t median, const QuantileForecast& window, double seasonal_error);
 
 struct Interval {
   double low = 0, up = 0;
 };
-// Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.  Windows are
-// drawn with replacement, as many as there are; a resample without any truth is left out.  The same seed gives the same
-// resamples.  NaN where mean_wql itself is an error.
+// Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.
+// Windows are drawn with replacement, as many as there are; a resample without any truth is left out.  The same
+// seed gives the same resamples.  NaN where mean_wql itself is an error.
 Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
                             std::uint64_t seed);
 // The `level` quantile (0.9: the 90 % point) of the same resamples.

@@ -1,6 +1,6 @@
 #pragma once
-// The rolling-origin back-test: what a model would have forecast for the last stretches of a series, each from the values
-// before it alone, beside the two naive forecasts and the model in production.  Pure.
+// The rolling-origin back-test: what a model would have forecast for the last stretches of a series, each from the
+// values before it alone, beside the two naive forecasts and the model in production.  Pure.
 //
 //   training part, >= kLeastObservations observed | window | window | ... | window |      each of `horizon` steps,
 //   ----------------------------------------------^origin--^origin-------------------end  one after the other
@@ -21,8 +21,8 @@ inline constexpr int kLeastObservations = 300;
 // With fewer windows than this a run is skipped for want of data.
 inline constexpr int kLeastWindows = 5;
 
-// How many back-test windows (stride = horizon, ending at the snapshot's end) fit, so that kLeastObservations observed values
-// remain before the first: at most `wanted`.
+// How many back-test windows (stride = horizon, ending at the snapshot's end) fit, so that kLeastObservations
+// observed values remain before the first: at most `wanted`.
 int backtest_windows(const TimeSeries& series, int horizon, int wanted);
 
 // One window's forecasts and truth.
@@ -44,12 +44,12 @@ struct Backtest {
   double rmse = 0, coverage = 0;     // Of the mean, in the series' unit; share of truths within [low, up].
 };
 
-// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as backtest_windows().
-// season: in steps, of the seasonal naive forecast.  production: null if there is none; it judges only windows whose origin
-// is not before `production_data_end`, and none if its horizon is shorter than ours.  A window's paths depend on (seed, its
-// origin) alone, the same for both models.
-// Errors: kInvalidArgument - confidence or paths out of range, or no truth in the windows;  kFailedPrecondition - not one
-// window fits;  what a model's forecast says, with the window's origin before it.
+// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as
+// backtest_windows(). season: in steps, of the seasonal naive forecast.  production: null if there is none; it
+// judges only windows whose origin is not before `production_data_end`, and none if its horizon is shorter than
+// ours.  A window's paths depend on (seed, its origin) alone, the same for both models. Errors: kInvalidArgument -
+// confidence or paths out of range, or no truth in the windows;  kFailedPrecondition - not one window fits;  what
+// a model's forecast says, with the window's origin before it.
 Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence, int paths,
                                   std::uint64_t seed, const DeepAr* production, EventTime production_data_end, int season);
 

@@ -104,8 +104,8 @@ class SpawnedChild final : public TrainingChild {
   std::optional<int> wait_status_;  // Set once ended_, unless it was taken by someone else.
 };
 
-// Starts `binary train-job folder` in its own process group with nothing of ours: no files but /dev/null and the log, no blocked
-// or ignored signals.
+// Starts `binary train-job folder` in its own process group with nothing of ours: no files but /dev/null and the
+// log, no blocked or ignored signals.
 Result<pid_t> spawn(const fs::path& binary, const fs::path& folder) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;

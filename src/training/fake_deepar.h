@@ -1,6 +1,6 @@
 #pragma once
-// A model for the tests of this room: its median is the last observed value plus an offset, its paths lie evenly round that,
-// one unit apart, and it remembers what it was asked.
+// A model for the tests of this room: its median is the last observed value plus an offset, its paths lie evenly
+// round that, one unit apart, and it remembers what it was asked.
 
 #include <cmath>
 #include <memory>

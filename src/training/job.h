@@ -51,18 +51,19 @@ struct JobResult {
 // SHA-256, hex, of start, step and values; every NaN is the same.  What "the same snapshot" means.
 std::string hash_of(const TimeSeries& series);
 
-// Files, each written atomically; doubles come back bit for bit.  A result is a folder of model.safetensors, backtest.json
-// (judge) and, last, result.json: without that one there is no result.
-// Errors: kInvalidArgument - a value that the format cannot hold;  kNotFound - no such file;  kDataLoss - damaged: file, key,
-// what was found, what is allowed;  kUnavailable - the disk said no.
+// Files, each written atomically; doubles come back bit for bit.  A result is a folder of model.safetensors,
+// backtest.json (judge) and, last, result.json: without that one there is no result. Errors: kInvalidArgument - a
+// value that the format cannot hold;  kNotFound - no such file;  kDataLoss - damaged: file, key, what was found,
+// what is allowed;  kUnavailable - the disk said no.
 Status write_job(const TrainingJob& job, const std::filesystem::path& file);
 Result<TrainingJob> read_job(const std::filesystem::path& file);
 Status write_result(const JobResult& result, const std::filesystem::path& folder);
 Result<JobResult> read_result(const std::filesystem::path& folder);
 
 // The work itself, in this process.  Pure but for threads: the same job gives the same result, `seconds` aside.
-// Errors: kInvalidArgument - the job makes no sense;  kFailedPrecondition - fewer than kLeastWindows windows fit;  kDataLoss -
-// the production artefact cannot be loaded;  kCancelled - `progress` said no;  and what the training says.
+// Errors: kInvalidArgument - the job makes no sense;  kFailedPrecondition - fewer than kLeastWindows windows fit;
+// kDataLoss - the production artefact cannot be loaded;  kCancelled - `progress` said no;  and what the training
+// says.
 Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress = {});
 
 // Who trains and loads models: DeepAR, or in tests something small in its place.

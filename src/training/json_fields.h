@@ -3,11 +3,12 @@
 //
 //   template <typename Fields, typename S> Status fields_of(Fields& fields, S& value) { return fields("key", value.member); }
 //
-// called with a FieldWriter and a const value, or with a FieldReader and a value to fill.  Members may be numbers, bools, text,
-// times, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no text and is refused.
+// called with a FieldWriter and a const value, or with a FieldReader and a value to fill.  Members may be numbers,
+// bools, text, times, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no text and
+// is refused.
 //
-// Reading goes through simdjson, not base/json.h: Boost.JSON 1.81 reads one double in nine a last bit off, and a training must
-// get its snapshot bit for bit.
+// Reading goes through simdjson, not base/json.h: Boost.JSON 1.81 reads one double in nine a last bit off, and a
+// training must get its snapshot bit for bit.
 
 #include <simdjson.h>
 

@@ -1,0 +1,21 @@
+#include "app/loop_metrics.h"
+
+namespace tidecast {
+
+void LoopMetrics::on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows) {
+  read_.set(static_cast<double>(books.read));
+  stored_.set(static_cast<double>(books.stored));
+  duplicate_.set(static_cast<double>(books.duplicate));
+  late_.set(static_cast<double>(books.late));
+  dead_.set(static_cast<double>(books.dead));
+  now_.set(static_cast<double>(now.ms()) / 1000);
+  if (watermark) watermark_.set(static_cast<double>(watermark->ms()) / 1000);
+  open_windows_.set(static_cast<double>(open_windows));
+}
+
+void LoopMetrics::on_evaluation(double loss, double threshold) {
+  loss_.set(loss);
+  threshold_.set(threshold);
+}
+
+}  // namespace tidecast

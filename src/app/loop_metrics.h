@@ -1,0 +1,37 @@
+#pragma once
+// What the loop tells Prometheus at GET /metrics.  Set by the scheduler's thread after each batch and each job, read by the
+// server's.
+
+#include <optional>
+
+#include "base/metrics.h"
+#include "base/time.h"
+#include "features/store.h"
+
+namespace tidecast {
+
+class LoopMetrics {
+ public:
+  void on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows);
+  void on_evaluation(double loss, double threshold);
+  void on_run_ended() { runs_.add(1); }
+  void on_alarm(bool stands) { alarm_.set(stands ? 1 : 0); }
+  std::string text() const { return metrics_.text(); }
+
+ private:
+  Metrics metrics_;
+  Counter& read_ = metrics_.counter("tidecast_events_read_total", "Records read from the source.");
+  Counter& stored_ = metrics_.counter("tidecast_events_stored_total", "Records counted in a window.");
+  Counter& duplicate_ = metrics_.counter("tidecast_events_duplicate_total", "Records whose identifier was known.");
+  Counter& late_ = metrics_.counter("tidecast_events_late_total", "Records too late for every window.");
+  Counter& dead_ = metrics_.counter("tidecast_events_dead_total", "Records that could not be decoded or broke a time guard.");
+  Gauge& now_ = metrics_.gauge("tidecast_clock_seconds", "The loop's clock, simulated or real, in seconds since 1970.");
+  Gauge& watermark_ = metrics_.gauge("tidecast_watermark_seconds", "Watermark of the first feature group, in seconds since 1970.");
+  Gauge& open_windows_ = metrics_.gauge("tidecast_open_windows", "Windows not closed yet, in all groups.");
+  Gauge& loss_ = metrics_.gauge("tidecast_production_loss", "Mean weighted quantile loss at the newest evaluation.");
+  Gauge& threshold_ = metrics_.gauge("tidecast_threshold", "The threshold in force at the newest evaluation.");
+  Gauge& alarm_ = metrics_.gauge("tidecast_alarm", "1 while loss_production is in ALARM.");
+  Counter& runs_ = metrics_.counter("tidecast_runs_ended_total", "Training runs that ended since the program started.");
+};
+
+}  // namespace tidecast

@@ -1,0 +1,49 @@
+#pragma once
+// Counters and gauges of a running program, and their text for Prometheus (text exposition format 0.0.4).
+//
+//   Metrics metrics;
+//   Counter& read = metrics.counter("tidecast_events_read_total", "Records read from the source.");
+//   read.set(books.read);
+//
+// Owned by whoever starts the program and passed down; nothing is global.  Values may be set and read from any thread; metrics
+// are added by one thread, before others read.
+
+#include <atomic>
+#include <deque>
+#include <string>
+
+namespace tidecast {
+
+class Metric {
+ public:
+  Metric(std::string name, std::string help, const char* type) : name_(std::move(name)), help_(std::move(help)), type_(type) {}
+  void set(double value) { value_.store(value, std::memory_order_relaxed); }
+  void add(double amount) {
+    for (double seen = value_.load(std::memory_order_relaxed); !value_.compare_exchange_weak(seen, seen + amount);) continue;
+  }
+  double value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class Metrics;
+  std::string name_, help_;
+  const char* type_;
+  std::atomic<double> value_ = 0;
+};
+using Counter = Metric;  // Only grows; its name ends in _total.
+using Gauge = Metric;
+
+class Metrics {
+ public:
+  // The same name twice is a bug.  The reference lives as long as this.
+  Counter& counter(std::string name, std::string help) { return add(std::move(name), std::move(help), "counter"); }
+  Gauge& gauge(std::string name, std::string help) { return add(std::move(name), std::move(help), "gauge"); }
+
+  // "# HELP ...\n# TYPE ...\nname value\n" for each, in the order they were added.
+  std::string text() const;
+
+ private:
+  Metric& add(std::string name, std::string help, const char* type);
+  std::deque<Metric> metrics_;  // A deque, so that references stay.
+};
+
+}  // namespace tidecast

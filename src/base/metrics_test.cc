@@ -1,0 +1,39 @@
+#include "base/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+
+namespace tidecast {
+namespace {
+
+TEST(Metrics, PrintsWhatPrometheusReads) {
+  Metrics metrics;
+  metrics.counter("events_total", "Events\nread.").set(658412);
+  metrics.gauge("loss", "Newest loss.").set(std::nan(""));
+  EXPECT_EQ(metrics.text(),
+            "# HELP events_total Events\\nread.\n# TYPE events_total counter\nevents_total 658412\n"
+            "# HELP loss Newest loss.\n# TYPE loss gauge\nloss NaN\n");
+}
+
+TEST(Metrics, AddingFromTwoThreadsLosesNothing) {
+  Metrics metrics;
+  Counter& hits = metrics.counter("hits_total", "Hits.");
+  const auto work = [&hits] {
+    for (int i = 0; i < 10'000; ++i) hits.add(1);
+  };
+  std::thread other(work);
+  work();
+  other.join();
+  EXPECT_EQ(hits.value(), 20'000);
+}
+
+TEST(MetricsDeathTest, TheSameNameTwiceIsABug) {
+  Metrics metrics;
+  metrics.gauge("a", "");
+  EXPECT_DEATH(metrics.gauge("a", ""), "CHECK");
+}
+
+}  // namespace
+}  // namespace tidecast
