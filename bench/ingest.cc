@@ -30,11 +30,6 @@ T take(Result<T> result) {
   fmt::print(stderr, "{}\n", result.message());
   std::exit(1);
 }
-void take(const Status& status) {
-  if (status.ok()) return;
-  fmt::print(stderr, "{}\n", status.message());
-  std::exit(1);
-}
 
 }  // namespace
 

@@ -118,7 +118,7 @@ namespace {
 std::string grouped(std::int64_t number) {  // 658412 -> "658,412"
   std::string text = std::to_string(number);
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
+    text.insert(static_cast<std::size_t>(at), 1, ',');
   return text;
 }
 std::string grouped(const json::value& number) { return grouped(number.to_number<std::int64_t>()); }

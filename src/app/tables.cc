@@ -85,7 +85,7 @@ std::vector<SqlTable> sql_tables(Project& project) {
                      {"steps", kInteger}, {"loss", kNumber}, {"naive", kNumber}, {"seasonal_naive", kNumber}, {"inside", kInteger}},
                     [&project] { return rows_of<Score>(project.tracking().all_scores(), score_row); }});
   tables.push_back({"evaluations",
-                    {{"stage", kText}, {"version", kInteger}, {"at", kTime}, {"forecasts", kInteger}, {"loss", kNumber},
+                    {{"stage", kText}, {"version", kInteger}, {"evaluated_at", kTime}, {"forecasts", kInteger}, {"loss", kNumber},
                      {"threshold", kNumber}, {"breach", kBoolean}, {"rmse", kNumber}, {"coverage", kNumber}, {"naive", kNumber},
                      {"seasonal_naive", kNumber}},
                     [&project] {
@@ -95,14 +95,14 @@ std::vector<SqlTable> sql_tables(Project& project) {
                       });
                     }});
   tables.push_back({"alarms",
-                    {{"name", kText}, {"state", kText}, {"at", kTime}, {"loss", kNumber}, {"threshold", kNumber}, {"why", kText}},
+                    {{"name", kText}, {"state", kText}, {"changed_at", kTime}, {"loss", kNumber}, {"threshold", kNumber}, {"why", kText}},
                     [&project] {
                       return rows_of<AlarmChange>(project.tracking().alarm_changes(), [](const AlarmChange& change) {
                         return row(change.name, change.state, change.at, change.loss, change.threshold, change.why);
                       });
                     }});
   tables.push_back({"timeline",
-                    {{"at", kTime}, {"kind", kText}, {"subject", kText}, {"text", kText}},
+                    {{"happened_at", kTime}, {"kind", kText}, {"subject", kText}, {"text", kText}},
                     [&project] {
                       return rows_of<TimelineEvent>(project.tracking().timeline(), [](const TimelineEvent& event) {
                         return row(event.at, event.kind, event.subject, event.text);
