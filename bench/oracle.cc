@@ -81,7 +81,7 @@ void expect(const char* what, double found, double oracle, int digits) {
 
 void report(const std::string& what, const Evaluation& of, double wql, double rmse_oracle, double mase_oracle) {
   expect((what + " mean wQL").c_str(), mean_wql(kTaus, of.windows).value(), wql, 8);
-  expect((what + " RMSE").c_str(), rmse(of.windows), rmse_oracle, 6);  // All windows are of one length: pooled is per item.
+  expect((what + " RMSE").c_str(), rmse(of.windows), rmse_oracle, 6);  // Windows of one length: pooled is per item.
   expect((what + " MASE").c_str(), of.mase / static_cast<double>(of.windows.size()), mase_oracle, 6);
 }
 

@@ -34,8 +34,8 @@ TEST(NearestWord, IsNothingWhereNothingIsNear) {
 
 TEST(DefinitionErrorText, LooksAsTheSpecificationShowsIt) {
   const DefinitionError error{.line = 31, .column = 16, .width = 4, .path = "features[0].columns.avg_fee",
-                              .found = "'mean' is no aggregate of mine", .allowed = "count, sum, min, max, avg", .nearest = "avg",
-                              .source = "      avg_fee: mean(fee)"};
+                              .found = "'mean' is no aggregate of mine", .allowed = "count, sum, min, max, avg",
+                              .nearest = "avg", .source = "      avg_fee: mean(fee)"};
   EXPECT_EQ(to_text(error, "tidecast.yaml"),
             "tidecast.yaml:31:16: features[0].columns.avg_fee: 'mean' is no aggregate of mine\n"
             "    avg_fee: mean(fee)\n"
@@ -43,13 +43,14 @@ TEST(DefinitionErrorText, LooksAsTheSpecificationShowsIt) {
 }
 
 TEST(DefinitionErrorText, MarksCharactersNotBytes) {
-  EXPECT_EQ(to_text(error_at(8, 2, "b", "\tä: é, ü€ x"), "f"), "f:1:8: wrong\n    ä: é, ü€ x\n          ^~ allowed: b");
+  EXPECT_EQ(to_text(error_at(8, 2, "b", "\tä: é, ü€ x"), "f"),
+            "f:1:8: wrong\n    ä: é, ü€ x\n          ^~ allowed: b");
 }
 
 TEST(DefinitionErrorText, ShowsOfALongLineWhatStandsRoundTheMark) {
   const std::string line = std::string(200, 'a') + "bad" + std::string(200, 'c');
-  EXPECT_EQ(to_text(error_at(201, 3, "", line), "f"), "f:1:201: wrong\n    ... " + std::string(50, 'a') + "bad" +
-                                                          std::string(47, 'c') + " ...\n" + std::string(58, ' ') + "^~~");
+  const std::string shown = "    ... " + std::string(50, 'a') + "bad" + std::string(47, 'c') + " ...\n";
+  EXPECT_EQ(to_text(error_at(201, 3, "", line), "f"), "f:1:201: wrong\n" + shown + std::string(58, ' ') + "^~~");
 }
 
 TEST(DefinitionErrorText, MarksNoFurtherThanItsLineGoes) {

@@ -42,8 +42,9 @@ DeploymentDefinition read_deployment(const Value& deployment) {
   const ValueMap by_name = stages.map({.optional = {"staging", "production"}});
   Value soak;
   if (const Value production = by_name["production"]) {
-    const Value approval = production.map({.optional = {"approval"},
-                                           .refused = {later("capture", "no key: every forecast is kept")}})["approval"];
+    const ValueMap parts = production.map({.optional = {"approval"},
+                                           .refused = {later("capture", "no key: every forecast is kept")}});
+    const Value approval = parts["approval"];
     out.production_auto = read_approval(approval, out.production_auto);
     if (out.production_auto && !out.staging_auto)
       approval.error("nothing gets here by itself: a person approves before", "manual, or deployment.approval: auto");

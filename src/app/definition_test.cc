@@ -307,9 +307,9 @@ forecast: {{ target: {0}.{0} }}
 std::string mutated(std::string text, Rng& rng) {
   // clang-format off
   static constexpr std::string_view kBits[] = {
-      ": ", "\n", "- ", "[", "]", "{", "}", "'", "\"", "#", "&a ", "*a", "!t ", "|\n", ">\n", "---\n", "...\n", "\t", "~",
-      "null", "%YAML 1.2\n", "? ", ",", "\\", "\xc3\xa9", "\xff", "1e999", "-", "999999999999999999999", "forever", "(", ")",
-      ".", "/", "\r\n"};
+      ": ", "\n", "- ", "[", "]", "{", "}", "'", "\"", "#", "&a ", "*a", "!t ", "|\n", ">\n", "---\n", "...\n", "\t",
+      "~", "null", "%YAML 1.2\n", "? ", ",", "\\", "\xc3\xa9", "\xff", "1e999", "-", "999999999999999999999", "forever",
+      "(", ")", ".", "/", "\r\n"};
   // clang-format on
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng.below(n)); };
   for (std::size_t changes = 1 + below(4); changes > 0 && !text.empty(); --changes) {

@@ -36,7 +36,6 @@ class DefinitionErrorList {
 
   void add(Mark mark, std::string path, std::string found, std::string allowed, std::string nearest = "");
 
-  bool empty() const { return errors_.empty(); }
   std::vector<DefinitionError> take();  // By their places.
 
  private:
@@ -87,7 +86,6 @@ class Value {
       : node_(&node), path_(std::move(path)), errors_(&errors) {}
 
   explicit operator bool() const { return node_ != nullptr; }
-  const std::string& path() const { return path_; }
   const YamlNode& node() const { return *node_; }  // Only where there is one.
   bool is(YamlNode::Kind kind) const { return node_ != nullptr && node_->kind == kind; }
 

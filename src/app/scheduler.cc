@@ -164,11 +164,7 @@ Status Scheduler::run_jobs(ProcessingTime now) {
       next_evaluation_ = next_multiple(now, project_.definition().monitoring.every);
     }
     if (is_due(retrain_.next_due())) retrain_.on_tick(now);
-    if (is_due(first_run_)) {
-      first_run_.reset();
-      first_run_started_ = true;
-      if (!runs_->active()) TRY(start_run("initial", now));
-    }
+    if (is_due(first_run_)) TRY(begin_first_run(now));
     if (retrain_.state() == RetrainState::kQueued && !runs_->active()) TRY(start_run(retrain_.why(), now));
   }
   if (is_due(next_flush_)) {
@@ -176,6 +172,19 @@ Status Scheduler::run_jobs(ProcessingTime now) {
     next_flush_ = next_multiple(now, kFlushEvery);
   }
   return ok();
+}
+
+// Without a stated time the first run waits until there is enough to train on; with one it runs then and says what it found.
+Status Scheduler::begin_first_run(ProcessingTime now) {
+  const ForecastDefinition& forecast = project_.forecast();
+  const TimeSeries series = TRY(project_.target_series(EventTime::max(), now));
+  if (!forecast.first_training_after && backtest_windows(series, forecast.horizon, kLeastWindows) < kLeastWindows) {
+    first_run_ = now + std::max<Milliseconds>(project_.step(), 10min);
+    return ok();
+  }
+  first_run_.reset();
+  first_run_started_ = true;
+  return runs_->active() ? ok() : start_run("initial", now);
 }
 
 Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
@@ -276,7 +285,7 @@ Status Scheduler::approve(int version, const std::string& stage, const std::stri
   if (model.approval == Approval::kRejected) return failed_precondition("model {} was rejected", version);
   if (model.approval == Approval::kPendingManualApproval) {
     TRY(project_.registry().approve(version, now, actor, why));
-    TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("approved by {}: {}", actor, why)));
+    TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("approved by {}{}", actor, why.empty() ? "" : ": " + why)));
   }
   if (stage == "production" && TRY(project_.registry().placed("staging")) != version)
     TRY(deployer_.deploy("staging", version, now, actor, why));

@@ -67,6 +67,7 @@ class Scheduler {
   Status run_due(ProcessingTime now);
   Status run_jobs(ProcessingTime now);
   Status plan_first_run();
+  Status begin_first_run(ProcessingTime now);
   Status start_run(const std::string& why, ProcessingTime now);
   Status finish_run(ProcessingTime now);
   void on_production(ProcessingTime now);        // A version has just arrived there.

@@ -1,5 +1,6 @@
 #include "cli/context.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,8 +54,8 @@ Result<Workbench> open_workbench(const Context& context, const std::string& who)
 }
 
 std::string actor() {
-  const char* user = std::getenv("USER");
-  return fmt::format("cli:{}", user != nullptr && *user != '\0' ? user : std::to_string(::getuid()));
+  const passwd* user = ::getpwuid(::geteuid());
+  return user != nullptr ? fmt::format("cli:{}", user->pw_name) : fmt::format("cli:{}", ::geteuid());
 }
 
 std::string short_time(std::int64_t ms) {

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,12 +31,6 @@ class ByteWriter {
   }
   ByteWriter& raw(std::string_view bytes) { bytes_.append(bytes); return *this; }
   ByteWriter& text(std::string_view text) { return number(static_cast<std::uint32_t>(text.size())).raw(text); }
-  // Room for `size` more bytes, for a caller that writes them itself; shrink_by takes back what it did not need.
-  std::span<char> grow(std::size_t size) {
-    bytes_.resize(bytes_.size() + size);
-    return {bytes_.data() + bytes_.size() - size, size};
-  }
-  void shrink_by(std::size_t size) { bytes_.resize(bytes_.size() - size); }
   void reserve(std::size_t size) { bytes_.reserve(size); }
 
   std::string seal() {

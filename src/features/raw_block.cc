@@ -2,8 +2,6 @@
 
 #include <zstd.h>
 
-#include <algorithm>
-
 #include "features/codec.h"
 
 namespace tidecast {
@@ -35,7 +33,7 @@ void RawBlockWriter::append_line(const ArchivedRecord& record) {
   lines_.append(R"(","record":)");
   const std::size_t begin = lines_.size();
   lines_.append(record.raw);
-  if (record.raw.find('\n') != record.raw.npos) std::replace(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(), '\n', ' ');
+  for (std::size_t at = begin; (at = lines_.find('\n', at)) != lines_.npos; ++at) lines_[at] = ' ';
   lines_.append("}\n");
 }
 
@@ -46,12 +44,13 @@ Status RawBlockWriter::write(std::span<const ArchivedRecord> records,
     lines_.clear();
     for (after = first; after < records.size() && hour_of(records[after].arrival) == hour; ++after)
       append_line(records[after]);
-    ByteWriter value(kVersion);
-    value.number(hour.ms()).number(records[after - 1].number).number(static_cast<std::uint32_t>(after - first));
-    const std::span<char> room = value.grow(ZSTD_compressBound(lines_.size()));
-    const std::size_t size = ZSTD_compress2(context_.get(), room.data(), room.size(), lines_.data(), lines_.size());
+    if (const std::size_t bound = ZSTD_compressBound(lines_.size()); packed_.size() < bound) packed_.resize(bound);
+    const std::size_t size = ZSTD_compress2(context_.get(), packed_.data(), packed_.size(), lines_.data(), lines_.size());
     if (ZSTD_isError(size)) return unavailable("zstd: {}", ZSTD_getErrorName(size));  // Only memory can be short.
-    value.shrink_by(room.size() - size);
+    ByteWriter value(kVersion);
+    value.reserve(size + 32);
+    value.number(hour.ms()).number(records[after - 1].number).number(static_cast<std::uint32_t>(after - first));
+    value.raw(std::string_view(packed_).substr(0, size));
     put(records[first].number, value.seal());
   }
   return ok();

@@ -220,7 +220,9 @@ TEST(HttpServer, TellsAClientThatSendsTooMuchWhyItStopsReading) {
 }
 
 TEST(HttpServer, TakesABodyOfExactlyTheLimit) {
-  const auto count = [](const HttpRequest& request) { return HttpResponse{.body = std::to_string(request.body.size())}; };
+  const auto count = [](const HttpRequest& request) {
+    return HttpResponse{.body = std::to_string(request.body.size())};
+  };
   const auto server = serve(count, {.body_max = 100'000});
   const auto response = http_call("127.0.0.1", server->port(),
                                   {.method = "POST", .path = "/", .body = std::string(100'000, 'x')}, 10'000);

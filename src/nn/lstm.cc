@@ -19,6 +19,9 @@ Product<Real> transposed_times(const Real* d, const Real* weight, int out, int i
   return {.input = d, .weight = weight, .stride_k = in, .stride_n = 1, .k = out};
 }
 
+// Steps whose gate errors are turned into gradients at once, while they are still in the nearest caches.
+constexpr int kChunk = 12;
+
 std::size_t elements(int steps, int rows, int lanes) {
   return static_cast<std::size_t>(steps) * static_cast<std::size_t>(rows) * static_cast<std::size_t>(lanes);
 }
@@ -93,53 +96,63 @@ template <typename Real>
 void LstmPass<Real>::backward(const Real* parameters, int steps, const Dropout& dropout, Real* gradient) {
   const NetworkShape& shape = map_.shape();
   const std::int64_t stride = cells_stride(), raw_stride = std::int64_t{shape.outputs} * lanes_;
-  kernels_.outer_sum(steps, lanes_, raw_gradient_.data(), shape.outputs, raw_stride, hidden(), shape.cells, stride,
-                     gradient + map_.head_weight());
-  kernels_.row_sum(steps, lanes_, raw_gradient_.data(), shape.outputs, raw_stride, gradient + map_.head_bias());
-  for (int t = 0; t < steps; ++t)
-    kernels_.linear(lanes_, shape.cells,
-                    transposed_times<Real>(raw_gradient_.data() + t * raw_stride, parameters + map_.head_weight(),
-                                           shape.outputs, shape.cells),
-                    {}, nullptr, false, dh_.data() + t * stride);
-
+  for (int t = 0; t < steps; t += kChunk) {
+    const int count = std::min(kChunk, steps - t);
+    const Real* draw = raw_gradient_.data() + t * raw_stride;
+    kernels_.outer_sum(count, lanes_, draw, shape.outputs, raw_stride, hidden() + t * stride, shape.cells, stride,
+                       gradient + map_.head_weight());
+    kernels_.row_sum(count, lanes_, draw, shape.outputs, raw_stride, gradient + map_.head_bias());
+    for (int i = 0; i < count; ++i)
+      kernels_.linear(
+          lanes_, shape.cells,
+          transposed_times<Real>(draw + i * raw_stride, parameters + map_.head_weight(), shape.outputs, shape.cells),
+          {}, nullptr, false, dh_.data() + (t + i) * stride);
+  }
   for (int layer = shape.layers - 1; layer >= 0; --layer) {
-    Layer& l = layers_[static_cast<std::size_t>(layer)];
-    const int in = shape.inputs_of(layer), rows = 4 * shape.cells;
-    const std::int64_t in_stride = std::int64_t{in} * lanes_;
-    Real* dc = l.c.data() + steps * stride;  // In the last state's place, which the way back never reads.
+    const int rows = 4 * shape.cells;
+    Real* dc =
+        layers_[static_cast<std::size_t>(layer)].c.data() + steps * stride;  // The last state's place: not read again.
     std::fill(dc, dc + stride, Real(0));
-    for (int t = steps - 1; t >= 0; --t) {
-      Real* gates = l.gates.data() + t * 4 * stride;
-      Real* dh = dh_.data() + t * stride;
-      if (t + 1 < steps)
-        kernels_.linear(
-            lanes_, shape.cells,
-            transposed_times<Real>(gates + 4 * stride, parameters + map_.weight_hh(layer), rows, shape.cells), {},
-            nullptr, true, dh);
-      kernels_.cell_back(static_cast<int>(stride), gates, l.c.data() + t * stride, l.tanh_c.data() + t * stride, dh,
-                         dc);
-    }
-    const Real* x = input_of(layer, dropout.rate);
-    kernels_.outer_sum(steps, lanes_, l.gates.data(), rows, 4 * stride, x, in, in_stride,
-                       gradient + map_.weight_ih(layer));
-    kernels_.outer_sum(steps, lanes_, l.gates.data(), rows, 4 * stride, l.h.data(), shape.cells, stride,
-                       gradient + map_.weight_hh(layer));
     bias_.clear();
-    kernels_.row_sum(steps, lanes_, l.gates.data(), rows, 4 * stride, bias_.data());
+    for (int end = steps; end > 0; end -= kChunk)
+      backward_chunk(parameters, steps, layer, std::max(0, end - kChunk), end, dropout, dc, gradient);
     for (int i = 0; i < rows; ++i) {  // Both biases enter as their sum, so they share their gradient.
       gradient[map_.bias_ih(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
       gradient[map_.bias_hh(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
     }
-    if (layer == 0) continue;
-    for (int t = 0; t < steps; ++t)
-      kernels_.linear(
-          lanes_, in,
-          transposed_times<Real>(l.gates.data() + t * 4 * stride, parameters + map_.weight_ih(layer), rows, in), {},
-          nullptr, false, dh_.data() + t * stride);
-    if (dropout.rate > 0)
+    if (layer > 0 && dropout.rate > 0)
       kernels_.dropout(static_cast<int>(steps * stride), dropout.rate,
                        mix64(dropout.key + static_cast<std::uint64_t>(layer - 1)), 0, dh_.data(), dh_.data());
   }
+}
+
+template <typename Real>
+void LstmPass<Real>::backward_chunk(const Real* parameters, int steps, int layer, int begin, int end,
+                                    const Dropout& dropout, Real* dc, Real* gradient) {
+  Layer& l = layers_[static_cast<std::size_t>(layer)];
+  const int cells = map_.shape().cells, in = map_.shape().inputs_of(layer), rows = 4 * cells;
+  const std::int64_t stride = cells_stride(), in_stride = std::int64_t{in} * lanes_, gates_stride = 4 * stride;
+  for (int t = end - 1; t >= begin; --t) {
+    Real* gates = l.gates.data() + t * gates_stride;
+    Real* dh = dh_.data() + t * stride;
+    if (t + 1 < steps)
+      kernels_.linear(lanes_, cells,
+                      transposed_times<Real>(gates + gates_stride, parameters + map_.weight_hh(layer), rows, cells), {},
+                      nullptr, true, dh);
+    kernels_.cell_back(static_cast<int>(stride), gates, l.c.data() + t * stride, l.tanh_c.data() + t * stride, dh, dc);
+  }
+  const Real* dgates = l.gates.data() + begin * gates_stride;
+  kernels_.outer_sum(end - begin, lanes_, dgates, rows, gates_stride, input_of(layer, dropout.rate) + begin * in_stride,
+                     in, in_stride, gradient + map_.weight_ih(layer));
+  kernels_.outer_sum(end - begin, lanes_, dgates, rows, gates_stride, l.h.data() + begin * stride, cells, stride,
+                     gradient + map_.weight_hh(layer));
+  kernels_.row_sum(end - begin, lanes_, dgates, rows, gates_stride, bias_.data());
+  if (layer == 0) return;
+  for (int t = begin; t < end; ++t)
+    kernels_.linear(
+        lanes_, in,
+        transposed_times<Real>(l.gates.data() + t * gates_stride, parameters + map_.weight_ih(layer), rows, in), {},
+        nullptr, false, dh_.data() + t * stride);
 }
 
 template <typename Real>

@@ -46,6 +46,10 @@ class LstmPass {
   };
   std::int64_t cells_stride() const { return std::int64_t{map_.shape().cells} * lanes_; }
   const Real* input_of(int layer, double dropout_rate) const;
+  // Steps end - 1 down to begin of one layer: from dh_ to the gates' errors, their share of the gradient (biases into
+  // bias_) and, in dh_'s place, the errors of what the layer was fed.  dc: the cells' errors between steps.
+  void backward_chunk(const Real* parameters, int steps, int layer, int begin, int end, const Dropout& dropout, Real* dc,
+                      Real* gradient);
 
   const ParameterMap& map_;
   const Kernels<Real>& kernels_;

@@ -329,8 +329,10 @@ TEST(Deploy, NeverMixesOrDropsAnAnswerWhileModelsAreSwapped) {
   over = true;
   const auto answer = [](int version, int level) {
     return fmt::format(R"({{"series":"fees.avg","stage":"production","model_version":{0},)"
-                       R"("origin":"2026-05-06T00:10:00Z","step":"1min","times":["2026-05-06T00:10:00Z","2026-05-06T00:11:00Z"],)"
-                       R"("mean":[{1},{1}.25],"quantiles":{{"0.5":[{1},{1}.25]}}}})" "\n", version, level);
+                       R"("origin":"2026-05-06T00:10:00Z","step":"1min",)"
+                       R"("times":["2026-05-06T00:10:00Z","2026-05-06T00:11:00Z"],)"
+                       R"("mean":[{1},{1}.25],"quantiles":{{"0.5":[{1},{1}.25]}}}})" "\n",
+                       version, level);
   };
   std::set<std::string> all;
   for (auto& caller : callers) {

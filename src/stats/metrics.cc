@@ -17,7 +17,8 @@ Status check_window(std::span<const double> taus, const QuantileForecast& window
   for (std::size_t q = 0; q < taus.size(); ++q) {
     const auto& forecast = window.quantiles[q];
     if (forecast.size() != window.actual.size())
-      return invalid_argument("quantile {}: {} truths but {} forecasts", taus[q], window.actual.size(), forecast.size());
+      return invalid_argument("quantile {}: {} truths but {} forecasts", taus[q], window.actual.size(),
+                              forecast.size());
     for (std::size_t t = 0; t < forecast.size(); ++t)
       if (!std::isnan(window.actual[t]) && !std::isfinite(forecast[t]))
         return invalid_argument("quantile {}: the forecast of step {} is no number", taus[q], t);
@@ -66,7 +67,8 @@ std::vector<double> resampled(std::span<const double> taus, std::span<const Quan
   Rng rng(seed);
   std::vector<double> losses;
   for (int round = 0; round < rounds; ++round) {
-    const double loss = pooled(*sums, taus.size(), windows.size(), [&](std::size_t) { return rng.below(windows.size()); });
+    const auto draw = [&](std::size_t) { return rng.below(windows.size()); };
+    const double loss = pooled(*sums, taus.size(), windows.size(), draw);
     if (std::isfinite(loss)) losses.push_back(loss);
   }
   std::sort(losses.begin(), losses.end());
@@ -129,7 +131,8 @@ Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileFo
   const auto has_truth = [](const QuantileForecast& window) {
     return std::any_of(window.actual.begin(), window.actual.end(), [](double y) { return !std::isnan(y); });
   };
-  if (std::none_of(windows.begin(), windows.end(), has_truth)) return invalid_argument("no truth in {} windows", windows.size());
+  if (std::none_of(windows.begin(), windows.end(), has_truth))
+    return invalid_argument("no truth in {} windows", windows.size());
   const double loss = pooled(sums, taus.size(), sums.size(), [](std::size_t i) { return i; });
   if (!std::isfinite(loss)) return invalid_argument("every truth is 0, so the loss has no scale");
   return loss;
@@ -174,15 +177,15 @@ double mase(std::size_t median, const QuantileForecast& window, double seasonal_
   return error.value() / seasonal_error;
 }
 
-Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
-                            std::uint64_t seed) {
+Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level,
+                            int rounds, std::uint64_t seed) {
   CHECK(level > 0 && level < 1);
   const std::vector<double> losses = resampled(taus, windows, rounds, seed);
   return {point_of(losses, (1 - level) / 2), point_of(losses, (1 + level) / 2)};
 }
 
-double bootstrap_quantile(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
-                          std::uint64_t seed) {
+double bootstrap_quantile(std::span<const double> taus, std::span<const QuantileForecast> windows, double level,
+                          int rounds, std::uint64_t seed) {
   CHECK(level >= 0 && level <= 1);
   return point_of(resampled(taus, windows, rounds, seed), level);
 }

@@ -32,13 +32,15 @@ struct QuantileForecast {
 };
 
 // Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile
-// loss. Errors: kInvalidArgument - no truth at all, every truth 0, lengths that differ, or a forecast that is no
-// number where there is a truth.
+// loss.
+// Errors: kInvalidArgument - no truth at all, every truth 0, lengths that differ, or a forecast that is no number where
+// there is a truth.
 Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows);
 
-double rmse(std::span<const QuantileForecast> windows);                                   // Of the mean; NaN without any.
-double coverage(std::size_t low, std::size_t up, std::span<const QuantileForecast> windows);  // Share with low <= y <= up.
-double bias(std::span<const QuantileForecast> windows);                                   // mean(forecast mean - truth).
+double rmse(std::span<const QuantileForecast> windows);  // Of the mean.
+double bias(std::span<const QuantileForecast> windows);  // mean(forecast mean - truth).
+// Share of truths with low <= y <= up; `low` and `up` are indices among the quantiles.
+double coverage(std::size_t low, std::size_t up, std::span<const QuantileForecast> windows);
 
 // mean |y_t - y_(t-m)| over the past; m = 1 if it is too short for a season.  The yardstick of MASE.
 double seasonal_error(std::span<const double> past, int season);
@@ -53,10 +55,10 @@ struct Interval {
 // Percentile bootstrap over windows of mean_wql: `level` 0.9 gives the 5 % and 95 % points of `rounds` resamples.
 // Windows are drawn with replacement, as many as there are; a resample without any truth is left out.  The same
 // seed gives the same resamples.  NaN where mean_wql itself is an error.
-Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
-                            std::uint64_t seed);
+Interval bootstrap_mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows, double level,
+                            int rounds, std::uint64_t seed);
 // The `level` quantile (0.9: the 90 % point) of the same resamples.
-double bootstrap_quantile(std::span<const double> taus, std::span<const QuantileForecast> windows, double level, int rounds,
-                          std::uint64_t seed);
+double bootstrap_quantile(std::span<const double> taus, std::span<const QuantileForecast> windows, double level,
+                          int rounds, std::uint64_t seed);
 
 }  // namespace tidecast

@@ -225,8 +225,8 @@ TEST(Bootstrap, EnclosesTheLossMoreWidelyAtAHigherLevel) {
 
 TEST(Bootstrap, LeavesResamplesWithoutATruthOut) {
   const std::vector<QuantileForecast> windows{point({10}, {9}), point({kNaN}, {13})};
-  EXPECT_NEAR(bootstrap_quantile(kTaus, windows, 1, 100, 5), 0.1, 1e-12);
-  EXPECT_NEAR(bootstrap_quantile(kTaus, windows, 0, 100, 5), 0.1, 1e-12);
+  for (int tenth = 0; tenth <= 10; ++tenth)
+    EXPECT_NEAR(bootstrap_quantile(kTaus, windows, tenth / 10.0, 100, 5), 0.1, 1e-12) << tenth;
 }
 
 TEST(Bootstrap, OfNothingIsNaN) {

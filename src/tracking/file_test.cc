@@ -67,7 +67,7 @@ TEST(Transaction, ThatFailsAnywhereIsUndoneAsAWholeAndSaysWhy) {
 TEST(Transaction, ARunThatIsNotThereFailsItToo) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  Run run;
+  tidecast::Run run;
   run.id = 5;
   ASSERT_TRUE(tracking->begin().ok());
   ASSERT_TRUE(tracking->put(score_at(1)).ok());
@@ -162,7 +162,7 @@ TEST(Crash, WithoutAnEndOfTheProgramLosesNoKindOfCommittedChange) {
   };
   ASSERT_TRUE(tracking->add_run({}).ok());
   EXPECT_EQ(must(survivor()->runs()).size(), 1u);
-  Run run = must(tracking->run(1));
+  tidecast::Run run = must(tracking->run(1));
   run.outcome = RunOutcome::kFailed;
   ASSERT_TRUE(tracking->update_run(run).ok());
   EXPECT_EQ(must(survivor()->run(1)).outcome, RunOutcome::kFailed);

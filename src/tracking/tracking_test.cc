@@ -16,7 +16,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // ---- Runs ----------------------------------------------------------------------------------------------------------------
 
 Run example_run() {
-  Run run;
+  tidecast::Run run;
   run.why = "alarm loss_production";
   run.outcome = RunOutcome::kRunning;
   run.reason = "720 observations, 10 windows";
@@ -60,7 +60,7 @@ void expect_equal(const Run& a, const Run& b) {
 
 TEST(Runs, ComeBackAsTheyWerePutNumberedFromOne) {
   const TemporaryFolder folder;
-  Run full = example_run(), bare;
+  tidecast::Run full = example_run(), bare;
   bare.why = "initial";
   {
     auto tracking = open(folder);
@@ -73,7 +73,7 @@ TEST(Runs, ComeBackAsTheyWerePutNumberedFromOne) {
   const auto tracking = open(folder);
   expect_equal(must(tracking->run(1)), full);
   expect_equal(must(tracking->run(2)), bare);
-  const std::vector<Run> runs = must(tracking->runs());
+  const std::vector<tidecast::Run> runs = must(tracking->runs());
   ASSERT_EQ(runs.size(), 2u);
   expect_equal(runs[0], full);
   expect_equal(runs[1], bare);
@@ -84,7 +84,7 @@ TEST(Runs, OfEveryOutcomeComeBack) {
   auto tracking = open(folder);
   for (const RunOutcome outcome : {RunOutcome::kRunning, RunOutcome::kSucceeded, RunOutcome::kRejectedByGate,
                                    RunOutcome::kSkippedInsufficientData, RunOutcome::kFailed, RunOutcome::kCancelled}) {
-    Run run;
+    tidecast::Run run;
     run.outcome = outcome;
     EXPECT_EQ(must(tracking->run(must(tracking->add_run(run)))).outcome, outcome) << name_of(outcome);
   }
@@ -93,7 +93,7 @@ TEST(Runs, OfEveryOutcomeComeBack) {
 TEST(Runs, AreChangedWhileTheyGoOnAndNeverAfter) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  Run run = example_run();
+  tidecast::Run run = example_run();
   run.id = must(tracking->add_run(run));
   run.observations = 800;
   ASSERT_TRUE(tracking->update_run(run).ok());
@@ -102,7 +102,7 @@ TEST(Runs, AreChangedWhileTheyGoOnAndNeverAfter) {
   ASSERT_TRUE(tracking->update_run(run).ok());
   expect_equal(must(tracking->run(1)), run);
 
-  Run rewritten = run;
+  tidecast::Run rewritten = run;
   rewritten.reason = "better than naive";
   const Status status = tracking->update_run(rewritten);
   EXPECT_EQ(status.code(), Code::kFailedPrecondition);
@@ -113,7 +113,7 @@ TEST(Runs, AreChangedWhileTheyGoOnAndNeverAfter) {
 TEST(Runs, ThatAreNotThereAreNamed) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  Run run = example_run();
+  tidecast::Run run = example_run();
   run.id = 9;
   EXPECT_EQ(tracking->run(9).code(), Code::kNotFound);
   EXPECT_EQ(tracking->update_run(run).code(), Code::kNotFound);

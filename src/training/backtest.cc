@@ -13,7 +13,8 @@ constexpr int kBootstrapRounds = 2000;
 constexpr std::uint64_t kBootstrapStream = 0x626f6f74;  // Keeps the bootstrap's randomness apart from the forecasts'.
 
 TimeSeries prefix(const TimeSeries& series, std::size_t count) {
-  return {series.start, series.step, {series.values.begin(), series.values.begin() + static_cast<std::ptrdiff_t>(count)}};
+  const auto begin = series.values.begin();
+  return {series.start, series.step, {begin, begin + static_cast<std::ptrdiff_t>(count)}};
 }
 
 QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t taus, std::vector<double> forecast) {
@@ -21,8 +22,9 @@ QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t ta
 }
 
 // The model's forecast of the steps after `history`, as far as there is truth.
-Result<QuantileForecast> model_forecast(const DeepAr& model, const TimeSeries& history, const std::vector<double>& truth,
-                                        std::span<const double> taus, int paths, std::uint64_t seed) {
+Result<QuantileForecast> model_forecast(const DeepAr& model, const TimeSeries& history,
+                                        const std::vector<double>& truth, std::span<const double> taus, int paths,
+                                        std::uint64_t seed) {
   const auto origin = static_cast<std::uint64_t>(history.end().ms());
   const ForecastPaths futures =
       TRY(model.forecast(history, paths, mix64(seed ^ mix64(origin))).in("forecast from " + to_rfc3339(history.end())));
@@ -73,21 +75,24 @@ int backtest_windows(const TimeSeries& series, int horizon, int wanted) {
   return windows;
 }
 
-Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence, int paths,
-                                  std::uint64_t seed, const DeepAr* production, EventTime production_data_end, int season) {
-  if (!(confidence >= 50 && confidence <= 100)) return invalid_argument("confidence {}: 50 to 100 % are allowed", confidence);
+Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence,
+                                  int paths, std::uint64_t seed, const DeepAr* production,
+                                  EventTime production_data_end, int season) {
+  if (!(confidence >= 50 && confidence <= 100))
+    return invalid_argument("confidence {}: 50 to 100 % are allowed", confidence);
   if (paths < 1) return invalid_argument("{} paths: at least 1 is needed", paths);
   if (season < 1) return invalid_argument("season {}: at least 1 step is needed", season);
   const int count = backtest_windows(series, model.horizon(), windows);
   if (count < 1)
-    return failed_precondition("{} values: none of {} windows of {} steps fits behind {} observations", series.values.size(),
-                               windows, model.horizon(), kLeastObservations);
+    return failed_precondition("{} values: none of {} windows of {} steps fits behind {} observations",
+                               series.values.size(), windows, model.horizon(), kLeastObservations);
   if (production != nullptr && production->horizon() < model.horizon()) production = nullptr;
 
   Backtest result;
   result.taus = confidence_quantiles(confidence);
   const auto h = static_cast<std::size_t>(model.horizon());
-  for (std::size_t first = series.values.size() - static_cast<std::size_t>(count) * h; first < series.values.size(); first += h) {
+  const std::size_t size = series.values.size();
+  for (std::size_t first = size - static_cast<std::size_t>(count) * h; first < size; first += h) {
     const TimeSeries history = prefix(series, first);
     const auto begin = series.values.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<double> truth(begin, begin + model.horizon());

@@ -44,13 +44,15 @@ struct Backtest {
   double rmse = 0, coverage = 0;     // Of the mean, in the series' unit; share of truths within [low, up].
 };
 
-// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as
-// backtest_windows(). season: in steps, of the seasonal naive forecast.  production: null if there is none; it
-// judges only windows whose origin is not before `production_data_end`, and none if its horizon is shorter than
-// ours.  A window's paths depend on (seed, its origin) alone, the same for both models. Errors: kInvalidArgument -
-// confidence or paths out of range, or no truth in the windows;  kFailedPrecondition - not one window fits;  what
-// a model's forecast says, with the window's origin before it.
-Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence, int paths,
-                                  std::uint64_t seed, const DeepAr* production, EventTime production_data_end, int season);
+// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as backtest_windows().
+//   season      in steps, of the seasonal naive forecast
+//   production  null if there is none; it judges only windows whose origin is not before `production_data_end`, and
+//               none if its horizon is shorter than ours
+// The randomness of a window's paths is a function of (seed, its origin), the same for both models.
+// Errors: kInvalidArgument - confidence or paths out of range, or no truth in the windows;  kFailedPrecondition -
+// not one window fits;  what a model's forecast says, with the window's origin before it.
+Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence,
+                                  int paths, std::uint64_t seed, const DeepAr* production,
+                                  EventTime production_data_end, int season);
 
 }  // namespace tidecast

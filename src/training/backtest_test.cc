@@ -46,7 +46,7 @@ TEST(BacktestWindows, CountObservedValuesOnly) {
 
 class RollingBacktest : public testing::Test {
  protected:
-  Result<Backtest> run(const TimeSeries& series, const DeepAr* production = nullptr, EventTime data_end = EventTime::epoch()) {
+  Result<Backtest> run(const TimeSeries& series, const DeepAr* production = nullptr, EventTime data_end = {}) {
     return rolling_backtest(model, series, 6, 90, 3, 7, production, data_end, 60);
   }
 

@@ -66,8 +66,9 @@ class SpawnedChild final : public TrainingChild {
     const int status = *wait_status_;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return result();
     if (cancelled_) return cancelled("training child {} was cancelled", pid_);
-    const std::string how = WIFSIGNALED(status) ? fmt::format("died of signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
-                                                : fmt::format("ended with exit code {}", WEXITSTATUS(status));
+    const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    const std::string how = signal != 0 ? fmt::format("died of signal {} ({})", signal, strsignal(signal))
+                                        : fmt::format("ended with exit code {}", WEXITSTATUS(status));
     return internal_error("training child {} {}; the end of {}: {}", pid_, how, (folder_ / kLogFile).string(),
                           last_lines(folder_ / kLogFile));
   }
@@ -111,9 +112,9 @@ Result<pid_t> spawn(const fs::path& binary, const fs::path& folder) {
   posix_spawnattr_t attributes;
   CHECK(posix_spawn_file_actions_init(&files) == 0 && posix_spawnattr_init(&attributes) == 0);
   const std::string log = folder / kLogFile;
+  constexpr int kNewLog = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
   int error = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  if (!error)
-    error = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+  if (!error) error = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log.c_str(), kNewLog, 0644);
   if (!error) error = posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
   if (!error) error = posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
 
@@ -123,8 +124,8 @@ Result<pid_t> spawn(const fs::path& binary, const fs::path& folder) {
   if (!error) error = posix_spawnattr_setsigmask(&attributes, &none);
   if (!error) error = posix_spawnattr_setsigdefault(&attributes, &all);
   if (!error) error = posix_spawnattr_setpgroup(&attributes, 0);
-  if (!error)
-    error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  constexpr short kAllOfThese = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
+  if (!error) error = posix_spawnattr_setflags(&attributes, kAllOfThese);
 
   std::string program = binary, command = "train-job", argument = folder;
   char* arguments[] = {program.data(), command.data(), argument.data(), nullptr};
@@ -151,11 +152,13 @@ Status train_job(const fs::path& folder) {
 
 }  // namespace
 
-Result<std::unique_ptr<TrainingChild>> TrainingChild::start(const fs::path& binary, const TrainingJob& job, const fs::path& folder) {
+Result<std::unique_ptr<TrainingChild>> TrainingChild::start(const fs::path& binary, const TrainingJob& job,
+                                                            const fs::path& folder) {
   TRY(make_folders(folder));
   std::error_code error;
   for (const char* old : {"result.json", "backtest.json", "model.safetensors"})
-    if (fs::remove(folder / old, error); error) return unavailable("{}: cannot remove: {}", (folder / old).string(), error.message());
+    if (fs::remove(folder / old, error); error)
+      return unavailable("{}: cannot remove: {}", (folder / old).string(), error.message());
   TRY(write_job(job, folder / "job.json"));
   return std::unique_ptr<TrainingChild>(new SpawnedChild(TRY(spawn(binary, folder)), folder));
 }

@@ -16,8 +16,8 @@ class TrainingChild {
   // Writes `job` to folder/job.json, removes the result of an earlier attempt there, and starts `binary train-job
   // folder` (posix_spawn; niceness 10; its output and errors go to folder/log).  The child has no file of ours
   // open, the default signal handlers, a process group of its own (Ctrl-C reaches only us), and dies with the thread
-  // that called start(). Errors: kInvalidArgument, kUnavailable - the job cannot be written;  kInternal - the
-  // binary cannot be started.
+  // that called start().
+  // Errors: kInvalidArgument, kUnavailable - the job cannot be written;  kInternal - the binary cannot be started.
   static Result<std::unique_ptr<TrainingChild>> start(const std::filesystem::path& binary, const TrainingJob& job,
                                                       const std::filesystem::path& folder);
   virtual ~TrainingChild() = default;          // Kills and reaps a child that still runs.

@@ -192,7 +192,8 @@ TEST(TrainJobMain, SaysWhatIsWrongAndEndsWithAnError) {
             }),
             1);
   const std::string log = read_file(folder.path() / "log").value();
-  EXPECT_NE(log.find((folder.path() / "job.json").string() + ": cannot open: No such file or directory"), std::string::npos) << log;
+  const std::string reason = (folder.path() / "job.json").string() + ": cannot open: No such file or directory";
+  EXPECT_NE(log.find(reason), std::string::npos) << log;
 }
 
 // A daily wave by the hour, small enough to learn in a moment.
@@ -201,7 +202,8 @@ TrainingJob small_job() {
   job.run = "17";
   job.series_name = "wave";
   job.series = {EventTime::from_ms(1'778'025'600'000), 1h, {}};
-  for (int hour = 0; hour < 360; ++hour) job.series.values.push_back(100 + 30 * std::sin(hour * 6.283185307179586 / 24));
+  for (int hour = 0; hour < 360; ++hour)
+    job.series.values.push_back(100 + 30 * std::sin(hour * 6.283185307179586 / 24));
   job.windows = 5;
   job.paths = 20;
   job.options.horizon = 6;

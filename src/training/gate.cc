@@ -8,8 +8,8 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-GateCheck at_most(std::string name, double loss, double limit) { return {std::move(name), loss, limit, true, loss <= limit}; }
-GateCheck below(std::string name, double loss, double limit) { return {std::move(name), loss, limit, true, loss < limit}; }
+GateCheck at_most(const char* name, double loss, double limit) { return {name, loss, limit, true, loss <= limit}; }
+GateCheck below(const char* name, double loss, double limit) { return {name, loss, limit, true, loss < limit}; }
 
 GateCheck check(const Backtest& backtest, Rival rival) {
   switch (rival) {
@@ -43,12 +43,13 @@ std::string reason_of(const Backtest& backtest, const std::vector<GateCheck>& ch
     if (!check.ran)
       later_windows = "; production not run: no later windows";
     else if (check.name == "production")
-      later_windows =
-          fmt::format("; on {} later windows {} {} production {}", backtest.production_windows, loss, relation(check), limit);
+      later_windows = fmt::format("; on {} later windows {} {} production {}", backtest.production_windows, loss,
+                                  relation(check), limit);
     else if (check.name == "threshold")
       all_windows = fmt::format("loss {} {} threshold {}", loss, relation(check), limit);
     else
-      all_windows += fmt::format(", {} {} {}", relation(check), check.name == "naive" ? "naive" : "seasonal naive", limit);
+      all_windows +=
+          fmt::format(", {} {} {}", relation(check), check.name == "naive" ? "naive" : "seasonal naive", limit);
   }
   return all_windows + later_windows;
 }

@@ -22,8 +22,9 @@ struct GateCheck {
 struct GateOutcome {
   bool passed = false;
   std::vector<GateCheck> checks;  // The threshold, then the rivals in the order asked for.
-  // One sentence with the figures, three decimals, more only where those would look equal: "loss 0.042 <= threshold
-  // 0.240, < naive 0.102, >= seasonal naive 0.040; on 4 later windows 0.040 <= production 0.051".
+  // One sentence with the figures, three decimals, more only where those would look equal:
+  // "loss 0.042 <= threshold 0.240, < naive 0.102, >= seasonal naive 0.040; on 4 later windows 0.040 <= production
+  // 0.051".
   std::string reason;
 };
 

@@ -13,7 +13,8 @@ namespace {
 
 Status check_job(const TrainingJob& job) {
   if (job.options.horizon < 1) return invalid_argument("horizon {}: at least 1 step is needed", job.options.horizon);
-  if (job.options.season < 0) return invalid_argument("season {}: 0 (by the step) or more is allowed", job.options.season);
+  if (job.options.season < 0)
+    return invalid_argument("season {}: 0 (by the step) or more is allowed", job.options.season);
   if (job.series.step <= 0ms) return invalid_argument("step of {} ms: more than 0 is needed", job.series.step.count());
   if (job.kind == JobKind::kRefit && job.options.steps < 1)
     return invalid_argument("a refit of {} steps: it takes the judge's best step, at least 1", job.options.steps);

@@ -29,8 +29,8 @@ struct TrainingJob {
   int windows = 10;                  // Wanted back-test windows (judge).
   double confidence = 90;            // Quantiles low, 0.5, up.
   int paths = 100;
-  DeepArOptions options;             // horizon, season, seed, ...; `select` is the kind's.  A refit needs `steps` > 0 (the
-                                     // judge's best_step) and keeps the judge's rate by schedule_steps (its steps).
+  DeepArOptions options;             // horizon, season, seed, ...; `select` is the kind's.  A refit needs `steps` > 0
+                                     // (the judge's best_step) and schedule_steps (the judge's steps).
   std::string production_artefact;   // Bytes of the production model; "" if there is none (judge).
   EventTime production_data_end;     // Where the data of that model ended: only windows after it judge it.
 };
@@ -52,9 +52,9 @@ struct JobResult {
 std::string hash_of(const TimeSeries& series);
 
 // Files, each written atomically; doubles come back bit for bit.  A result is a folder of model.safetensors,
-// backtest.json (judge) and, last, result.json: without that one there is no result. Errors: kInvalidArgument - a
-// value that the format cannot hold;  kNotFound - no such file;  kDataLoss - damaged: file, key, what was found,
-// what is allowed;  kUnavailable - the disk said no.
+// backtest.json (judge) and, last, result.json: without that one there is no result.
+// Errors: kInvalidArgument - a value that the format cannot hold;  kNotFound - no such file;  kDataLoss - damaged:
+// file, key, what was found, what is allowed;  kUnavailable - the disk said no.
 Status write_job(const TrainingJob& job, const std::filesystem::path& file);
 Result<TrainingJob> read_job(const std::filesystem::path& file);
 Status write_result(const JobResult& result, const std::filesystem::path& folder);

@@ -84,7 +84,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFormat = 1;
-constexpr std::string_view kResultFile = "result.json", kBacktestFile = "backtest.json", kArtefactFile = "model.safetensors";
+constexpr std::string_view kResultFile = "result.json", kBacktestFile = "backtest.json";
+constexpr std::string_view kArtefactFile = "model.safetensors";
 
 // What the JSON files hold; text stands for what JSON cannot hold.
 struct JobFile {

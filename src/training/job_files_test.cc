@@ -132,15 +132,19 @@ TEST_F(JobFiles, ThatAreDamagedSayWhereWhatAndWhatIsAllowed) {
   EXPECT_EQ(error_after("\"format\":1", "\"format\":2"), "format: found 2, allowed is 1");
   EXPECT_EQ(error_after("\"format\":1,", ""), "format: missing");
   EXPECT_EQ(error_after("\"refit\"", "\"relight\""), "kind: found \"relight\", allowed is \"judge\" or \"refit\"");
-  EXPECT_EQ(error_after("\"paths\":55", "\"paths\":\"55\""), "paths: found \"55\", allowed is a whole number of 32 bits");
+  EXPECT_EQ(error_after("\"paths\":55", "\"paths\":\"55\""),
+            "paths: found \"55\", allowed is a whole number of 32 bits");
   EXPECT_EQ(error_after("\"paths\":55", "\"paths\":5000000000"),
             "paths: found 5000000000, allowed is a whole number of 32 bits");
-  EXPECT_EQ(error_after("\"confidence\":80.5", "\"confidence\":[80.5]"), "confidence: found [, allowed is a number or null");
+  EXPECT_EQ(error_after("\"confidence\":80.5", "\"confidence\":[80.5]"),
+            "confidence: found [, allowed is a number or null");
   EXPECT_EQ(error_after("\"horizon\":31,", ""), "options: horizon: missing");
   EXPECT_EQ(error_after("\"select\":false", "\"select\":0"), "options: select: found 0, allowed is true or false");
   EXPECT_EQ(error_after("1e+300", "\"1e+300\""), "series: values[3]: found \"1e+300\", allowed is a number or null");
-  EXPECT_EQ(error_after("\"values\":[1.5", "\"values\":1.5,\"more\":[1.5"), "series: values: found 1.5, allowed is an array");
-  EXPECT_EQ(error_after("\"start_ms\":-60000", "\"start_ms\":-6.5"), "series: start_ms: found -6.5, allowed is a whole number");
+  EXPECT_EQ(error_after("\"values\":[1.5", "\"values\":1.5,\"more\":[1.5"),
+            "series: values: found 1.5, allowed is an array");
+  EXPECT_EQ(error_after("\"start_ms\":-60000", "\"start_ms\":-6.5"),
+            "series: start_ms: found -6.5, allowed is a whole number");
   EXPECT_EQ(error_after("00ff10", "00fz10"), "production_artefact: no pair of hexadecimal digits at character 2");
   EXPECT_EQ(error_after("00ff10", "00ff1"), "production_artefact: no pair of hexadecimal digits at character 16");
 }
@@ -162,7 +166,8 @@ JobResult example_result() {
   Backtest backtest;
   backtest.taus = {0.05, 0.5, 0.95};
   for (int w = 0; w < 2; ++w) {
-    BacktestWindow window{EventTime::from_ms(1000 * w), example_forecast(w), example_forecast(w + 10), example_forecast(w + 20), {}};
+    BacktestWindow window{EventTime::from_ms(1000 * w), example_forecast(w), example_forecast(w + 10),
+                          example_forecast(w + 20), {}};
     if (w == 1) window.production = example_forecast(31);
     backtest.windows.push_back(window);
   }
@@ -270,7 +275,8 @@ TEST_F(ResultFiles, WithAnotherArtefactThanTheResultSaysAreDamaged) {
   spoil("model.safetensors", "and", "AND");
   const auto read = read_result(folder.path());
   EXPECT_EQ(read.code(), Code::kDataLoss);
-  EXPECT_TRUE(read.message().starts_with((folder.path() / "model.safetensors").string() + ": found SHA-256 ")) << read.message();
+  const std::string beginning = (folder.path() / "model.safetensors").string() + ": found SHA-256 ";
+  EXPECT_TRUE(read.message().starts_with(beginning)) << read.message();
 }
 
 TEST_F(ResultFiles, ThatAreDamagedNameFileAndKey) {

@@ -1,7 +1,8 @@
 #pragma once
 // A struct as a JSON object, its format stated once for both directions.  For each struct S there is
 //
-//   template <typename Fields, typename S> Status fields_of(Fields& fields, S& value) { return fields("key", value.member); }
+//   template <typename Fields, typename S>
+//   Status fields_of(Fields& fields, S& value) { return fields("key", value.member); }
 //
 // called with a FieldWriter and a const value, or with a FieldReader and a value to fill.  Members may be numbers,
 // bools, text, times, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no text and
@@ -65,7 +66,8 @@ class FieldWriter {
     } else if constexpr (is_vector<T>) {
       json::array items;
       items.reserve(value.size());
-      for (std::size_t i = 0; i < value.size(); ++i) items.push_back(TRY(written(value[i], fmt::format("{}[{}]", path, i))));
+      for (std::size_t i = 0; i < value.size(); ++i)
+        items.push_back(TRY(written(value[i], fmt::format("{}[{}]", path, i))));
       return json::value(std::move(items));
     } else {
       FieldWriter inner;
@@ -102,8 +104,8 @@ class FieldReader {
     std::string_view found = value.raw_json_token();
     found = found.substr(0, found.find_last_not_of(" \t\r\n") + 1);
     constexpr std::size_t kLongest = 40;
-    return data_loss("{}: found {}{}, allowed is {}", path, found.substr(0, kLongest), found.size() > kLongest ? "..." : "",
-                     allowed);
+    return data_loss("{}: found {}{}, allowed is {}", path, found.substr(0, kLongest),
+                     found.size() > kLongest ? "..." : "", allowed);
   }
 
   template <typename T>
