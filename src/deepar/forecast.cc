@@ -131,7 +131,7 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
                             std::min<std::size_t>(history.values.size(), static_cast<std::size_t>(spec_.past())));
 
   const nn::Kernels<float>& kernels = nn::best_kernels<float>();
-  nn::LstmVector encoder(map_, parameters_.data(), kernels);
+  nn::LstmVector encoder(columns_, kernels);
   std::vector<float> inputs(static_cast<std::size_t>(spec_.inputs()));
   std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
   for (int p = 0; p < spec_.sequence(); ++p) {

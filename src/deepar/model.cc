@@ -32,6 +32,11 @@ Result<const json::array*> array_of(const json::object& fields, std::string_view
   return &value->get_array();
 }
 
+std::vector<float> checked(std::vector<float> parameters, const nn::ParameterMap& map) {
+  CHECK(parameters.size() == map.size());
+  return parameters;
+}
+
 }  // namespace
 
 nn::NetworkShape network_shape(const ModelSpec& spec) {
@@ -92,8 +97,10 @@ Result<ModelSpec> spec_from_json(const json::object& fields) {
 }
 
 Model::Model(ModelSpec spec, std::vector<float> parameters, json::object about)
-    : spec_(std::move(spec)), map_(network_shape(spec_)), parameters_(std::move(parameters)) {
-  CHECK(parameters_.size() == map_.size());
+    : spec_(std::move(spec)),
+      map_(network_shape(spec_)),
+      parameters_(checked(std::move(parameters), map_)),
+      columns_(map_, parameters_.data()) {
   description_ = {{"format", kFormat}, {"algorithm", "deepar"}, {"recipe", "R"}};
   for (const auto& [key, value] : to_json(spec_)) description_[key] = value;
   for (const auto& [key, value] : about) description_[key] = value;
@@ -122,6 +129,8 @@ Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact) {
   ModelSpec spec = TRY(spec_from_json(fields).in("header: tidecast"));
 
   const nn::ParameterMap map(network_shape(spec));
+  if (map.size() > artefact.size() / sizeof(float))  // Before memory is taken at the header's word.
+    return invalid_argument("a network of {} weights in a file of {} bytes", map.size(), artefact.size());
   std::vector<float> parameters(map.size());
   for (const nn::ParameterBlock& block : map.blocks()) {
     const std::vector<float> values = TRY(file.floats(block.name, block.shape));

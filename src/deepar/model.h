@@ -29,6 +29,7 @@ class Model final : public DeepAr {
   ModelSpec spec_;
   nn::ParameterMap map_;
   std::vector<float> parameters_;
+  nn::LstmColumns columns_;  // The same weights, laid out for reading the context.
   json::object description_;
 };
 

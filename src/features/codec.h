@@ -1,7 +1,7 @@
 #pragma once
-// Bytes of the values in the feature store's RocksDB.  Every value is sealed: one byte of version, the payload, and eight bytes of
-// checksum over both, so a damaged value is an error and never a wrong number.  Numbers are little-endian in values; keys are
-// in keyspace.h.
+// Bytes of the values in the feature store's RocksDB.  Every value is sealed: one byte of version, the payload, and
+// eight bytes of checksum over both, so a damaged value is an error and never a wrong number.  Numbers are
+// little-endian in values; keys are in keyspace.h.
 
 #include <bit>
 #include <cstdint>

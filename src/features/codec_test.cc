@@ -50,10 +50,13 @@ std::vector<Encoding> encodings() {
   std::vector<Encoding> all = {
       {"text", encode_text("cursor 17"), [](auto v) { return decode_text(v, "cursor").status(); }},
       {"totals", encode_totals(totals), [](auto v) { return decode_totals(v).status(); }},
-      {"row", encode_row(group, fee_row("2026-05-06T00:01:00Z", 7).row), [=](auto v) { return decode_row(group, row, v).status(); }},
+      {"row", encode_row(group, fee_row("2026-05-06T00:01:00Z", 7).row),
+       [=](auto v) { return decode_row(group, row, v).status(); }},
       {"keys", encode_keys(keys), [](auto v) { return decode_keys(v).status(); }},
-      {"letter", encode_dead_letter({9, ProcessingTime::from_ms(1), "why", "raw"}), [=](auto v) { return decode_dead_letter(letter, v).status(); }},
-      {"rows file", encode_rows_file({"a.parquet", {}, {}, 1, 2, {}}), [](auto v) { return decode_rows_file(v).status(); }},
+      {"letter", encode_dead_letter({9, ProcessingTime::from_ms(1), "why", "raw"}),
+       [=](auto v) { return decode_dead_letter(letter, v).status(); }},
+      {"rows file", encode_rows_file({"a.parquet", {}, {}, 1, 2, {}}),
+       [](auto v) { return decode_rows_file(v).status(); }},
       {"raw file", encode_raw_file({"a.zst", 1, 2, 3, 4}), [](auto v) { return decode_raw_file(v).status(); }}};
   RawBlockWriter writer;
   const ArchivedRecord record{0, ProcessingTime::from_ms(0), "stored", R"({"a":1})"};
@@ -82,7 +85,8 @@ TEST(Codec, EveryFlippedBitAndEveryCutOfEveryValueIsDataLoss) {
 TEST(Keyspace, KeysOfOneGroupAreOrderedByTimeAndApartFromAnotherGroups) {
   using namespace keyspace;
   std::vector<std::string> keys;
-  for (const std::int64_t ms : {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1'778'025'600'000}, INT64_MAX}) {
+  for (const std::int64_t ms :
+       {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1'778'025'600'000}, INT64_MAX}) {
     keys.push_back(row_key("fees", EventTime::from_ms(ms)));
     EXPECT_EQ(time_in(keys.back()).ms(), ms);
   }

@@ -61,7 +61,7 @@ EventTime time_in(std::string_view key) {
   return EventTime::from_ms(static_cast<std::int64_t>(big_endian_at_end(key) ^ kSignBit));
 }
 
-// ---- text ------------------------------------------------------------------------------------------------------------
+// ---- text ---------------------------------------------------------------------------------------------------------
 
 std::string encode_text(std::string_view text) { return ByteWriter(kVersion).raw(text).seal(); }
 
@@ -70,13 +70,14 @@ Result<std::string> decode_text(std::string_view value, std::string_view what) {
   return std::string(reader.rest());
 }
 
-// ---- books -----------------------------------------------------------------------------------------------------------
+// ---- books --------------------------------------------------------------------------------------------------------
 
 std::string encode_totals(const Totals& totals) {
   ByteWriter writer(kVersion);
   const Books& books = totals.books;
   writer.number(totals.arrival.ms());
-  for (const std::uint64_t count : {books.read, books.stored, books.duplicate, books.late, books.dead}) writer.number(count);
+  for (const std::uint64_t count : {books.read, books.stored, books.duplicate, books.late, books.dead})
+    writer.number(count);
   writer.number(static_cast<std::uint32_t>(totals.late_by_group.size()));
   for (const auto& [group, late] : totals.late_by_group) writer.text(group).number(late);
   return writer.seal();
@@ -97,7 +98,7 @@ Result<Totals> decode_totals(std::string_view value) {
   return totals;
 }
 
-// ---- rows ------------------------------------------------------------------------------------------------------------
+// ---- rows ---------------------------------------------------------------------------------------------------------
 
 std::string schema_text(const FeatureGroup& group) {
   std::string text = fmt::format("window {}:", to_text(group.window));
@@ -138,7 +139,7 @@ Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, s
   return row;
 }
 
-// ---- keys seen -------------------------------------------------------------------------------------------------------
+// ---- keys seen ----------------------------------------------------------------------------------------------------
 
 // Newest first_seen; runs as (first_seen, how many); then the keys, 32 bytes each.
 std::string encode_keys(std::span<const KeySeen> keys) {
@@ -177,7 +178,7 @@ Result<ProcessingTime> newest_of_keys(std::string_view value) {
   return ProcessingTime::from_ms(reader.number<std::int64_t>());
 }
 
-// ---- dead letters ----------------------------------------------------------------------------------------------------
+// ---- dead letters -------------------------------------------------------------------------------------------------
 
 std::string encode_dead_letter(const DeadLetter& letter) {
   return ByteWriter(kVersion).number(letter.arrival.ms()).text(letter.reason).text(letter.raw).seal();
@@ -193,7 +194,7 @@ Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view val
   return letter;
 }
 
-// ---- manifest --------------------------------------------------------------------------------------------------------
+// ---- manifest -----------------------------------------------------------------------------------------------------
 
 std::string encode_rows_file(const RowsFile& file) {
   return ByteWriter(kVersion).text(file.path).number(file.first.ms()).number(file.last.ms()).number(file.rows)
@@ -216,7 +217,13 @@ Result<RowsFile> decode_rows_file(std::string_view value) {
 }
 
 std::string encode_raw_file(const RawFile& file) {
-  return ByteWriter(kVersion).text(file.path).number(file.first).number(file.last).number(file.records).number(file.bytes).seal();
+  return ByteWriter(kVersion)
+      .text(file.path)
+      .number(file.first)
+      .number(file.last)
+      .number(file.records)
+      .number(file.bytes)
+      .seal();
 }
 
 Result<RawFile> decode_raw_file(std::string_view value) {
@@ -224,7 +231,8 @@ Result<RawFile> decode_raw_file(std::string_view value) {
   auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
   RawFile file;
   file.path = reader.text();
-  for (std::uint64_t* number : {&file.first, &file.last, &file.records, &file.bytes}) *number = reader.number<std::uint64_t>();
+  for (std::uint64_t* number : {&file.first, &file.last, &file.records, &file.bytes})
+    *number = reader.number<std::uint64_t>();
   TRY(reader.finish(kWhat));
   return file;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// What lies under which key in the feature store's RocksDB, and how each value is written.  A key is a letter, then a name
-// (ended by a zero byte where something follows) or big-endian numbers, so that the order of the bytes is the order of time.
+// What lies under which key in the feature store's RocksDB, and how each value is written.  A key is a letter, then a
+// name (ended by a zero byte where something follows) or big-endian numbers, so that the order of the bytes is the
+// order of time.
 //
 //   s <group>               schema of a feature group, compared at every open
 //   b                       books: totals, late counts, arrival of the last record
@@ -21,7 +22,7 @@
 
 namespace tidecast::keyspace {
 
-// ---- keys ------------------------------------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------------------------
 inline constexpr std::string_view kBooks = "b";
 inline constexpr std::string_view kEngine = "e";
 inline constexpr std::string_view kSources = "c";
@@ -31,7 +32,7 @@ inline constexpr std::string_view kDeadLetters = "d";
 inline constexpr std::string_view kRawFiles = "A";
 
 std::string numbered(std::string_view prefix, std::uint64_t number);
-std::uint64_t number_in(std::string_view key);                      // Of a key made by `numbered` with a one-letter prefix.
+std::uint64_t number_in(std::string_view key);  // Of a key made by `numbered` with a one-letter prefix.
 std::string schema_key(std::string_view group);
 std::string source_key(std::string_view source);
 std::string rows_prefix(std::string_view group);
@@ -40,7 +41,7 @@ std::string files_prefix(std::string_view group);
 std::string file_key(std::string_view group, EventTime first_window_end);
 EventTime time_in(std::string_view key);                            // The time at the end of a row's or file's key.
 
-// ---- values ----------------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------------------------
 // Each decode_* gives kDataLoss on a damaged value.
 
 std::string encode_text(std::string_view text);

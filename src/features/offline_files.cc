@@ -9,7 +9,9 @@ namespace {
 constexpr std::array<std::string_view, 5> kCommonColumns = {"event_time", "write_time", "is_deleted", "window_start",
                                                             "window_end"};
 
-std::string_view sql_type(const FeatureColumn& column) { return column.type == FieldType::kInteger ? "BIGINT" : "DOUBLE"; }
+std::string_view sql_type(const FeatureColumn& column) {
+  return column.type == FieldType::kInteger ? "BIGINT" : "DOUBLE";
+}
 
 std::string layout(const FeatureGroup& group) {
   std::string columns =
@@ -73,27 +75,29 @@ std::string parquet_source(std::span<const OfflineFile> files) {
   return fmt::format("read_parquet([{}], hive_partitioning = false)", list);  // Else the folders would add columns.
 }
 
-Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files, EventRange range,
-                                             ProcessingTime as_of) {
+Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files,
+                                             EventRange range, ProcessingTime as_of) {
   std::vector<FeatureRow> rows;
   if (files.empty()) return rows;
   const std::string end = ms_of_column("window_end"), written = ms_of_column("write_time");
   std::string sql = fmt::format("SELECT {}, {}, {}", ms_of_column("window_start"), end, written);
   for (const auto& column : group.columns)
     sql += fmt::format(", {}::{}", duck::quoted_name(column.name), sql_type(column));
-  sql += fmt::format(" FROM {} WHERE {} >= ({}) AND {} < ({}) AND {} <= ({}) ORDER BY window_end", parquet_source(files), end,
-                     range.from.ms(), end, range.until.ms(), written, as_of.ms());
+  sql += fmt::format(" FROM {} WHERE {} >= ({}) AND {} < ({}) AND {} <= ({}) ORDER BY window_end",
+                     parquet_source(files), end, range.from.ms(), end, range.until.ms(), written, as_of.ms());
   auto session = TRY(duck::Session::open());
   std::vector<duck::Column> columns;
   const Status status = session.query(sql, columns, [&](std::vector<json::value>&& cells) {
     FeatureRow row{EventTime::from_ms(cells[0].as_int64()), EventTime::from_ms(cells[1].as_int64()),
                    ProcessingTime::from_ms(cells[2].as_int64()), {}};
     row.values.reserve(group.columns.size());
-    for (std::size_t i = 0; i < group.columns.size(); ++i) row.values.push_back(feature_value(group.columns[i], cells[3 + i]));
+    for (std::size_t i = 0; i < group.columns.size(); ++i)
+      row.values.push_back(feature_value(group.columns[i], cells[3 + i]));
     rows.push_back(std::move(row));
     return true;
   });
-  if (!status.ok() && status.code() != Code::kUnavailable) return data_loss("Parquet files of {}: {}", group.name, status.message());
+  if (!status.ok() && status.code() != Code::kUnavailable)
+    return data_loss("Parquet files of {}: {}", group.name, status.message());
   TRY(status);
   return rows;
 }

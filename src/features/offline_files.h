@@ -29,8 +29,8 @@ Status write_parquet(duck::Session& session, const FeatureGroup& group, std::spa
 
 // Rows of the files with window_end in `range`, written at or before `as_of`, oldest first.
 // Errors: kDataLoss - a file is missing or no Parquet of this group.
-Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files, EventRange range,
-                                             ProcessingTime as_of);
+Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files,
+                                             EventRange range, ProcessingTime as_of);
 
 // read_parquet(['a', 'b']) as a table expression of SQL; at least one file.
 std::string parquet_source(std::span<const OfflineFile> files);

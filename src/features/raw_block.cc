@@ -2,26 +2,30 @@
 
 #include <zstd.h>
 
+#include <future>
+
 #include "features/codec.h"
 
 namespace tidecast {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr int kCompressionLevel = 1;  // Compression bounds the speed of a commit; level 3 would halve it for a tenth of the size.
+// Compression bounds the speed of a commit; level 2 would take 1.6 times as long for a twentieth of the size.
+constexpr int kCompressionLevel = 1;
+constexpr std::size_t kWorthAThread = 256 << 10;  // Compressing this takes some 0.7 ms, starting a thread 0.05.
 constexpr std::size_t kPiece = 1 << 17;
 
 }  // namespace
 
-void RawBlockWriter::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+void RawBlockWriter::Frame::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 
-RawBlockWriter::RawBlockWriter() : context_(ZSTD_createCCtx()), time_text_(to_rfc3339(written_time_)) {
+RawBlockWriter::Frame::Frame() : context_(ZSTD_createCCtx()), time_text_(to_rfc3339(written_time_)) {
   CHECK(context_ != nullptr);
   CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, kCompressionLevel)));
   CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1)));
 }
 
-void RawBlockWriter::append_line(const ArchivedRecord& record) {
+void RawBlockWriter::Frame::append_line(const ArchivedRecord& record) {
   if (record.arrival != written_time_) {
     written_time_ = record.arrival;
     time_text_ = to_rfc3339(written_time_);
@@ -37,21 +41,45 @@ void RawBlockWriter::append_line(const ArchivedRecord& record) {
   lines_.append("}\n");
 }
 
+void RawBlockWriter::Frame::set(std::span<const ArchivedRecord> records) {
+  lines_.clear();
+  for (const ArchivedRecord& record : records) append_line(record);
+}
+
+Status RawBlockWriter::Frame::compress() {
+  if (const std::size_t bound = ZSTD_compressBound(lines_.size()); packed_.size() < bound) packed_.resize(bound);
+  size_ = ZSTD_compress2(context_.get(), packed_.data(), packed_.size(), lines_.data(), lines_.size());
+  if (ZSTD_isError(size_)) return unavailable("zstd: {}", ZSTD_getErrorName(size_));  // Only memory can be short.
+  return ok();
+}
+
 Status RawBlockWriter::write(std::span<const ArchivedRecord> records,
                              const std::function<void(std::uint64_t, std::string_view)>& put) {
-  for (std::size_t first = 0, after = 0; first < records.size(); first = after) {
-    const ProcessingTime hour = hour_of(records[first].arrival);
-    lines_.clear();
-    for (after = first; after < records.size() && hour_of(records[after].arrival) == hour; ++after)
-      append_line(records[after]);
-    if (const std::size_t bound = ZSTD_compressBound(lines_.size()); packed_.size() < bound) packed_.resize(bound);
-    const std::size_t size = ZSTD_compress2(context_.get(), packed_.data(), packed_.size(), lines_.data(), lines_.size());
-    if (ZSTD_isError(size)) return unavailable("zstd: {}", ZSTD_getErrorName(size));  // Only memory can be short.
+  while (!records.empty()) {
+    const ProcessingTime hour = hour_of(records[0].arrival);
+    std::size_t count = 0, bytes = 0;
+    for (; count < records.size() && hour_of(records[count].arrival) == hour; ++count)
+      bytes += records[count].raw.size();
+    const auto run = records.first(count);
+    records = records.subspan(count);
+
     ByteWriter value(kVersion);
-    value.reserve(size + 32);
-    value.number(hour.ms()).number(records[after - 1].number).number(static_cast<std::uint32_t>(after - first));
-    value.raw(std::string_view(packed_).substr(0, size));
-    put(records[first].number, value.seal());
+    value.number(hour.ms()).number(run.back().number).number(static_cast<std::uint32_t>(count));
+    if (bytes < kWorthAThread || count < 2) {
+      first_.set(run);
+      TRY(first_.compress());
+      value.raw(first_.bytes());
+    } else {
+      first_.set(run.first(count / 2));
+      // Where no thread can be had, get() below does the work itself.
+      auto first_done = std::async(std::launch::async | std::launch::deferred, [this] { return first_.compress(); });
+      second_.set(run.subspan(count / 2));
+      const Status second = second_.compress();
+      TRY(first_done.get());
+      TRY(second);
+      value.raw(first_.bytes()).raw(second_.bytes());
+    }
+    put(run.front().number, value.seal());
   }
   return ok();
 }

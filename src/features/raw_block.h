@@ -3,8 +3,8 @@
 //
 //   {"n":17,"arrival":"2026-05-06T00:00:00Z","verdict":"stored","record":{...}}
 //
-// each ended by a newline; newlines inside a record, where JSON allows them, are spaces.  A raw file is such frames one after
-// the other, so `zstdcat` reads it; frames carry zstd's own checksum.
+// each ended by a newline; newlines inside a record, where JSON allows them, are spaces.  A raw file is such frames one
+// after the other, so `zstdcat` reads it; frames carry zstd's own checksum.
 
 #include <functional>
 #include <memory>
@@ -19,26 +19,38 @@ struct ZSTD_DCtx_s;
 
 namespace tidecast {
 
-// Packs records into blocks.  Keeps its compressor and buffers between calls.  One thread.
+// Packs records into blocks.  One thread calls; half of a large block is compressed on a second one, always as two
+// frames, so the bytes do not depend on who was faster.  Keeps its compressors and buffers between calls.
 class RawBlockWriter {
  public:
-  RawBlockWriter();
-
-  // Calls `put` once for every run of records whose arrivals lie in one hour, with the number of the run's first record and
-  // the value to store.
+  // Calls `put` once for every run of records whose arrivals lie in one hour, with the number of the run's first record
+  // and the value to store.
   Status write(std::span<const ArchivedRecord> records,
                const std::function<void(std::uint64_t first_number, std::string_view value)>& put);
 
  private:
-  struct Free {
-    void operator()(ZSTD_CCtx_s* context) const;
-  };
-  void append_line(const ArchivedRecord& record);
+  // Makes one frame of some records.  Fresh memory of this size would cost a tenth of the compression, so it is kept.
+  class Frame {
+   public:
+    Frame();
+    void set(std::span<const ArchivedRecord> records);  // The lines, uncompressed.
+    Status compress();
+    std::string_view bytes() const { return std::string_view(packed_).substr(0, size_); }
 
-  std::unique_ptr<ZSTD_CCtx_s, Free> context_;
-  std::string lines_, packed_;   // Kept between calls: fresh memory of this size costs a tenth of the compression.
-  ProcessingTime written_time_;  // Whose text is in time_text_: records of one poll arrive together.
-  std::string time_text_;
+   private:
+    struct Free {
+      void operator()(ZSTD_CCtx_s* context) const;
+    };
+    void append_line(const ArchivedRecord& record);
+
+    std::unique_ptr<ZSTD_CCtx_s, Free> context_;
+    std::string lines_, packed_;
+    std::size_t size_ = 0;
+    ProcessingTime written_time_;  // Whose text is in time_text_: records of one poll arrive together.
+    std::string time_text_;
+  };
+
+  Frame first_, second_;
 };
 
 struct RawBlock {

@@ -14,7 +14,10 @@ struct Block {
 
 std::vector<Block> blocks_of(RawBlockWriter& writer, const std::vector<ArchivedRecord>& records) {
   std::vector<Block> blocks;
-  EXPECT_TRUE(writer.write(records, [&](std::uint64_t first, std::string_view value) { blocks.push_back({first, std::string(value)}); }).ok());
+  EXPECT_TRUE(writer
+                  .write(records, [&](std::uint64_t first,
+                                      std::string_view value) { blocks.push_back({first, std::string(value)}); })
+                  .ok());
   return blocks;
 }
 
@@ -54,13 +57,36 @@ TEST(RawBlock, FramesOneAfterTheOtherReadAsOneAndLongLinesSurvive) {
   const std::string huge = "\"" + std::string(1'000'000, 'x') + "\"";
   std::string frames, expected;
   for (std::uint64_t i = 0; i < 3; ++i) {
-    const auto blocks = blocks_of(writer, {{2 * i, ProcessingTime::epoch(), "stored", huge}, {2 * i + 1, ProcessingTime::epoch(), "stored", "7"}});
+    const auto blocks = blocks_of(writer, {{2 * i, ProcessingTime::epoch(), "stored", huge},
+                                           {2 * i + 1, ProcessingTime::epoch(), "stored", "7"}});
     frames += decode_raw_block(blocks[0].value)->frame;
-    expected += fmt::format(R"({{"n":{},"arrival":"1970-01-01T00:00:00Z","verdict":"stored","record":{}}})" "\n", 2 * i, huge);
-    expected += fmt::format(R"({{"n":{},"arrival":"1970-01-01T00:00:00Z","verdict":"stored","record":7}})" "\n", 2 * i + 1);
+    expected += fmt::format(R"({{"n":{},"arrival":"1970-01-01T00:00:00Z","verdict":"stored","record":{}}})"
+                            "\n",
+                            2 * i, huge);
+    expected += fmt::format(R"({{"n":{},"arrival":"1970-01-01T00:00:00Z","verdict":"stored","record":7}})"
+                            "\n",
+                            2 * i + 1);
   }
   EXPECT_EQ(lines_of(frames), expected);
   EXPECT_EQ(lines_of(""), "");
+}
+
+TEST(RawBlock, ALargeBlockComesInTwoFramesAndReadsAsOne) {
+  RawBlockWriter writer;
+  std::vector<ArchivedRecord> records;
+  const std::string record = "\"" + std::string(10'000, 'x') + "\"";
+  std::string expected;
+  for (std::uint64_t i = 0; i < 101; ++i) {
+    records.push_back({i, ProcessingTime::epoch(), "stored", record});
+    expected += fmt::format(R"({{"n":{},"arrival":"1970-01-01T00:00:00Z","verdict":"stored","record":{}}})"
+                            "\n",
+                            i, record);
+  }
+  const auto blocks = blocks_of(writer, records), again = blocks_of(writer, records);
+  ASSERT_EQ(blocks.size(), 1u);
+  EXPECT_EQ(lines_of(decode_raw_block(blocks[0].value)->frame), expected);
+  EXPECT_EQ(decode_raw_block(blocks[0].value)->records, 101u);
+  EXPECT_EQ(blocks[0].value, again[0].value);
 }
 
 TEST(RawBlock, ADamagedOrCutFrameIsDataLossNamedByItsOrigin) {
@@ -68,7 +94,9 @@ TEST(RawBlock, ADamagedOrCutFrameIsDataLossNamedByItsOrigin) {
   const auto blocks = blocks_of(writer, {{0, ProcessingTime::epoch(), "stored", R"({"hash":"0123456789abcdef"})"}});
   const std::string frame(decode_raw_block(blocks[0].value)->frame);
   RawLineReader reader;
-  const auto status = [&](std::string_view frames) { return reader.visit(frames, "the file", [](std::string_view) {}); };
+  const auto status = [&](std::string_view frames) {
+    return reader.visit(frames, "the file", [](std::string_view) {});
+  };
   EXPECT_TRUE(status(frame).ok());
   EXPECT_EQ(status(std::string_view(frame).substr(0, frame.size() - 1)).code(), Code::kDataLoss);
   std::string damaged = frame;

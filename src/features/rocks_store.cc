@@ -13,7 +13,7 @@ namespace tidecast {
 
 using rocks::Go;
 
-// ---- committing ------------------------------------------------------------------------------------------------------
+// ---- committing ---------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -38,21 +38,23 @@ Status RocksFeatureStore::check_row(const ClosedWindow& closed, std::optional<Ev
   if (row.window_end.ms() < -62135596800000 + 86'400'000 || row.window_end.ms() >= 253402300800000)
     return invalid_argument("window end {} ms is outside the calendar", row.window_end.ms());
   if (row.window_end - row.window_start != group.window || floor_to(row.window_start, group.window) != row.window_start)
-    return invalid_argument("window [{}, {}) is not on the grid of {}", to_rfc3339(row.window_start), to_rfc3339(row.window_end),
-                            to_text(group.window));
+    return invalid_argument("window [{}, {}) is not on the grid of {}", to_rfc3339(row.window_start),
+                            to_rfc3339(row.window_end), to_text(group.window));
   if (previous && row.window_end <= *previous)
-    return invalid_argument("window end {} is not after the last row's {}", to_rfc3339(row.window_end), to_rfc3339(*previous));
+    return invalid_argument("window end {} is not after the last row's {}", to_rfc3339(row.window_end),
+                            to_rfc3339(*previous));
   return check_values(group, row);
 }
 
 Status RocksFeatureStore::check(const Commit& commit) const {
   if (!commit.books.balanced()) {
     const Books& b = commit.books;
-    return invalid_argument("the books do not balance: read {} = stored {} + duplicate {} + late {} + dead {}", b.read, b.stored,
-                            b.duplicate, b.late, b.dead);
+    return invalid_argument("the books do not balance: read {} = stored {} + duplicate {} + late {} + dead {}", b.read,
+                            b.stored, b.duplicate, b.late, b.dead);
   }
   std::vector<std::optional<EventTime>> previous;
-  for (const GroupState& state : state_) previous.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
+  for (const GroupState& state : state_)
+    previous.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
   for (const ClosedWindow& closed : commit.closed) {
     if (closed.group >= options_.groups.size()) return invalid_argument("no feature group {}", closed.group);
     TRY(check_row(closed, previous[closed.group]).in("feature group " + options_.groups[closed.group].name));
@@ -60,7 +62,8 @@ Status RocksFeatureStore::check(const Commit& commit) const {
   }
   std::optional<std::uint64_t> last = last_number_;
   for (const ArchivedRecord& record : commit.archived) {
-    if (last && record.number <= *last) return invalid_argument("record number {} is not after {}", record.number, *last);
+    if (last && record.number <= *last)
+      return invalid_argument("record number {} is not after {}", record.number, *last);
     if (record.verdict != "stored" && record.verdict != "late")
       return invalid_argument("record {}: verdict '{}', expected stored or late", record.number, record.verdict);
     last = record.number;
@@ -105,7 +108,7 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   return ok();
 }
 
-// ---- going on after a restart ----------------------------------------------------------------------------------------
+// ---- going on after a restart -------------------------------------------------------------------------------------
 
 Result<Recovered> RocksFeatureStore::recover() const {
   const rocks::Snapshot now = database_.snapshot();
@@ -135,7 +138,7 @@ Status RocksFeatureStore::visit_keys(const std::function<void(std::span<const Ke
                         });
 }
 
-// ---- readers ---------------------------------------------------------------------------------------------------------
+// ---- readers ------------------------------------------------------------------------------------------------------
 
 Books RocksFeatureStore::books() const {
   const std::shared_lock lock(mutex_);
@@ -171,14 +174,16 @@ Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group,
   return std::optional<FeatureRow>(TRY(keyspace::decode_row(definition, key, *value)));
 }
 
-Result<std::vector<OfflineFile>> RocksFeatureStore::files_of(const FeatureGroup& group, const rocks::Snapshot& at) const {
+Result<std::vector<OfflineFile>> RocksFeatureStore::files_of(const FeatureGroup& group,
+                                                             const rocks::Snapshot& at) const {
   std::vector<OfflineFile> files;
   const std::string prefix = keyspace::files_prefix(group.name);
-  TRY(database_.scan(prefix, rocks::after_prefix(prefix), at, [&](std::string_view, std::string_view value) -> Result<Go> {
-    const auto file = TRY(keyspace::decode_rows_file(value));
-    files.push_back({group.name, options_.directory / file.path, {file.first, file.last + 1ms}, file.rows});
-    return Go::kOn;
-  }));
+  TRY(database_.scan(
+      prefix, rocks::after_prefix(prefix), at, [&](std::string_view, std::string_view value) -> Result<Go> {
+        const auto file = TRY(keyspace::decode_rows_file(value));
+        files.push_back({group.name, options_.directory / file.path, {file.first, file.last + 1ms}, file.rows});
+        return Go::kOn;
+      }));
   return files;
 }
 
@@ -196,21 +201,25 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::rows_in_database(const Featur
 }
 
 // The newest rows come from RocksDB; those that have left it for good are read from their files.
-Result<std::vector<FeatureRow>> RocksFeatureStore::range(std::string_view group, EventRange range, ProcessingTime as_of) const {
+Result<std::vector<FeatureRow>> RocksFeatureStore::range(std::string_view group, EventRange range,
+                                                         ProcessingTime as_of) const {
   const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
   const rocks::Snapshot now = database_.snapshot();
   EventTime oldest_online = EventTime::max();
   const std::string prefix = keyspace::rows_prefix(group);
-  TRY(database_.scan(prefix, rocks::after_prefix(prefix), now, [&](std::string_view key, std::string_view) -> Result<Go> {
-    oldest_online = keyspace::time_in(key);
-    return Go::kStop;
-  }));
+  TRY(database_.scan(prefix, rocks::after_prefix(prefix), now,
+                     [&](std::string_view key, std::string_view) -> Result<Go> {
+                       oldest_online = keyspace::time_in(key);
+                       return Go::kStop;
+                     }));
 
   std::vector<FeatureRow> rows;
   if (range.from < oldest_online) {
     const EventRange older{range.from, std::min(range.until, oldest_online)};
     auto files = TRY(files_of(definition, now));
-    std::erase_if(files, [&](const OfflineFile& file) { return file.range.until <= older.from || file.range.from >= older.until; });
+    std::erase_if(files, [&](const OfflineFile& file) {
+      return file.range.until <= older.from || file.range.from >= older.until;
+    });
     rows = TRY(read_parquet(definition, files, older, as_of));
   }
   for (FeatureRow& row : TRY(rows_in_database(definition, range, now)))

@@ -1,9 +1,10 @@
 #pragma once
-// The feature store on RocksDB; see store.h for what it promises and docs/formats/feature_store.md for what lies where.  Only
-// FeatureStore::open and the tests of this room name this class.
+// The feature store on RocksDB; see store.h for what it promises and docs/formats/feature_store.md for what lies where.
+// Only FeatureStore::open and the tests of this room name this class.
 //
-// A feature row is written once, under its window's end.  It is in the outbox until the manifest has a Parquet file with it,
-// so one write to the manifest moves an hour of rows from the outbox to the files.  Files are never changed or removed.
+// A feature row is written once, under its window's end.  It is in the outbox until the manifest has a Parquet file
+// with it, so one write to the manifest moves an hour of rows from the outbox to the files.  Files are never changed or
+// removed.
 
 #include <mutex>
 #include <shared_mutex>
@@ -18,8 +19,8 @@ namespace tidecast {
 
 class RocksFeatureStore final : public FeatureStore {
  public:
-  // Called before each step that changes the disk, with its name.  An error ends the operation there, as if the program had died:
-  // tests take the store apart at every step.
+  // Called before each step that changes the disk, with its name.  An error ends the operation there, as if the program
+  // had died: tests take the store apart at every step.
   using StepHook = std::function<Status(std::string_view step)>;
   static Result<std::unique_ptr<RocksFeatureStore>> open(Options options, StepHook before_step = {});
 
@@ -69,11 +70,14 @@ class RocksFeatureStore final : public FeatureStore {
   Status drop_old_keys();
 
   Status step(std::string_view name) const { return before_step_ ? before_step_(name) : ok(); }
-  Status write(const rocks::Batch& batch) { return database_.write(batch, options_.sync ? rocks::Sync::kYes : rocks::Sync::kNo); }
+  Status write(const rocks::Batch& batch) {
+    return database_.write(batch, options_.sync ? rocks::Sync::kYes : rocks::Sync::kNo);
+  }
   Result<std::size_t> index_of(std::string_view group) const;  // kNotFound names the groups there are.
   Result<std::vector<OfflineFile>> files_of(const FeatureGroup& group, const rocks::Snapshot& at) const;
   // Rows in RocksDB with window_end in `range`, oldest first.
-  Result<std::vector<FeatureRow>> rows_in_database(const FeatureGroup& group, EventRange range, const rocks::Snapshot& at) const;
+  Result<std::vector<FeatureRow>> rows_in_database(const FeatureGroup& group, EventRange range,
+                                                   const rocks::Snapshot& at) const;
 
   const Options options_;
   rocks::Database database_;

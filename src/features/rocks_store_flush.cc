@@ -1,6 +1,6 @@
-// From the outboxes to files.  Each file goes the same way: written under a temporary name, published (fsync, rename, fsync of the
-// folder), then one write to RocksDB that puts it into the manifest and empties that part of the outbox.  A crash before the last
-// step leaves an orphan that the next open removes; the next flush writes the same file again.
+// From the outboxes to files.  Each file goes the same way: written under a temporary name, published (fsync, rename,
+// fsync of the folder), then one write to RocksDB that puts it into the manifest and empties that part of the outbox.
+// A crash before the last step leaves an orphan that the next open removes; the next flush writes the same file again.
 
 #include <algorithm>
 
@@ -15,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using rocks::Go;
 
-// An hour's raw records are cut into files of about this size, so that a busy hour need not wait, nor be read, as a whole.
+// An hour's raw records are cut into files of about this size, so that a busy hour need not wait, nor be read, as a
+// whole.
 constexpr std::uint64_t kRawFileBytes = 64 << 20;
 
 // "date=2026-05-06/hour=13"
@@ -27,7 +28,8 @@ std::string hour_folder(std::int64_t ms) {
 // "20260506T130100000"
 std::string compact(EventTime time) {
   const Civil at = civil_of(time.ms());
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}{:03}", at.year, at.month, at.day, at.hour, at.minute, at.second, at.milli);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}{:03}", at.year, at.month, at.day, at.hour, at.minute, at.second,
+                     at.milli);
 }
 
 // A row belongs to the hour of the last moment of its window.
@@ -70,9 +72,11 @@ Status RocksFeatureStore::flush_rows(std::size_t index, bool everything) {
 
 Status RocksFeatureStore::write_rows_file(const FeatureGroup& group, std::span<const FeatureRow> rows) {
   const EventTime first = rows.front().window_end, last = rows.back().window_end;
-  keyspace::RowsFile file{.path = fmt::format("offline/{}/{}/{}-{}.parquet", group.name, hour_folder(row_hour(first).ms()),
-                                              compact(first), compact(last)),
-                          .first = first, .last = last, .rows = rows.size()};
+  keyspace::RowsFile file{.path = fmt::format("offline/{}/{}/{}-{}.parquet", group.name,
+                                              hour_folder(row_hour(first).ms()), compact(first), compact(last)),
+                          .first = first,
+                          .last = last,
+                          .rows = rows.size()};
   const fs::path path = options_.directory / file.path;
   TRY(step("write rows"));
   TRY(make_folders(path.parent_path()));
@@ -150,7 +154,8 @@ Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
   TRY(step("raw into the manifest"));
   rocks::Batch batch;
   batch.put(keyspace::numbered(keyspace::kRawFiles, file.first), keyspace::encode_raw_file(file));
-  batch.remove_range(keyspace::numbered(keyspace::kRawBlocks, file.first), keyspace::numbered(keyspace::kRawBlocks, file.last + 1));
+  batch.remove_range(keyspace::numbered(keyspace::kRawBlocks, file.first),
+                     keyspace::numbered(keyspace::kRawBlocks, file.last + 1));
   return write(batch);
 }
 

@@ -25,7 +25,8 @@ std::string files_in(const fs::path& folder) {
 // Rows for every minute that ends in (from, to].
 std::vector<ClosedWindow> minutes(std::string_view from, std::string_view to) {
   std::vector<ClosedWindow> rows;
-  for (EventTime end = event_time(from) + 1min; end <= event_time(to); end += 1min) rows.push_back(fee_row(end, end.ms() / 60'000, 0.25));
+  for (EventTime end = event_time(from) + 1min; end <= event_time(to); end += 1min)
+    rows.push_back(fee_row(end, end.ms() / 60'000, 0.25));
   return rows;
 }
 
@@ -41,7 +42,8 @@ TEST(Flush, FinishedHoursGoToFilesAndTheRestStaysInTheOutbox) {
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T02:00:00Z"))).ok());
   ASSERT_TRUE(store->flush({}, false).ok());
   // The row that ends at 01:00 belongs to hour 0; the hour that ends at 02:00 may not be over.
-  EXPECT_EQ(files_in(folder.path() / "offline"), "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T010000000.parquet");
+  EXPECT_EQ(files_in(folder.path() / "offline"),
+            "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T010000000.parquet");
   auto view = store->offline("fees").value();
   ASSERT_EQ(view.files.size(), 1u);
   EXPECT_EQ(view.files[0].rows, 60u);
@@ -80,16 +82,23 @@ TEST(Flush, AnyParquetReaderSeesTheSameRows) {
   ASSERT_TRUE(store->commit(closing({fee_row("2026-05-06T00:01:00Z", INT64_MAX, 0.1), nulls})).ok());
   ASSERT_TRUE(store->flush({}, true).ok());
   auto session = std::move(duck::Session::open()).value();
-  const auto table = session.query(fmt::format("SELECT * FROM read_parquet('{}', hive_partitioning=false) ORDER BY event_time",
-                                               store->offline("fees")->files[0].path.string()));
+  const auto table =
+      session.query(fmt::format("SELECT * FROM read_parquet('{}', hive_partitioning=false) ORDER BY event_time",
+                                store->offline("fees")->files[0].path.string()));
   ASSERT_TRUE(table.ok()) << table.message();
   std::string columns;
   for (const auto& column : table->columns) columns += column.name + " " + column.type + ", ";
-  EXPECT_EQ(columns, "event_time TIMESTAMP WITH TIME ZONE, write_time TIMESTAMP WITH TIME ZONE, is_deleted BOOLEAN, "
-                     "window_start TIMESTAMP WITH TIME ZONE, window_end TIMESTAMP WITH TIME ZONE, total_fee BIGINT, mean_rate DOUBLE, ");
-  const auto row = [&](std::size_t i) { return to_text(json::value(json::array(table->rows[i].begin(), table->rows[i].end()))); };
-  EXPECT_EQ(row(0), R"(["2026-05-06T00:01:00Z","2026-05-06T00:01:01.500Z",false,"2026-05-06T00:00:00Z","2026-05-06T00:01:00Z",9223372036854775807,0.1])");
-  EXPECT_EQ(row(1), R"(["2026-05-06T00:03:00Z","2026-05-06T00:03:01.500Z",false,"2026-05-06T00:02:00Z","2026-05-06T00:03:00Z",null,null])");
+  EXPECT_EQ(columns,
+            "event_time TIMESTAMP WITH TIME ZONE, write_time TIMESTAMP WITH TIME ZONE, is_deleted BOOLEAN, "
+            "window_start TIMESTAMP WITH TIME ZONE, window_end TIMESTAMP WITH TIME ZONE, total_fee BIGINT, mean_rate "
+            "DOUBLE, ");
+  const auto row = [&](std::size_t i) {
+    return to_text(json::value(json::array(table->rows[i].begin(), table->rows[i].end())));
+  };
+  EXPECT_EQ(row(0), R"(["2026-05-06T00:01:00Z","2026-05-06T00:01:01.500Z",false,)"
+                    R"("2026-05-06T00:00:00Z","2026-05-06T00:01:00Z",9223372036854775807,0.1])");
+  EXPECT_EQ(row(1), R"(["2026-05-06T00:03:00Z","2026-05-06T00:03:01.500Z",false,)"
+                    R"("2026-05-06T00:02:00Z","2026-05-06T00:03:00Z",null,null])");
 }
 
 TEST(Flush, RowsThatLeaveTheOnlineStoreAreStillReadOverAllHistory) {
@@ -113,7 +122,9 @@ TEST(Flush, RowsThatLeaveTheOnlineStoreAreStillReadOverAllHistory) {
     const EventRange across{event_time("2026-05-06T02:38:00Z"), event_time("2026-05-06T02:42:00Z")};
     EXPECT_EQ(store->range("fees", across, ProcessingTime::max())->size(), 4u);
     EXPECT_EQ(store->range("fees", across, arrival_time("2026-05-06T02:39:30Z"))->size(), 2u);
-    EXPECT_EQ(store->range("fees", {EventTime::min(), event_time("2026-05-06T00:03:00Z")}, ProcessingTime::max())->size(), 2u);
+    EXPECT_EQ(
+        store->range("fees", {EventTime::min(), event_time("2026-05-06T00:03:00Z")}, ProcessingTime::max())->size(),
+        2u);
     store.reset();
     store = open_store(options);
   }
@@ -195,8 +206,9 @@ TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
 TEST(Flush, FilesThatNoManifestNamesAreRemovedAndStrangersStay) {
   const TemporaryFolder folder;
   { const auto store = open_store(folder); }
-  for (const char* name : {"offline/fees/date=2026-05-06/hour=00/x.parquet", "offline/fees/date=2026-05-06/hour=00/x.parquet.tmp",
-                           "raw/date=2026-05-06/hour=00/7.ndjson.zst", "raw/notes.txt"}) {
+  for (const char* name :
+       {"offline/fees/date=2026-05-06/hour=00/x.parquet", "offline/fees/date=2026-05-06/hour=00/x.parquet.tmp",
+        "raw/date=2026-05-06/hour=00/7.ndjson.zst", "raw/notes.txt"}) {
     ASSERT_TRUE(make_folders((folder.path() / name).parent_path()).ok());
     std::ofstream(folder.path() / name) << "x";
   }
@@ -243,7 +255,7 @@ TEST(Flush, AMissingShortenedOrDamagedFileOfTheManifestIsDataLossByName) {
   }
 }
 
-// ---- dying at every step ---------------------------------------------------------------------------------------------
+// ---- dying at every step ------------------------------------------------------------------------------------------
 
 // Takes one store through commits and flushes and stops it before the step with this number.  True if it came that far.
 bool live_until(const FeatureStore::Options& options, int fatal_step) {
@@ -276,7 +288,8 @@ std::string content_of(const FeatureStore::Options& options) {
   text += fmt::format("rows {} read {} ", store->rows("fees"), store->books().read);
   const auto view = store->offline("fees").value();
   for (const auto& file : view.files)
-    text += fmt::format("\n{} {} rows, {} bytes", fs::relative(file.path, options.directory).string(), file.rows, fs::file_size(file.path));
+    text += fmt::format("\n{} {} rows, {} bytes", fs::relative(file.path, options.directory).string(), file.rows,
+                        fs::file_size(file.path));
   return text + "\n" + files_in(options.directory / "raw");
 }
 

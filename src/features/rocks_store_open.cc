@@ -29,16 +29,20 @@ std::string lower(std::string name) {
 Status check_group(const FeatureGroup& group) {
   if (!is_plain_name(group.name))
     return invalid_argument("feature group '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name);
-  if (group.window <= 0ms) return invalid_argument("feature group {}: window {}, expected more than 0", group.name, to_text(group.window));
+  if (group.window <= 0ms)
+    return invalid_argument("feature group {}: window {}, expected more than 0", group.name, to_text(group.window));
   if (group.columns.empty()) return invalid_argument("feature group {}: no columns", group.name);
   std::set<std::string> names;
   for (const auto& column : group.columns) {
     if (!is_plain_name(column.name))
-      return invalid_argument("feature group {}, column '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name, column.name);
+      return invalid_argument("feature group {}, column '{}': a name is 1 to 64 letters, digits, '_' or '-'",
+                              group.name, column.name);
     if (is_reserved_column(column.name))
-      return invalid_argument("feature group {}, column {}: the name is taken by the store itself", group.name, column.name);
+      return invalid_argument("feature group {}, column {}: the name is taken by the store itself", group.name,
+                              column.name);
     if (column.type != FieldType::kInteger && column.type != FieldType::kNumber)
-      return invalid_argument("feature group {}, column {}: {}, expected integer or number", group.name, column.name, name_of(column.type));
+      return invalid_argument("feature group {}, column {}: {}, expected integer or number", group.name, column.name,
+                              name_of(column.type));
     if (!names.insert(lower(column.name)).second)
       return invalid_argument("feature group {}: column {} stands there twice", group.name, column.name);
   }
@@ -49,7 +53,8 @@ Status check_groups(const std::vector<FeatureGroup>& groups) {
   std::set<std::string> names;
   for (const FeatureGroup& group : groups) {
     TRY(check_group(group));
-    if (!names.insert(lower(group.name)).second) return invalid_argument("feature group {} stands there twice", group.name);
+    if (!names.insert(lower(group.name)).second)
+      return invalid_argument("feature group {} stands there twice", group.name);
   }
   return ok();
 }
@@ -111,8 +116,9 @@ Status RocksFeatureStore::check_schemas() {
     }
     const std::string then = TRY(keyspace::decode_text(*stored, "schema of " + group.name));
     if (then != now)
-      return failed_precondition("feature group {} is stored as [{}] and now defined as [{}]; give the changed one a new name",
-                                 group.name, then, now);
+      return failed_precondition(
+          "feature group {} is stored as [{}] and now defined as [{}]; give the changed one a new name", group.name,
+          then, now);
   }
   return added.empty() ? ok() : database_.write(added, rocks::Sync::kYes);
 }
@@ -145,12 +151,13 @@ Status RocksFeatureStore::load() {
   for (const FeatureGroup& group : options_.groups) {
     GroupState state;
     const std::string files = keyspace::files_prefix(group.name), rows = keyspace::rows_prefix(group.name);
-    TRY(database_.scan(files, rocks::after_prefix(files), now, [&](std::string_view, std::string_view value) -> Result<Go> {
-      const auto file = TRY(keyspace::decode_rows_file(value));
-      state.rows += file.rows;
-      state.in_files = file.last;
-      return Go::kOn;
-    }));
+    TRY(database_.scan(files, rocks::after_prefix(files), now,
+                       [&](std::string_view, std::string_view value) -> Result<Go> {
+                         const auto file = TRY(keyspace::decode_rows_file(value));
+                         state.rows += file.rows;
+                         state.in_files = file.last;
+                         return Go::kOn;
+                       }));
     TRY(database_.scan_back(rows, rocks::after_prefix(rows), now,
                             [&](std::string_view key, std::string_view value) -> Result<Go> {
                               if (!state.newest) state.newest = TRY(keyspace::decode_row(group, key, value));
@@ -163,8 +170,8 @@ Status RocksFeatureStore::load() {
   return ok();
 }
 
-// Parquet files are read whole and their hash compared: they are small, and nothing else would notice a flipped bit in one.
-// Raw files are measured only; zstd's own checksums speak when they are read.
+// Parquet files are read whole and their hash compared: they are small, and nothing else would notice a flipped bit in
+// one. Raw files are measured only; zstd's own checksums speak when they are read.
 Status RocksFeatureStore::check_files() {
   const rocks::Snapshot now = database_.snapshot();
   std::set<fs::path> known;
@@ -172,7 +179,8 @@ Status RocksFeatureStore::check_files() {
     const auto file = TRY(keyspace::decode_rows_file(value));
     const fs::path path = options_.directory / file.path;
     TRY(check_size(path, file.bytes));
-    if (sha256(TRY(read_file(path))) != file.sha256) return data_loss("{}: damaged, its SHA-256 differs", path.string());
+    if (sha256(TRY(read_file(path))) != file.sha256)
+      return data_loss("{}: damaged, its SHA-256 differs", path.string());
     known.insert(path);
     return Go::kOn;
   };

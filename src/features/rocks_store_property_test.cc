@@ -92,8 +92,9 @@ class RandomLife {
     const bool late = rng_.below(10) == 0;
     ++(late ? commit.books.late : commit.books.stored);
     commit.archived.push_back({number, now_, late ? "late" : "stored", R"({"fee":12345,"hash":"abcdef"})"});
-    model_.archive += fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{{"fee":12345,"hash":"abcdef"}}}})" "\n", number,
-                                  to_rfc3339(now_), late ? "late" : "stored");
+    model_.archive += fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{{"fee":12345,"hash":"abcdef"}}}})"
+                                  "\n",
+                                  number, to_rfc3339(now_), late ? "late" : "stored");
     KeySeen seen{{}, now_};
     for (auto& byte : seen.key) byte = static_cast<std::uint8_t>(rng_.next());
     commit.new_keys.push_back(seen);
@@ -130,7 +131,8 @@ class RandomLife {
     }
     std::vector<FeatureRow> expected;
     for (const auto& row : rows)
-      if (row.window_end >= range.from && row.window_end < range.until && row.write_time <= as_of) expected.push_back(row);
+      if (row.window_end >= range.from && row.window_end < range.until && row.write_time <= as_of)
+        expected.push_back(row);
     const auto found = store_->range(definition.name, range, as_of);
     ASSERT_TRUE(found.ok()) << found.message();
     ASSERT_TRUE(*found == expected) << rows_text(*found) << "\nexpected\n" << rows_text(expected);
@@ -143,10 +145,12 @@ class RandomLife {
     std::uint64_t in_files = 0;
     for (const auto& file : view.files) in_files += file.rows;
     ASSERT_EQ(in_files + view.outbox.size(), rows.size());
-    ASSERT_TRUE(std::equal(view.outbox.begin(), view.outbox.end(), rows.begin() + static_cast<std::ptrdiff_t>(in_files)));
+    ASSERT_TRUE(
+        std::equal(view.outbox.begin(), view.outbox.end(), rows.begin() + static_cast<std::ptrdiff_t>(in_files)));
   }
 
-  void compare_series(const FeatureGroup& definition, const std::vector<FeatureRow>& rows, EventRange range, ProcessingTime as_of) {
+  void compare_series(const FeatureGroup& definition, const std::vector<FeatureRow>& rows, EventRange range,
+                      ProcessingTime as_of) {
     const auto series = store_->series(definition.name, definition.columns[0].name, range, as_of).value();
     std::size_t at = 0;
     for (std::size_t i = 0; i < series.values.size(); ++i) {

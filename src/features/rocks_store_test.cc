@@ -66,10 +66,14 @@ TEST(FeatureStore, EverythingOfACommitIsThereAfterReopening) {
 TEST(FeatureStore, ARangeIsHalfOpenAndShowsOnlyWhatWasKnown) {
   const TemporaryFolder folder;
   const auto store = open_store(folder);
-  ASSERT_TRUE(store->commit(closing({fee_row("2026-05-06T00:01:00Z", 1), fee_row("2026-05-06T00:02:00Z", 2), fee_row("2026-05-06T00:03:00Z", 3)})).ok());
+  ASSERT_TRUE(store
+                  ->commit(closing({fee_row("2026-05-06T00:01:00Z", 1), fee_row("2026-05-06T00:02:00Z", 2),
+                                    fee_row("2026-05-06T00:03:00Z", 3)}))
+                  .ok());
   const EventRange two{event_time("2026-05-06T00:01:00Z"), event_time("2026-05-06T00:03:00Z")};
   EXPECT_EQ(rows_text(store->range("fees", two, ProcessingTime::max()).value()), "00:01=1,0.5 00:02=2,0.5 ");
-  EXPECT_EQ(rows_text(store->range("fees", {}, arrival_time("2026-05-06T00:02:01.500Z")).value()), "00:01=1,0.5 00:02=2,0.5 ");
+  EXPECT_EQ(rows_text(store->range("fees", {}, arrival_time("2026-05-06T00:02:01.500Z")).value()),
+            "00:01=1,0.5 00:02=2,0.5 ");
   EXPECT_EQ(rows_text(store->range("fees", {}, arrival_time("2026-05-06T00:02:01.499Z")).value()), "00:01=1,0.5 ");
   EXPECT_EQ(rows_text(store->range("fees", {two.until, two.from}, ProcessingTime::max()).value()), "");
 }
@@ -79,7 +83,10 @@ TEST(FeatureStore, ASeriesFillsTheGridByTheRuleOfItsColumn) {
   const auto store = open_store(folder);
   ClosedWindow null_inside = fee_row("2026-05-06T00:05:00Z", 0);
   null_inside.row.values = {FeatureValue(), FeatureValue()};
-  ASSERT_TRUE(store->commit(closing({fee_row("2026-05-06T00:02:00Z", 7, 0.25), null_inside, fee_row("2026-05-06T00:06:00Z", 9, 1.5)})).ok());
+  ASSERT_TRUE(store
+                  ->commit(closing(
+                      {fee_row("2026-05-06T00:02:00Z", 7, 0.25), null_inside, fee_row("2026-05-06T00:06:00Z", 9, 1.5)}))
+                  .ok());
   const auto fees = store->series("fees", "total_fee", {}, ProcessingTime::max()).value();
   EXPECT_EQ(to_rfc3339(fees.start), "2026-05-06T00:01:00Z");
   EXPECT_EQ(fees.step, 1min);
@@ -89,7 +96,9 @@ TEST(FeatureStore, ASeriesFillsTheGridByTheRuleOfItsColumn) {
   EXPECT_EQ(fees.values[2], 0);
   EXPECT_TRUE(std::isnan(fees.values[3]));  // The window is there and its value is null.
   EXPECT_EQ(fees.values[4], 9);
-  const auto rates = store->series("fees", "mean_rate", {event_time("2026-05-06T00:03:00Z"), EventTime::max()}, ProcessingTime::max()).value();
+  const auto rates =
+      store->series("fees", "mean_rate", {event_time("2026-05-06T00:03:00Z"), EventTime::max()}, ProcessingTime::max())
+          .value();
   EXPECT_EQ(to_rfc3339(rates.start), "2026-05-06T00:04:00Z");  // From the first row in the range.
   ASSERT_EQ(rates.values.size(), 2u);
   EXPECT_TRUE(std::isnan(rates.values[0]));
@@ -174,8 +183,11 @@ TEST(FeatureStore, AChangedShapeOfAGroupIsRefusedButOtherUnitsAndMoreGroupsAreFi
   options.groups[0].columns[0].type = FieldType::kNumber;
   const auto store = FeatureStore::open(options);
   EXPECT_EQ(store.code(), Code::kFailedPrecondition);
-  EXPECT_NE(store.message().find("feature group fees is stored as [window 1min: total_fee integer, mean_rate number] and now "
-                                 "defined as [window 1min: total_fee number, mean_rate number]"), std::string::npos) << store.message();
+  EXPECT_NE(
+      store.message().find("feature group fees is stored as [window 1min: total_fee integer, mean_rate number] and now "
+                           "defined as [window 1min: total_fee number, mean_rate number]"),
+      std::string::npos)
+      << store.message();
 }
 
 TEST(FeatureStore, NamesThatFilesOrSqlCannotHoldAreRefused) {
@@ -187,9 +199,11 @@ TEST(FeatureStore, NamesThatFilesOrSqlCannotHoldAreRefused) {
     EXPECT_EQ(store.code(), Code::kInvalidArgument);
     return store.message();
   };
-  EXPECT_EQ(message([](auto& g) { g.name = "../x"; }), "feature group '../x': a name is 1 to 64 letters, digits, '_' or '-'");
+  EXPECT_EQ(message([](auto& g) { g.name = "../x"; }),
+            "feature group '../x': a name is 1 to 64 letters, digits, '_' or '-'");
   EXPECT_EQ(message([](auto& g) { g.name = "SLOW"; }), "feature group slow stands there twice");
-  EXPECT_EQ(message([](auto& g) { g.columns[1].name = "Total_Fee"; }), "feature group fees: column Total_Fee stands there twice");
+  EXPECT_EQ(message([](auto& g) { g.columns[1].name = "Total_Fee"; }),
+            "feature group fees: column Total_Fee stands there twice");
   EXPECT_EQ(message([](auto& g) { g.columns[1].name = "Window_End"; }),
             "feature group fees, column Window_End: the name is taken by the store itself");
   EXPECT_EQ(message([](auto& g) { g.columns[1].type = FieldType::kText; }),

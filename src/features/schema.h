@@ -9,8 +9,8 @@
 
 namespace tidecast {
 
-// How a minute without events reads when a reader re-indexes to the grid: a count or sum of nothing is 0, a minimum, maximum
-// or average of nothing is null.
+// How a minute without events reads when a reader re-indexes to the grid: a count or sum of nothing is 0, a minimum,
+// maximum or average of nothing is null.
 enum class EmptyWindow { kZero, kNull };
 
 struct FeatureColumn {
@@ -24,7 +24,8 @@ struct FeatureGroup {
   std::string name;
   Milliseconds window{60'000};
   std::vector<FeatureColumn> columns;
-  std::optional<Milliseconds> keep_online;  // Rows older than this behind the newest leave the online store; nullopt: kept.
+  std::optional<Milliseconds>
+      keep_online;  // Rows older than this behind the newest leave the online store; nullopt: kept.
 
   // Index into `columns`; nullopt if there is no such column.
   std::optional<std::size_t> column(std::string_view column_name) const;

@@ -1,10 +1,10 @@
 #pragma once
-// The feature store and everything else that one atomic commit of the stream touches: source cursors, de-duplication keys,
-// open windows, online rows, the offline outbox and its Parquet files, the raw archive, dead letters, counters.
+// The feature store and everything else that one atomic commit of the stream touches: source cursors, de-duplication
+// keys, open windows, online rows, the offline outbox and its Parquet files, the raw archive, dead letters, counters.
 //
 // One RocksDB (directory/state) holds the online store, the outboxes and the manifest; files live beside it:
 //   directory/offline/<group>/date=YYYY-MM-DD/hour=HH/<first>-<last>.parquet     by event time (window_end - 1 ms)
-//   directory/raw/date=YYYY-MM-DD/hour=HH.ndjson.zst                             by arrival time
+//   directory/raw/date=YYYY-MM-DD/hour=HH/<number of its first record>.ndjson.zst    by arrival time
 // Written by one thread (the scheduler's); read by any number of threads.  Formats: docs/formats/feature_store.md.
 
 #include <array>
@@ -94,12 +94,12 @@ class FeatureStore {
     std::vector<FeatureGroup> groups;
     bool sync = true;                              // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
-    std::optional<Milliseconds> keep_keys;         // De-duplication keys older than this are dropped; nullopt: for ever.
+    std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
   };
 
   // Opens or creates; removes files that no manifest names (a crash came before their commit).
-  // Errors: kFailedPrecondition - another process holds the folder;  kDataLoss - a file of the manifest is missing or damaged;
-  // kUnavailable - the disk said no.
+  // Errors: kFailedPrecondition - another process holds the folder;  kDataLoss - a file of the manifest is missing or
+  // damaged; kUnavailable - the disk said no.
   static Result<std::unique_ptr<FeatureStore>> open(Options options);
   virtual ~FeatureStore() = default;
 
@@ -108,26 +108,30 @@ class FeatureStore {
   // Calls `visit` for every remembered key, oldest commit first.
   virtual Status visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const = 0;
 
-  // All of it, or none.  On an error nothing of the batch happened (the same batch may be committed again).
+  // All of it, or none.  On an error nothing of the batch happened (the same batch may be committed again); after a
+  // disk's error other than a full disk, commits are refused until the store is opened anew, and recover() tells what
+  // is durable. Errors: kInvalidArgument - books that do not balance, a row off the grid, not after the group's last
+  // one or not of its columns' types, an arrival number used before, a verdict other than "stored" and "late".
   virtual Status commit(const Commit& commit) = 0;
 
-  // Writes outbox rows of finished hours to Parquet and finished hours of the raw archive to files, drops what has expired.
-  // `everything`: unfinished hours too.  Crash-safe at every step; a repeat changes nothing.
+  // Writes outbox rows of finished hours to Parquet and finished hours of the raw archive to files, drops what has
+  // expired. `everything`: unfinished hours too.  Crash-safe at every step; a repeat changes nothing.
   virtual Status flush(ProcessingTime now, bool everything = false) = 0;
 
-  // ---- readers -------------------------------------------------------------------------------------------------------
+  // ---- readers ----------------------------------------------------------------------------------------------------
   virtual Books books() const = 0;
   virtual std::uint64_t rows(std::string_view group) const = 0;  // Windows ever closed.
 
   // Online: the newest row, or the row of the window that ends at `window_end`.  kNotFound if there is no such group;
-  // nullopt if there is no such row.
+  // nullopt if there is no such row, or it is older than the group's keep_online; range() and series() reach all
+  // history.
   virtual Result<std::optional<FeatureRow>> latest(std::string_view group) const = 0;
   virtual Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end) const = 0;
   // Rows with window_end in `range` that were written at or before `as_of`, oldest first.  Nothing invented.
   virtual Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range,
                                                 ProcessingTime as_of = ProcessingTime::max()) const = 0;
-  // One column over `range` of window_end re-indexed to the grid of windows, from the first to the last row in it: windows
-  // without a row follow the column's EmptyWindow rule (null is NaN).  Empty if there is no row.
+  // One column over `range` of window_end re-indexed to the grid of windows, from the first to the last row in it:
+  // windows without a row follow the column's EmptyWindow rule (null is NaN).  Empty if there is no row.
   virtual Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
                                     ProcessingTime as_of = ProcessingTime::max()) const = 0;
 
@@ -138,7 +142,8 @@ class FeatureStore {
   };
   virtual Result<OfflineView> offline(std::string_view group) const = 0;
   virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const = 0;  // Oldest first.
-  // Every archived line (files, then outbox), in the order of arrival: {"n":..,"arrival":"..","verdict":"..","record":{..}}.
+  // Every archived line (files, then outbox), in the order of arrival:
+  // {"n":..,"arrival":"..","verdict":"..","record":{..}}.
   virtual Status visit_archive(const std::function<void(std::string_view line)>& visit) const = 0;
 };
 

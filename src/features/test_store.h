@@ -1,5 +1,6 @@
 #pragma once
-// What the tests of this room share: two feature groups, short ways to write times, rows and commits, a store in a folder.
+// What the tests of this room share: two feature groups, short ways to write times, rows and commits, a store in a
+// folder.
 
 #include <gtest/gtest.h>
 
@@ -12,7 +13,9 @@
 namespace tidecast {
 
 inline EventTime event_time(std::string_view text) { return EventTime::from_ms(parse_rfc3339(text).value()); }
-inline ProcessingTime arrival_time(std::string_view text) { return ProcessingTime::from_ms(parse_rfc3339(text).value()); }
+inline ProcessingTime arrival_time(std::string_view text) {
+  return ProcessingTime::from_ms(parse_rfc3339(text).value());
+}
 
 // "fees": minutes of an integer that is 0 where nothing happened and a number that is null there.
 inline FeatureGroup fees_group() {
@@ -35,8 +38,12 @@ inline FeatureRow row_at(const FeatureGroup& group, EventTime end, std::vector<F
   return {end - group.window, end, ProcessingTime::from_ms(end.ms() + 1500), std::move(values)};
 }
 // The row of "fees" for the window that ends at this time, closed 1.5 s later.
-inline ClosedWindow fee_row(EventTime end, std::int64_t fee, double rate = 0.5) { return {0, row_at(fees_group(), end, {fee, rate})}; }
-inline ClosedWindow fee_row(std::string_view end, std::int64_t fee, double rate = 0.5) { return fee_row(event_time(end), fee, rate); }
+inline ClosedWindow fee_row(EventTime end, std::int64_t fee, double rate = 0.5) {
+  return {0, row_at(fees_group(), end, {fee, rate})};
+}
+inline ClosedWindow fee_row(std::string_view end, std::int64_t fee, double rate = 0.5) {
+  return fee_row(event_time(end), fee, rate);
+}
 
 inline Commit closing(std::vector<ClosedWindow> closed) {
   Commit commit;
@@ -55,12 +62,15 @@ inline FeatureStore::Options store_options(const std::filesystem::path& folder) 
   return options;
 }
 
-inline std::unique_ptr<RocksFeatureStore> open_store(const FeatureStore::Options& options, RocksFeatureStore::StepHook hook = {}) {
+inline std::unique_ptr<RocksFeatureStore> open_store(const FeatureStore::Options& options,
+                                                     RocksFeatureStore::StepHook hook = {}) {
   auto store = RocksFeatureStore::open(options, std::move(hook));
   EXPECT_TRUE(store.ok()) << store.message();
   return store.ok() ? std::move(store).value() : nullptr;
 }
-inline std::unique_ptr<RocksFeatureStore> open_store(const TemporaryFolder& folder) { return open_store(store_options(folder.path())); }
+inline std::unique_ptr<RocksFeatureStore> open_store(const TemporaryFolder& folder) {
+  return open_store(store_options(folder.path()));
+}
 
 inline std::string value_text(const FeatureValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *integer);
@@ -86,7 +96,8 @@ inline std::string archive_of(const FeatureStore& store) {
 }
 
 inline bool operator==(const FeatureRow& a, const FeatureRow& b) {
-  return a.window_start == b.window_start && a.window_end == b.window_end && a.write_time == b.write_time && a.values == b.values;
+  return a.window_start == b.window_start && a.window_end == b.window_end && a.write_time == b.write_time &&
+         a.values == b.values;
 }
 
 }  // namespace tidecast

@@ -47,7 +47,8 @@ std::optional<AlarmChange> Alarm::on_evaluation(const Evaluation& evaluation) {
     state_ = stands_ ? AlarmState::kAlarm : AlarmState::kOk;
   }
   if (state_ == before) return std::nullopt;
-  return AlarmChange{name_, std::string(name_of(state_)), evaluation.at, evaluation.loss, evaluation.threshold, std::move(why)};
+  return AlarmChange{name_,           std::string(name_of(state_)), evaluation.at,
+                     evaluation.loss, evaluation.threshold,         std::move(why)};
 }
 
 void Alarm::reset() {
@@ -71,7 +72,7 @@ Status Alarm::restore(const json::object& saved) {
   const int good_in_a_row = static_cast<int>(TRY(saved_integer(saved, "good_in_a_row")));
   const int none_in_a_row = static_cast<int>(TRY(saved_integer(saved, "none_in_a_row")));
   if (const auto at = recent.find_first_not_of("bgn"); at != recent.npos)
-    return invalid_argument("saved \"recent\": '{}'; allowed are b (breach), g (good) and n (nothing to judge)", recent[at]);
+    return invalid_argument("saved \"recent\": '{}'; allowed are b (breach), g (good), n (nothing to judge)", recent[at]);
   state_ = state;
   stands_ = stands;
   good_in_a_row_ = good_in_a_row;

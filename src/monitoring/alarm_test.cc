@@ -17,8 +17,8 @@ Evaluation evaluation(char kind, int number) {
   return e;
 }
 
-// b, g, n: the next evaluation breaches, is good, has nothing to judge; r: a new version is deployed; s: the process starts anew.
-// Says the state after each: O, A or N, with a + where a change was reported.
+// b, g, n: the next evaluation breaches, is good, has nothing to judge; r: a new version is deployed; s: the process
+// starts anew. Says the state after each: O, A or N, with a + where a change was reported.
 std::string states(AlarmRule rule, const std::string& events) {
   Alarm alarm("loss_production", rule);
   std::istringstream words(events);
@@ -52,6 +52,10 @@ std::string states(AlarmRule rule, const std::string& events) {
   return out;
 }
 
+std::string text_of(const AlarmRule& rule) {
+  return fmt::format("{} of {}, clear after {}", rule.breaches, rule.of, rule.clear_after);
+}
+
 struct Scenario {
   AlarmRule rule;
   std::string events, expected;
@@ -59,7 +63,7 @@ struct Scenario {
 
 void expect_all(const std::vector<Scenario>& scenarios) {
   for (const auto& [rule, events, expected] : scenarios)
-    EXPECT_EQ(states(rule, events), expected) << rule.breaches << " of " << rule.of << ", clear after " << rule.clear_after << ": " << events;
+    EXPECT_EQ(states(rule, events), expected) << text_of(rule) << ": " << events;
 }
 
 TEST(Alarm, IsRaisedByMBreachesAmongTheLastNEvaluationsAndNoSooner) {
@@ -129,9 +133,8 @@ std::string plain_states(const AlarmRule& rule, const std::string& kinds) {
   char state = 'O';
   for (std::size_t now = 0; now < kinds.size(); ++now) {
     const auto last_are = [&](char kind, int count) {
-      for (int back = 0; back < count; ++back)
-        if (now + 1 < from + static_cast<std::size_t>(back) + 1 || kinds[now - static_cast<std::size_t>(back)] != kind) return false;
-      return true;
+      const auto last = static_cast<std::size_t>(count);
+      return now + 1 >= from + last && kinds.substr(now + 1 - last, last) == std::string(last, kind);
     };
     int breaches = 0;
     for (std::size_t i = std::max(from, now + 1 - std::min(now + 1, static_cast<std::size_t>(rule.of))); i <= now; ++i)
@@ -162,7 +165,7 @@ TEST(Alarm, FollowsThePlainRuleOnRandomHistories) {
     std::string ours;
     for (const char c : states(rule, kinds))
       if (c != ' ' && c != '+') ours += c;
-    ASSERT_EQ(ours, plain_states(rule, kinds)) << rule.breaches << " of " << rule.of << ", clear after " << rule.clear_after << ": " << kinds;
+    ASSERT_EQ(ours, plain_states(rule, kinds)) << text_of(rule) << ": " << kinds;
   }
 }
 
@@ -171,9 +174,12 @@ TEST(Alarm, SaysWhyItChanged) {
   std::vector<std::string> reasons;
   int number = 0;
   for (const char kind : std::string("bgbggnnng"))
-    if (const auto change = alarm.on_evaluation(evaluation(kind, ++number))) reasons.push_back(change->state + ": " + change->why);
-  EXPECT_EQ(reasons, (std::vector<std::string>{"ALARM: 2 of 3 evaluations breached.", "OK: 2 good evaluations in a row.",
-                                               "NO_DATA: 3 evaluations in a row without anything to judge.", "OK: Data again."}));
+    if (const auto change = alarm.on_evaluation(evaluation(kind, ++number)))
+      reasons.push_back(change->state + ": " + change->why);
+  EXPECT_EQ(reasons, (std::vector<std::string>{"ALARM: 2 of 3 evaluations breached.",
+                                               "OK: 2 good evaluations in a row.",
+                                               "NO_DATA: 3 evaluations in a row without anything to judge.",
+                                               "OK: Data again."}));
 }
 
 TEST(Alarm, CountsTheBreachesAmongTheLastN) {
@@ -198,7 +204,8 @@ TEST(Alarm, ADamagedStateIsRefusedByNameAndChangesNothing) {
   Alarm alarm("a", {});
   const json::object good = alarm.save();
   for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{
-           {"state", "FINE"}, {"state", 3}, {"stands", "yes"}, {"recent", "bgx"}, {"good_in_a_row", 1.5}, {"none_in_a_row", nullptr}}) {
+           {"state", "FINE"}, {"state", 3}, {"stands", "yes"}, {"recent", "bgx"}, {"good_in_a_row", 1.5},
+           {"none_in_a_row", nullptr}}) {
     json::object damaged = good;
     damaged[key] = value;
     const Status status = alarm.restore(damaged);

@@ -8,9 +8,9 @@
 namespace tidecast {
 namespace {
 
-// sum |y - f| of a point forecast, NaN truths left out.  A point forecast is its own every quantile, and of two levels that lie
-// symmetrically, rho_tau(u) + rho_(1-tau)(u) = |u|; so the mean of 2 rho over (low, 0.5, up) is |u| as well, and
-// sum |y - f| / sum |y| is its mean weighted quantile loss, fit to stand beside a model's.
+// sum |y - f| of a point forecast, NaN truths left out.  A point forecast is its own every quantile, and of two levels
+// that lie symmetrically, rho_tau(u) + rho_(1-tau)(u) = |u|; so the mean of 2 rho over (low, 0.5, up) is |u| as well,
+// and sum |y - f| / sum |y| is its mean weighted quantile loss, fit to stand beside a model's.
 double absolute_error(std::span<const double> truth, std::span<const double> forecast) {
   return quantile_loss(0.5, truth, forecast).loss;
 }
@@ -22,8 +22,8 @@ Score score_of(const Forecast& forecast, std::span<const double> truth, Processi
   CHECK(truth.size() == steps && forecast.naive.size() == steps && forecast.seasonal_naive.size() == steps);
   CHECK(!forecast.taus.empty() && forecast.quantiles.size() == forecast.taus.size());
 
-  Score score{.stage = forecast.stage, .version = forecast.version, .series = forecast.series, .origin = forecast.origin,
-              .landed_at = landed_at, .quantile_losses = {}};
+  Score score{.stage = forecast.stage, .version = forecast.version, .series = forecast.series,
+              .origin = forecast.origin, .landed_at = landed_at, .quantile_losses = {}};
   for (std::size_t q = 0; q < forecast.taus.size(); ++q) {
     CHECK(forecast.quantiles[q].size() == steps);
     score.quantile_losses.push_back(quantile_loss(forecast.taus[q], truth, forecast.quantiles[q]).loss);
@@ -43,7 +43,8 @@ Score score_of(const Forecast& forecast, std::span<const double> truth, Processi
   return score;
 }
 
-Evaluation evaluate(const std::string& stage, int version, std::span<const Score> scores, ProcessingTime at, double threshold) {
+Evaluation evaluate(const std::string& stage, int version, std::span<const Score> scores, ProcessingTime at,
+                    double threshold) {
   Evaluation evaluation{.stage = stage, .version = version, .at = at, .loss = {}, .threshold = threshold};
   std::vector<double> losses;
   double truth = 0, naive = 0, seasonal_naive = 0, squared_error = 0, error = 0;
@@ -70,7 +71,8 @@ Evaluation evaluate(const std::string& stage, int version, std::span<const Score
   const double loss = sum / static_cast<double>(losses.size());
   const double of_steps = 1 / static_cast<double>(steps);
   evaluation.forecasts = forecasts;
-  // A forecast that is no number is the worst there is; as a NaN it would compare as no breach and be stored as no loss.
+  // A forecast that is no number is the worst there is; as a NaN it would compare as no breach and be stored as no
+  // loss.
   evaluation.loss = std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
   evaluation.breach = *evaluation.loss > threshold;
   evaluation.rmse = std::sqrt(squared_error * of_steps);

@@ -80,8 +80,8 @@ TEST(ScoreOf, OfAPointForecastTheMeanOverSymmetricQuantilesIsItsAbsoluteError) {
 }
 
 Score score_with(std::vector<double> quantile_losses, double truth, int steps) {
-  return {.stage = "production", .version = 1, .series = "x", .steps = steps, .quantile_losses = std::move(quantile_losses),
-          .absolute_truth = truth};
+  return {.stage = "production", .version = 1, .series = "x", .steps = steps,
+          .quantile_losses = std::move(quantile_losses), .absolute_truth = truth};
 }
 
 TEST(Evaluate, PoolsEachQuantileOverAllForecastsAndThenTakesTheMean) {

@@ -121,11 +121,13 @@ TEST(RetrainPolicy, WithoutACoolDownAStandingAlarmAsksAtTheNextTick) {
 }
 
 TEST(RetrainPolicy, ThatIsSwitchedOffIgnoresAlarms) {
-  EXPECT_EQ(states({.on_alarm = false, .cool_down = 120min, .attempts = 3}, "0:alarm 1:cleared 2:tick"), "idle idle idle");
+  const RetrainRule off{.on_alarm = false, .cool_down = 120min, .attempts = 3};
+  EXPECT_EQ(states(off, "0:alarm 1:cleared 2:tick"), "idle idle idle");
 }
 
 TEST(RetrainPolicy, IgnoresWhatDoesNotConcernItsState) {
-  EXPECT_EQ(states(kRule, "0:start 1:good 2:pending 3:failed 4:decided 5:tick 6:cleared"), "idle idle idle idle idle idle idle");
+  EXPECT_EQ(states(kRule, "0:start 1:good 2:pending 3:failed 4:decided 5:tick 6:cleared"),
+            "idle idle idle idle idle idle idle");
   EXPECT_EQ(states(kRule, "0:alarm 1:good 2:decided 3:tick"), "queued queued queued queued");
   EXPECT_EQ(states(kRule, "0:alarm 0:start 1:start 2:decided 3:tick"), "queued training training training training");
 }
@@ -139,12 +141,14 @@ TEST(RetrainPolicy, SaysWhenItsCoolDownEnds) {
   EXPECT_EQ(policy.next_due(), minute(121));
 }
 
-// Whatever happens in whatever order: a restart in between changes nothing, and it never trains twice within a cool-down.
+// Whatever happens in whatever order: a restart in between changes nothing, and it never trains twice within a
+// cool-down.
 TEST(RetrainPolicy, ARestartAtAnyMomentChangesNothing) {
   const std::uint64_t seed = 5;
   SCOPED_TRACE(fmt::format("seed {}", seed));
   Rng rng(seed);
-  const char* kEvents[] = {"alarm", "alarm", "cleared", "start", "start", "good", "pending", "gate", "failed", "decided", "tick", "tick"};
+  const char* kEvents[] = {"alarm",   "alarm", "cleared", "start",   "start", "good",
+                           "pending", "gate",  "failed",  "decided", "tick",  "tick"};
   for (int trial = 0; trial < 200; ++trial) {
     std::string events;
     int now = 0;
@@ -181,7 +185,8 @@ TEST(RetrainPolicy, ADamagedStateIsRefusedByNameAndChangesNothing) {
   policy.on_alarm(minute(0), "loss_production");
   const json::object good = policy.save();
   for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{
-           {"state", "resting"}, {"why", 1}, {"standing_alarm", nullptr}, {"cool_until_ms", "soon"}, {"failures", true}}) {
+           {"state", "resting"}, {"why", 1}, {"standing_alarm", nullptr}, {"cool_until_ms", "soon"},
+           {"failures", true}}) {
     json::object damaged = good;
     damaged[key] = value;
     const Status status = policy.restore(damaged);

@@ -214,59 +214,61 @@ void LstmState<Real>::take(const LstmVector& other) {
   }
 }
 
-LstmVector::LstmVector(const ParameterMap& map, const float* parameters, const Kernels<float>& kernels)
-    : map_(map), kernels_(kernels), pitch_((map.shape().cells + kLaneAlign - 1) / kLaneAlign * kLaneAlign) {
-  const NetworkShape& shape = map.shape();
-  gates_ = Buffer<float>(elements(4, pitch_, 1));
-  tanh_c_ = Buffer<float>(elements(1, pitch_, 1));
-  for (int layer = 0; layer < shape.layers; ++layer) {
-    const int in = shape.inputs_of(layer);
-    Layer l{.weight = Buffer<float>(elements(in + shape.cells, 4, pitch_)),
-            .bias = Buffer<float>(gates_.size()),
-            .h = Buffer<float>(tanh_c_.size()),
-            .c = Buffer<float>(tanh_c_.size())};
-    for (int row = 0; row < 4 * shape.cells; ++row) {
-      const auto column = static_cast<std::size_t>(row / shape.cells * pitch_ + row % shape.cells);
-      const auto r = static_cast<std::size_t>(row);
-      for (int k = 0; k < in + shape.cells; ++k)
-        l.weight[static_cast<std::size_t>(k) * gates_.size() + column] =
-            k < in ? parameters[map.weight_ih(layer) + r * static_cast<std::size_t>(in) + static_cast<std::size_t>(k)]
-                   : parameters[map.weight_hh(layer) + r * static_cast<std::size_t>(shape.cells) +
-                                static_cast<std::size_t>(k - in)];
-      l.bias[column] = parameters[map.bias_ih(layer) + r] + parameters[map.bias_hh(layer) + r];
+LstmColumns::LstmColumns(const ParameterMap& map, const float* parameters)
+    : shape_(map.shape()), pitch_((shape_.cells + kLaneAlign - 1) / kLaneAlign * kLaneAlign) {
+  const auto cells = static_cast<std::size_t>(shape_.cells), lanes = elements(4, pitch_, 1);
+  for (int layer = 0; layer < shape_.layers; ++layer) {
+    const auto in = static_cast<std::size_t>(shape_.inputs_of(layer));
+    Layer l{.weight = Buffer<float>((in + cells) * lanes), .bias = Buffer<float>(lanes)};
+    for (std::size_t row = 0; row < 4 * cells; ++row) {
+      const std::size_t column = row / cells * static_cast<std::size_t>(pitch_) + row % cells;
+      for (std::size_t k = 0; k < in; ++k)
+        l.weight[k * lanes + column] = parameters[map.weight_ih(layer) + row * in + k];
+      for (std::size_t k = 0; k < cells; ++k)
+        l.weight[(in + k) * lanes + column] = parameters[map.weight_hh(layer) + row * cells + k];
+      l.bias[column] = parameters[map.bias_ih(layer) + row] + parameters[map.bias_hh(layer) + row];
     }
     layers_.push_back(std::move(l));
   }
 }
 
+LstmVector::LstmVector(const LstmColumns& columns, const Kernels<float>& kernels)
+    : columns_(columns),
+      kernels_(kernels),
+      gates_(elements(4, columns.pitch_, 1)),
+      tanh_c_(elements(1, columns.pitch_, 1)) {
+  for (int layer = 0; layer < columns.shape_.layers; ++layer)
+    layers_.push_back({.h = Buffer<float>(tanh_c_.size()), .c = Buffer<float>(tanh_c_.size())});
+}
+
 void LstmVector::advance(const float* inputs) {
-  const int lanes = 4 * pitch_, cells = map_.shape().cells;
-  for (int layer = 0; layer < map_.shape().layers; ++layer) {
+  const int lanes = 4 * columns_.pitch_, cells = columns_.shape_.cells;
+  for (int layer = 0; layer < columns_.shape_.layers; ++layer) {
+    const LstmColumns::Layer& weights = columns_.layers_[static_cast<std::size_t>(layer)];
     Layer& l = layers_[static_cast<std::size_t>(layer)];
-    const int in = map_.shape().inputs_of(layer);
-    std::copy_n(l.bias.data(), lanes, gates_.data());
-    const float* weight_hh = l.weight.data() + std::int64_t{in} * lanes;
-    kernels_.linear(lanes, 1, {.input = l.weight.data(), .weight = inputs, .stride_k = 1, .stride_n = 0, .k = in},
+    const int in = columns_.shape_.inputs_of(layer);
+    const float* weight_hh = weights.weight.data() + std::int64_t{in} * lanes;
+    std::copy_n(weights.bias.data(), lanes, gates_.data());
+    kernels_.linear(lanes, 1, {.input = weights.weight.data(), .weight = inputs, .stride_k = 1, .stride_n = 0, .k = in},
                     {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells}, nullptr, true,
                     gates_.data());
-    kernels_.cell(pitch_, gates_.data(), l.c.data(), l.c.data(), tanh_c_.data(), l.h.data());
+    kernels_.cell(columns_.pitch_, gates_.data(), l.c.data(), l.c.data(), tanh_c_.data(), l.h.data());
     inputs = l.h.data();
   }
 }
 
 void LstmVector::first_layer_sum(const float* inputs, int from, float* out) {
-  const int lanes = 4 * pitch_, cells = map_.shape().cells;
-  const Layer& l = layers_.front();
-  std::copy_n(l.bias.data(), lanes, gates_.data());
-  kernels_.linear(lanes, 1,
-                  {.input = l.weight.data() + std::int64_t{from} * lanes,
-                   .weight = inputs + from,
-                   .stride_k = 1,
-                   .stride_n = 0,
-                   .k = map_.shape().inputs - from},
-                  {}, nullptr, true, gates_.data());
-  for (int row = 0; row < 4 * cells; ++row)
-    out[row] = gates_[static_cast<std::size_t>(row / cells * pitch_ + row % cells)];
+  const int lanes = 4 * columns_.pitch_, cells = columns_.shape_.cells;
+  const LstmColumns::Layer& weights = columns_.layers_.front();
+  const Product<float> rest{.input = weights.weight.data() + std::int64_t{from} * lanes,
+                            .weight = inputs + from,
+                            .stride_k = 1,
+                            .stride_n = 0,
+                            .k = columns_.shape_.inputs - from};
+  std::copy_n(weights.bias.data(), lanes, gates_.data());
+  kernels_.linear(lanes, 1, rest, {}, nullptr, true, gates_.data());
+  for (int gate = 0; gate < 4; ++gate)
+    std::copy_n(gates_.data() + gate * columns_.pitch_, cells, out + gate * cells);
 }
 
 template class LstmPass<float>;

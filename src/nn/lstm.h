@@ -48,8 +48,8 @@ class LstmPass {
   const Real* input_of(int layer, double dropout_rate) const;
   // Steps end - 1 down to begin of one layer: from dh_ to the gates' errors, their share of the gradient (biases into
   // bias_) and, in dh_'s place, the errors of what the layer was fed.  dc: the cells' errors between steps.
-  void backward_chunk(const Real* parameters, int steps, int layer, int begin, int end, const Dropout& dropout, Real* dc,
-                      Real* gradient);
+  void backward_chunk(const Real* parameters, int steps, int layer, int begin, int end, const Dropout& dropout,
+                      Real* dc, Real* gradient);
 
   const ParameterMap& map_;
   const Kernels<Real>& kernels_;
@@ -60,14 +60,30 @@ class LstmPass {
   std::vector<Layer> layers_;
 };
 
-// One sequence, step by step: the context of a forecast.  With a single lane the gates are the fast index instead, so
-// it keeps the weights transposed, [in][4][pitch] with the cells padded to kLaneAlign.
+// Weights for a single sequence, made once for a model.  With a single lane the gates are the fast index instead, so
+// the weights are transposed, [in][4][pitch] with the cells padded to kLaneAlign.
+class LstmColumns {
+ public:
+  LstmColumns(const ParameterMap& map, const float* parameters);
+
+ private:
+  friend class LstmVector;
+  struct Layer {
+    Buffer<float> weight;  // [in + cells][4][pitch]: weight_ih above weight_hh.
+    Buffer<float> bias;    // [4][pitch]: both biases, added.
+  };
+  NetworkShape shape_;
+  int pitch_;
+  std::vector<Layer> layers_;
+};
+
+// One sequence, step by step: the context of a forecast.  columns must outlive it.
 class LstmVector {
  public:
-  LstmVector(const ParameterMap& map, const float* parameters, const Kernels<float>& kernels);
+  LstmVector(const LstmColumns& columns, const Kernels<float>& kernels);
 
   void advance(const float* inputs);  // [inputs]
-  // What the first layer's gates get from both biases and inputs[from ..]: [4 cells].  Changes nothing.
+  // What the first layer's gates get from both biases and inputs[from ..]: [4 cells].  The state stays as it is.
   void first_layer_sum(const float* inputs, int from, float* out);
   float h(int layer, int cell) const {
     return layers_[static_cast<std::size_t>(layer)].h[static_cast<std::size_t>(cell)];
@@ -78,13 +94,10 @@ class LstmVector {
 
  private:
   struct Layer {
-    Buffer<float> weight;   // [in + cells][4][pitch]: weight_ih above weight_hh.
-    Buffer<float> bias;     // [4][pitch]
-    Buffer<float> h, c;     // [pitch]
+    Buffer<float> h, c;  // [pitch]
   };
-  const ParameterMap& map_;
+  const LstmColumns& columns_;
   const Kernels<float>& kernels_;
-  int pitch_;
   Buffer<float> gates_, tanh_c_;
   std::vector<Layer> layers_;
 };

@@ -107,7 +107,8 @@ TEST(LstmForms, OneSequenceAndManyPathsFollowTheTrainingPass) {
   for (int i = 0; i < kSteps * 4 * kLanes; ++i) pass.inputs()[i] = static_cast<float>(rng.normal());
   pass.forward(parameters.data(), kSteps, {});
 
-  LstmVector encoder(map, parameters.data(), kernels);
+  const LstmColumns columns(map, parameters.data());
+  LstmVector encoder(columns, kernels);
   for (int t = 0; t < kContext; ++t) {
     float inputs[4];
     for (int i = 0; i < 4; ++i) inputs[i] = pass.inputs()[(t * 4 + i) * kLanes];  // Lane 0.

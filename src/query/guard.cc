@@ -9,13 +9,15 @@ namespace {
 constexpr std::size_t kLongestText = 100'000;
 constexpr std::string_view kAllowed = "allowed is exactly one SELECT, or EXPLAIN of one";
 
-constexpr std::array<std::string_view, 8> kFirstWords = {"SELECT", "WITH", "FROM", "VALUES", "TABLE", "DESCRIBE", "SHOW", "SUMMARIZE"};
+constexpr std::array<std::string_view, 8> kFirstWords = {"SELECT", "WITH",     "FROM", "VALUES",
+                                                         "TABLE",  "DESCRIBE", "SHOW", "SUMMARIZE"};
 
 constexpr std::size_t kDeepestTree = 1000;
 
 // Those that make rows from their arguments, and those that describe the tables of the session.
-constexpr std::array<std::string_view, 10> kTableFunctions = {"range", "generate_series", "unnest", "repeat", "json_each", "json_tree",
-                                                              "duckdb_tables", "duckdb_views", "duckdb_columns", "duckdb_functions"};
+constexpr std::array<std::string_view, 10> kTableFunctions = {
+    "range",     "generate_series", "unnest",       "repeat",         "json_each",
+    "json_tree", "duckdb_tables",   "duckdb_views", "duckdb_columns", "duckdb_functions"};
 // Two take the inside of an aggregate as bytes from the text and trust it, one writes a log.
 constexpr std::array<std::string_view, 3> kForbiddenFunctions = {"finalize", "combine", "write_log"};
 
@@ -82,9 +84,11 @@ Status check_functions(const json::value& tree) {
   if (node == nullptr) return ok();
   if (text_in(*node, "type") == "TABLE_FUNCTION") {
     const json::value* function = node->if_contains("function");
-    const std::string_view name = function != nullptr && function->is_object() ? text_in(function->get_object(), "function_name") : "";
+    const std::string_view name =
+        function != nullptr && function->is_object() ? text_in(function->get_object(), "function_name") : "";
     if (!is_in(kTableFunctions, name))
-      return invalid_argument("the table function '{}' is not allowed; allowed are: {}", name, fmt::join(kTableFunctions, ", "));
+      return invalid_argument("the table function '{}' is not allowed; allowed are: {}", name,
+                              fmt::join(kTableFunctions, ", "));
   }
   if (is_in(kForbiddenFunctions, text_in(*node, "function_name")))
     return invalid_argument("the function '{}' is not allowed", text_in(*node, "function_name"));
@@ -95,7 +99,8 @@ Status check_functions(const json::value& tree) {
 }  // namespace
 
 Status check_query(duck::Session& session, std::string_view sql) {
-  if (sql.size() > kLongestText) return invalid_argument("the text has {} bytes, allowed are {}", sql.size(), kLongestText);
+  if (sql.size() > kLongestText)
+    return invalid_argument("the text has {} bytes, allowed are {}", sql.size(), kLongestText);
   if (sql.find('\0') != sql.npos) return invalid_argument("the text has a zero byte in it");
   // EXPLAIN ANALYZE runs what it explains, so that is what must be a SELECT.
   const std::string_view query = behind_explain(sql);
@@ -111,7 +116,8 @@ Status check_query(duck::Session& session, std::string_view sql) {
   if (error || !tree.is_object()) return invalid_argument("the query is nested too deeply");
   const auto& answer = tree.get_object();
   if (answer.at("error").as_bool()) return invalid_argument("{}; {}", text_in(answer, "error_message"), kAllowed);
-  if (answer.at("statements").as_array().size() != 1) return invalid_argument("this is not one statement; {}", kAllowed);
+  if (answer.at("statements").as_array().size() != 1)
+    return invalid_argument("this is not one statement; {}", kAllowed);
   return check_functions(answer);
 }
 

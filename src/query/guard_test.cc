@@ -20,21 +20,63 @@ class Guard : public testing::Test {
 };
 
 TEST_F(Guard, WhatOnlyReadsPassesHoweverItBegins) {
-  for (const char* sql :
-       {"SELECT 1", "select 1;", "WITH a AS (SELECT 1 AS x) SELECT * FROM a", "WITH RECURSIVE a AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM a WHERE x < 9) FROM a",
-        "FROM fees LIMIT 1", "VALUES (1)", "(SELECT 1)", "((SELECT 1) UNION (SELECT 2))", "TABLE fees", "DESCRIBE fees", "SUMMARIZE fees", "SHOW TABLES",
-        "/* a */ SELECT 1 -- b", "-- a\nSELECT 1", "EXPLAIN SELECT 1", "explain analyze select 1", "EXPLAIN /* a */ ANALYZE -- b\n SELECT 1",
-        "SELECT * FROM range(3), generate_series(1, 2), unnest([1, 2])", "SELECT unnest([1]), quantile_cont(x, [0.1, 0.9]) FROM fees",
-        "SELECT 'COPY; ATTACH ''x''; read_csv()'", "SELECT a.x FROM a ASOF JOIN b ON a.t >= b.t", "SELECT * FROM RANGE(3)"})
+  for (const char* sql : {"SELECT 1",
+                          "select 1;",
+                          "WITH a AS (SELECT 1 AS x) SELECT * FROM a",
+                          "WITH RECURSIVE a AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM a WHERE x < 9) FROM a",
+                          "FROM fees LIMIT 1",
+                          "VALUES (1)",
+                          "(SELECT 1)",
+                          "((SELECT 1) UNION (SELECT 2))",
+                          "TABLE fees",
+                          "DESCRIBE fees",
+                          "SUMMARIZE fees",
+                          "SHOW TABLES",
+                          "/* a */ SELECT 1 -- b",
+                          "-- a\nSELECT 1",
+                          "EXPLAIN SELECT 1",
+                          "explain analyze select 1",
+                          "EXPLAIN /* a */ ANALYZE -- b\n SELECT 1",
+                          "SELECT * FROM range(3), generate_series(1, 2), unnest([1, 2])",
+                          "SELECT unnest([1]), quantile_cont(x, [0.1, 0.9]) FROM fees",
+                          "SELECT 'COPY; ATTACH ''x''; read_csv()'",
+                          "SELECT a.x FROM a ASOF JOIN b ON a.t >= b.t",
+                          "SELECT * FROM RANGE(3)"})
     EXPECT_TRUE(check(sql).ok()) << sql << ": " << check(sql).message();
 }
 
 TEST_F(Guard, WhatIsNoQueryIsRefusedByItsFirstWord) {
-  for (const char* sql : {"COPY (SELECT 1) TO 'x.csv'", "COPY fees FROM 'x.csv'", "ATTACH 'x.db'", "DETACH x", "EXPORT DATABASE 'x'", "IMPORT DATABASE 'x'", "INSTALL httpfs",
-                          "LOAD '/tmp/x.duckdb_extension'", "FORCE INSTALL httpfs", "SET threads = 9", "RESET threads", "PRAGMA database_list",
-                          "PRAGMA enable_profiling", "CALL pragma_version()", "CREATE TABLE x AS SELECT 1", "DROP VIEW fees", "INSERT INTO x SELECT 1",
-                          "UPDATE x SET a = 1", "DELETE FROM x", "ALTER TABLE x ADD a INT", "EXECUTE x", "PREPARE x AS SELECT 1", "BEGIN", "COMMIT", "CHECKPOINT",
-                          "VACUUM", "USE x", "DEALLOCATE x", "COMMENT ON TABLE x IS 'y'", "MERGE INTO x USING y ON true WHEN MATCHED THEN DELETE", "PIVOT x ON y"}) {
+  for (const char* sql : {"COPY (SELECT 1) TO 'x.csv'",
+                          "COPY fees FROM 'x.csv'",
+                          "ATTACH 'x.db'",
+                          "DETACH x",
+                          "EXPORT DATABASE 'x'",
+                          "IMPORT DATABASE 'x'",
+                          "INSTALL httpfs",
+                          "LOAD '/tmp/x.duckdb_extension'",
+                          "FORCE INSTALL httpfs",
+                          "SET threads = 9",
+                          "RESET threads",
+                          "PRAGMA database_list",
+                          "PRAGMA enable_profiling",
+                          "CALL pragma_version()",
+                          "CREATE TABLE x AS SELECT 1",
+                          "DROP VIEW fees",
+                          "INSERT INTO x SELECT 1",
+                          "UPDATE x SET a = 1",
+                          "DELETE FROM x",
+                          "ALTER TABLE x ADD a INT",
+                          "EXECUTE x",
+                          "PREPARE x AS SELECT 1",
+                          "BEGIN",
+                          "COMMIT",
+                          "CHECKPOINT",
+                          "VACUUM",
+                          "USE x",
+                          "DEALLOCATE x",
+                          "COMMENT ON TABLE x IS 'y'",
+                          "MERGE INTO x USING y ON true WHEN MATCHED THEN DELETE",
+                          "PIVOT x ON y"}) {
     const std::string_view all(sql);
     EXPECT_EQ(refusal(sql), fmt::format("found '{}'; {}", all.substr(0, all.find(' ')), kAllowed));
   }
@@ -54,31 +96,38 @@ TEST_F(Guard, MoreThanOneStatementIsRefused) {
 }
 
 TEST_F(Guard, ExplainIsNoCloak) {
-  for (const char* explain : {"EXPLAIN ", "EXPLAIN ANALYZE ", "EXPLAIN /**/ ANALYZE\n", "explain (analyze) ", "EXPLAIN (ANALYZE, FORMAT json) ", "EXPLAIN EXPLAIN "})
-    for (const char* inner : {"COPY (SELECT 1) TO 'x'", "CREATE TABLE x AS SELECT 1", "INSERT INTO x SELECT 1", "SET threads = 9", "PRAGMA database_list",
-                              "SELECT * FROM enable_logging()"})
+  for (const char* explain : {"EXPLAIN ", "EXPLAIN ANALYZE ", "EXPLAIN /**/ ANALYZE\n", "explain (analyze) ",
+                              "EXPLAIN (ANALYZE, FORMAT json) ", "EXPLAIN EXPLAIN "})
+    for (const char* inner : {"COPY (SELECT 1) TO 'x'", "CREATE TABLE x AS SELECT 1", "INSERT INTO x SELECT 1",
+                              "SET threads = 9", "PRAGMA database_list", "SELECT * FROM enable_logging()"})
       refusal(std::string(explain) + inner);
 }
 
 TEST_F(Guard, WritesBehindWithAreRefused) {
-  for (const char* sql : {"WITH a AS (SELECT 1) INSERT INTO x SELECT * FROM a", "WITH a AS (SELECT 1) DELETE FROM x", "WITH a AS (SELECT 1) UPDATE x SET a = 1",
-                          "FROM (INSERT INTO x VALUES (1) RETURNING a)", "SELECT * INTO x FROM y"})
+  for (const char* sql : {"WITH a AS (SELECT 1) INSERT INTO x SELECT * FROM a", "WITH a AS (SELECT 1) DELETE FROM x",
+                          "WITH a AS (SELECT 1) UPDATE x SET a = 1", "FROM (INSERT INTO x VALUES (1) RETURNING a)",
+                          "SELECT * INTO x FROM y"})
     refusal(sql);
 }
 
 TEST_F(Guard, TableFunctionsThatReadFilesAreRefusedAndTheAllowedOnesNamed) {
-  for (const char* function : {"read_csv", "read_csv_auto", "read_text", "read_blob", "glob", "read_json", "read_json_auto", "read_json_objects", "read_ndjson", "sniff_csv",
-                               "read_parquet", "parquet_scan", "parquet_metadata", "parquet_schema", "parquet_kv_metadata", "sqlite_scan"})
+  for (const char* function :
+       {"read_csv", "read_csv_auto", "read_text", "read_blob", "glob", "read_json", "read_json_auto",
+        "read_json_objects", "read_ndjson", "sniff_csv", "read_parquet", "parquet_scan", "parquet_metadata",
+        "parquet_schema", "parquet_kv_metadata", "sqlite_scan"})
     EXPECT_EQ(refusal(fmt::format("SELECT * FROM {}('/etc/passwd')", function)),
-              fmt::format("the table function '{}' is not allowed; allowed are: range, generate_series, unnest, repeat, json_each, json_tree, duckdb_tables, "
-                          "duckdb_views, duckdb_columns, duckdb_functions", function));
+              fmt::format("the table function '{}' is not allowed; allowed are: range, generate_series, unnest, "
+                          "repeat, json_each, json_tree, duckdb_tables, "
+                          "duckdb_views, duckdb_columns, duckdb_functions",
+                          function));
   refusal("SELECT * FROM \"Read_Text\"('/etc/passwd')");
   refusal("SELECT * FROM system.main.read_text('/etc/passwd')");
 }
 
 TEST_F(Guard, FunctionsThatReachFurtherThanAQueryAreRefusedWhereverTheyHide) {
   const auto refused = [&](const std::string& sql, std::string_view function) {
-    EXPECT_NE(refusal(sql).find(fmt::format("function '{}' is not allowed", function)), std::string::npos) << sql << ": " << check(sql).message();
+    EXPECT_NE(refusal(sql).find(fmt::format("function '{}' is not allowed", function)), std::string::npos)
+        << sql << ": " << check(sql).message();
   };
   refused("SELECT * FROM query('SELECT * FROM enable_' || 'logging(storage = ''stdout'')')", "query");
   refused("SELECT * FROM Query /* x */ ('SELECT 1')", "query");
@@ -109,7 +158,9 @@ TEST_F(Guard, AnOverlongTextAZeroByteAndADeepNestAreRefused) {
   refusal("SELECT " + deep);
 }
 
-TEST_F(Guard, WrongSyntaxComesWithDuckDbsWords) { EXPECT_NE(refusal("SELECT FROM WHERE").find("syntax error"), std::string::npos); }
+TEST_F(Guard, WrongSyntaxComesWithDuckDbsWords) {
+  EXPECT_NE(refusal("SELECT FROM WHERE").find("syntax error"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace tidecast

@@ -47,14 +47,16 @@ class Deadline {
 
 // Whether the text has the name in it, in upper or lower case, anywhere.  Too often is only slow.
 bool mentions(std::string_view sql, std::string_view name) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  };
   return std::search(sql.begin(), sql.end(), name.begin(), name.end(), same) != sql.end();
 }
 
-// ---- tables ----------------------------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------------------------
 
-// Two views over the group's files and a table with the rows of its outbox.  Windows are only ever appended, so each is there
-// once; the newest write would win if that changed.
+// Two views over the group's files and a table with the rows of its outbox.  Windows are only ever appended, so each is
+// there once; the newest write would win if that changed.
 Status add_group(duck::Session& session, const FeatureStore& store, const FeatureGroup& group,
                  std::vector<std::string>& readable) {
   const auto view = TRY(store.offline(group.name));
@@ -66,8 +68,8 @@ Status add_group(duck::Session& session, const FeatureStore& store, const Featur
   TRY(session.exec(fmt::format("CREATE VIEW {} AS {}", duck::quoted_name(group.name + "_history"), history)));
   std::string columns = "event_time, write_time, window_start, window_end";
   for (const auto& column : group.columns) columns += ", " + duck::quoted_name(column.name);
-  return session.exec(fmt::format("CREATE VIEW {} AS SELECT {} FROM {} WHERE NOT is_deleted", duck::quoted_name(group.name),
-                                  columns, duck::quoted_name(group.name + "_history")));
+  return session.exec(fmt::format("CREATE VIEW {} AS SELECT {} FROM {} WHERE NOT is_deleted",
+                                  duck::quoted_name(group.name), columns, duck::quoted_name(group.name + "_history")));
 }
 
 std::string_view sql_name(SqlType type) {
@@ -87,10 +89,15 @@ std::string as_utf8(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
     const auto at = [&](std::size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
     const unsigned first = at(0);
-    const std::size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+    const std::size_t length = first < 0x80                    ? 1
+                               : first >= 0xc2 && first < 0xe0 ? 2
+                               : first >= 0xe0 && first < 0xf0 ? 3
+                               : first >= 0xf0 && first < 0xf5 ? 4
+                                                               : 0;
     bool valid = length > 0;
     for (std::size_t k = 1; k < length; ++k) valid = valid && (at(k) & 0xc0) == 0x80;
-    if (length == 3) valid = valid && !(first == 0xe0 && at(1) < 0xa0) && !(first == 0xed && at(1) >= 0xa0);  // Too long; surrogates.
+    if (length == 3)
+      valid = valid && !(first == 0xe0 && at(1) < 0xa0) && !(first == 0xed && at(1) >= 0xa0);  // Too long; surrogates.
     if (length == 4) valid = valid && !(first == 0xf0 && at(1) < 0x90) && !(first == 0xf4 && at(1) >= 0x90);
     text += valid ? bytes.substr(i, length) : "\xef\xbf\xbd";
     i += valid ? length : 1;
@@ -105,7 +112,8 @@ Status append_value(duck::Appender& appender, SqlType type, const SqlValue& valu
   else if (type == SqlType::kTime && value.is_int64()) appender.time(value.get_int64());
   else if (type == SqlType::kNumber && value.is_double()) appender.number(value.get_double());
   else if (type == SqlType::kNumber && value.is_int64()) appender.number(static_cast<double>(value.get_int64()));
-  else if (type == SqlType::kText && value.is_string()) appender.text(as_utf8({value.get_string().data(), value.get_string().size()}));
+  else if (type == SqlType::kText && value.is_string())
+    appender.text(as_utf8({value.get_string().data(), value.get_string().size()}));
   else return internal_error("{} where a {} belongs", to_text(value), sql_name(type));
   return ok();
 }
@@ -117,31 +125,34 @@ Status add_table(duck::Session& session, const SqlTable& table) {
   TRY(session.exec(fmt::format("CREATE TABLE {} ({})", duck::quoted_name(table.name), layout)));
   auto appender = TRY(duck::Appender::open(session, table.name));
   for (const SqlRow& row : TRY(table.rows())) {
-    if (row.size() != table.columns.size()) return internal_error("{} values for {} columns", row.size(), table.columns.size());
-    for (std::size_t i = 0; i < row.size(); ++i) TRY(append_value(appender, table.columns[i].second, row[i]).in(table.columns[i].first));
+    if (row.size() != table.columns.size())
+      return internal_error("{} values for {} columns", row.size(), table.columns.size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      TRY(append_value(appender, table.columns[i].second, row[i]).in(table.columns[i].first));
     TRY(appender.end_row());
   }
   return appender.close();
 }
 
 SqlTable dead_letters_table(const FeatureStore& store) {
-  return {"dead_letters",
-          {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"reason", SqlType::kText}, {"raw", SqlType::kText}},
-          [&store]() -> Result<std::vector<SqlRow>> {
-            std::vector<SqlRow> rows;
-            for (const DeadLetter& letter : TRY(store.dead_letters(kMostDeadLetters)))
-              rows.push_back({static_cast<std::int64_t>(letter.number), letter.arrival.ms(), json::value(json::string(letter.reason)),
-                              json::value(json::string(letter.raw))});
-            return rows;
-          }};
+  return {
+      "dead_letters",
+      {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"reason", SqlType::kText}, {"raw", SqlType::kText}},
+      [&store]() -> Result<std::vector<SqlRow>> {
+        std::vector<SqlRow> rows;
+        for (const DeadLetter& letter : TRY(store.dead_letters(kMostDeadLetters)))
+          rows.push_back({static_cast<std::int64_t>(letter.number), letter.arrival.ms(),
+                          json::value(json::string(letter.reason)), json::value(json::string(letter.raw))});
+        return rows;
+      }};
 }
 
 // No way out from here on: not to the files of others, not to the network, not back to these settings.
 Status lock_down(duck::Session& session, const std::vector<std::string>& readable) {
   std::string paths;
   for (const std::string& path : readable) paths += (paths.empty() ? "" : ", ") + duck::quoted_text(path);
-  return session.exec(fmt::format("SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true",
-                                  paths));
+  return session.exec(fmt::format(
+      "SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true", paths));
 }
 
 std::size_t text_bytes(const SqlRow& row) {
@@ -178,7 +189,8 @@ Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTabl
   });
   if (deadline.end() && !status.ok()) return cancelled("the query took longer than {}", to_text(limits.time));
   TRY(status);
-  if (bytes > limits.bytes) return invalid_argument("the result has more than {} bytes; ask for less of it", limits.bytes);
+  if (bytes > limits.bytes)
+    return invalid_argument("the result has more than {} bytes; ask for less of it", limits.bytes);
   for (auto& column : columns) result.columns.push_back({std::move(column.name), std::move(column.type)});
   return result;
 }

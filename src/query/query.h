@@ -1,11 +1,12 @@
 #pragma once
-// SQL over all shelves, for people who ask: one SELECT (or EXPLAIN of one) in DuckDB's dialect, in an in-memory database made for
-// this query alone.  Nothing can be changed, and no file can be read but the Parquet files of the feature store's manifest.
+// SQL over all shelves, for people who ask: one SELECT (or EXPLAIN of one) in DuckDB's dialect, in an in-memory
+// database made for this query alone.  Nothing can be changed, and no file can be read but the Parquet files of the
+// feature store's manifest.
 //
-// Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features (Parquet files
-// plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same with is_deleted, as the
-// files have it; `dead_letters` (number, arrival, reason, raw); and whatever the caller adds.  Times are TIMESTAMP WITH TIME
-// ZONE and the session's zone is UTC.  More in docs/sql.md.
+// Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features
+// (Parquet files plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same
+// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw); and whatever the caller adds.
+// Times are TIMESTAMP WITH TIME ZONE and the session's zone is UTC.  More in docs/sql.md.
 
 #include <functional>
 #include <string>
@@ -25,8 +26,8 @@ enum class SqlType { kBoolean, kInteger, kNumber, kText, kTime };
 using SqlValue = json::value;
 using SqlRow = std::vector<SqlValue>;
 
-// A table that the caller adds.  `rows` is called only if the query's text has the table's name in it, so a table may be
-// costly to make; each row has one value a column.
+// A table that the caller adds.  `rows` is called only if the query's text has the table's name in it, so a table may
+// be costly to make; each row has one value a column.
 struct SqlTable {
   std::string name;
   std::vector<std::pair<std::string, SqlType>> columns;
@@ -52,9 +53,9 @@ struct QueryResult {
   bool truncated = false;               // There are more rows than the limit.
 };
 
-// Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or its result is too
-// large;  kCancelled - the time is up;  kUnavailable - memory or disk said no;  kDataLoss - the feature store is damaged.
-// Any number of threads.
+// Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or its
+// result is too large;  kCancelled - the time is up;  kUnavailable - memory or disk said no;  kDataLoss - the feature
+// store is damaged.  Any number of threads.
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits = {});
 

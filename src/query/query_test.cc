@@ -18,8 +18,8 @@ class Query : public testing::Test {
     options.directory = folder_.path() / "store";
     options.groups.resize(1);
     options.groups[0].name = "fees";
-    options.groups[0].columns = {{"total_fee", FieldType::kInteger, "satoshi", EmptyWindow::kZero}, {"mean rate", FieldType::kNumber, "", EmptyWindow::kNull}};
-    options.groups[0].columns[1].name = "mean_rate";
+    options.groups[0].columns = {{"total_fee", FieldType::kInteger, "satoshi", EmptyWindow::kZero},
+                                 {"mean_rate", FieldType::kNumber, "", EmptyWindow::kNull}};
     options.sync = false;
     auto opened = FeatureStore::open(options);
     ASSERT_TRUE(opened.ok()) << opened.message();
@@ -32,7 +32,8 @@ class Query : public testing::Test {
       if (i == 89) row.values[1] = FeatureValue();
       commit.closed.push_back({0, row});
     }
-    commit.dead = {{3, ProcessingTime::epoch(), "/fee: missing", "{}"}, {5, ProcessingTime::epoch(), "no JSON", "\xff\xfe caf\xc3\xa9"}};
+    commit.dead = {{3, ProcessingTime::epoch(), "/fee: missing", "{}"},
+                   {5, ProcessingTime::epoch(), "no JSON", "\xff\xfe caf\xc3\xa9"}};
     ASSERT_TRUE(store_->commit(commit).ok());
     ASSERT_TRUE(store_->flush({}).ok());
     const auto view = store_->offline("fees").value();
@@ -41,7 +42,9 @@ class Query : public testing::Test {
     parquet_ = view.files[0].path;
   }
 
-  Result<QueryResult> run(std::string_view sql, const QueryLimits& limits = {}) const { return run_query(*store_, tables_, sql, limits); }
+  Result<QueryResult> run(std::string_view sql, const QueryLimits& limits = {}) const {
+    return run_query(*store_, tables_, sql, limits);
+  }
   // The rows as JSON, or the error.
   std::string text(std::string_view sql) const {
     const auto result = run(sql);
@@ -81,7 +84,9 @@ TEST_F(Query, ColumnsSayTheirNamesAndTypes) {
 }
 
 TEST_F(Query, AnAsofJoinTakesTheLastRowKnown) {
-  EXPECT_EQ(text("SELECT f.total_fee FROM (SELECT TIMESTAMPTZ '2026-05-06 00:10:30Z' AS t) q ASOF JOIN fees f ON q.t >= f.event_time"), "[9]");
+  EXPECT_EQ(text("SELECT f.total_fee FROM (SELECT TIMESTAMPTZ '2026-05-06 00:10:30Z' AS t) q ASOF JOIN fees f ON q.t "
+                 ">= f.event_time"),
+            "[9]");
 }
 
 TEST_F(Query, DeadLettersAreATableEvenIfTheyAreNoUtf8) {
@@ -92,32 +97,41 @@ TEST_F(Query, DeadLettersAreATableEvenIfTheyAreNoUtf8) {
 TEST_F(Query, TablesOfTheCallerAreFilledOnlyWhenNamed) {
   int filled = 0;
   tables_.push_back({"runs",
-                     {{"id", SqlType::kInteger}, {"loss", SqlType::kNumber}, {"name", SqlType::kText}, {"at", SqlType::kTime}, {"good", SqlType::kBoolean}},
+                     {{"id", SqlType::kInteger},
+                      {"loss", SqlType::kNumber},
+                      {"name", SqlType::kText},
+                      {"at", SqlType::kTime},
+                      {"good", SqlType::kBoolean}},
                      [&]() -> Result<std::vector<SqlRow>> {
                        ++filled;
-                       return std::vector<SqlRow>{{1, 0.5, "first", 60'000, true}, {2, nullptr, nullptr, nullptr, nullptr}};
+                       return std::vector<SqlRow>{{1, 0.5, "first", 60'000, true},
+                                                  {2, nullptr, nullptr, nullptr, nullptr}};
                      }});
   EXPECT_EQ(text("SELECT 1"), "[1]");
   EXPECT_EQ(filled, 0);
-  EXPECT_EQ(text("SELECT * FROM Runs ORDER BY id"), R"([1,0.5,"first","1970-01-01T00:01:00Z",true][2,null,null,null,null])");
+  EXPECT_EQ(text("SELECT * FROM Runs ORDER BY id"),
+            R"([1,0.5,"first","1970-01-01T00:01:00Z",true][2,null,null,null,null])");
   EXPECT_EQ(filled, 1);
 }
 
 TEST_F(Query, AnErrorOfATableNamesIt) {
-  tables_.push_back({"runs", {{"id", SqlType::kInteger}}, []() -> Result<std::vector<SqlRow>> { return unavailable("locked"); }});
+  tables_.push_back(
+      {"runs", {{"id", SqlType::kInteger}}, []() -> Result<std::vector<SqlRow>> { return unavailable("locked"); }});
   EXPECT_EQ(text("SELECT * FROM runs"), "unavailable: table runs: locked");
   tables_[0].rows = []() -> Result<std::vector<SqlRow>> { return std::vector<SqlRow>{{"x"}}; };
   EXPECT_EQ(text("SELECT * FROM runs"), "internal: table runs: id: \"x\" where a BIGINT belongs");
 }
 
 TEST_F(Query, ExplainShowsThePlan) {
-  for (const char* sql : {"EXPLAIN SELECT * FROM fees", "explain analyze SELECT count(*) FROM fees", " -- why\n EXPLAIN /* so */ ANALYZE SELECT 1"})
+  for (const char* sql : {"EXPLAIN SELECT * FROM fees", "explain analyze SELECT count(*) FROM fees",
+                          " -- why\n EXPLAIN /* so */ ANALYZE SELECT 1"})
     EXPECT_TRUE(run(sql).ok()) << sql << ": " << run(sql).message();
 }
 
 TEST_F(Query, WhatOnlyReadsIsAQueryHoweverItBegins) {
-  for (const char* sql : {"WITH a AS (SELECT 1 AS x) SELECT * FROM a", "FROM fees LIMIT 1", "VALUES (1)", "(SELECT 1)", "TABLE fees", "DESCRIBE fees",
-                          "SUMMARIZE fees", "SHOW TABLES", "SELECT 1;", "/* a */ SELECT 1 -- b"})
+  for (const char* sql :
+       {"WITH a AS (SELECT 1 AS x) SELECT * FROM a", "FROM fees LIMIT 1", "VALUES (1)", "(SELECT 1)", "TABLE fees",
+        "DESCRIBE fees", "SUMMARIZE fees", "SHOW TABLES", "SELECT 1;", "/* a */ SELECT 1 -- b"})
     EXPECT_TRUE(run(sql).ok()) << sql << ": " << run(sql).message();
 }
 
@@ -143,7 +157,8 @@ TEST_F(Query, AQueryThatTakesTooLongIsEnded) {
 }
 
 TEST_F(Query, AQueryThatWantsTooMuchMemoryIsToldSo) {
-  const auto result = run("SELECT count(DISTINCT range || 'some longer text here') FROM range(20000000)", {.memory_mb = 32});
+  const auto result =
+      run("SELECT count(DISTINCT range || 'some longer text here') FROM range(20000000)", {.memory_mb = 32});
   EXPECT_EQ(result.code(), Code::kUnavailable) << result.message();
 }
 
@@ -153,35 +168,39 @@ TEST_F(Query, WrongSqlIsAnInvalidArgumentWithDuckDbsWords) {
   EXPECT_EQ(run("SELECT * FROM no_such_table").code(), Code::kInvalidArgument);
 }
 
-// ---- attacks ---------------------------------------------------------------------------------------------------------
+// ---- attacks ------------------------------------------------------------------------------------------------------
 
 TEST_F(Query, ARefusalSaysWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(text("COPY fees TO '" + parquet_.string() + "' (FORMAT parquet)"),
             "invalid argument: found 'COPY'; allowed is exactly one SELECT, or EXPLAIN of one");
-  EXPECT_EQ(text("SELECT * FROM read_text('/etc/passwd')").substr(0, 66), "invalid argument: the table function 'read_text' is not allowed; a");
+  EXPECT_EQ(text("SELECT * FROM read_text('/etc/passwd')").substr(0, 66),
+            "invalid argument: the table function 'read_text' is not allowed; a");
 }
 
 TEST_F(Query, ExplainIsNoCloakForAStatementThatWrites) {
   const std::filesystem::path evil = folder_.path() / "evil.csv";
-  for (const std::string& inner : {"COPY (SELECT 1) TO '" + evil.string() + "'", "COPY fees TO '" + parquet_.string() + "' (FORMAT parquet)"})
+  for (const std::string& inner :
+       {"COPY (SELECT 1) TO '" + evil.string() + "'", "COPY fees TO '" + parquet_.string() + "' (FORMAT parquet)"})
     EXPECT_EQ(run("EXPLAIN ANALYZE " + inner).code(), Code::kInvalidArgument) << inner;
   EXPECT_FALSE(std::filesystem::exists(evil));
   EXPECT_EQ(text("SELECT count(*) FROM fees"), "[90]");
 }
 
 TEST_F(Query, AWriteBehindWithIsRefused) {
-  EXPECT_EQ(run("WITH a AS (SELECT * FROM fees_history) INSERT INTO fees_outbox_ SELECT * FROM a").code(), Code::kInvalidArgument);
+  EXPECT_EQ(run("WITH a AS (SELECT * FROM fees_history) INSERT INTO fees_outbox_ SELECT * FROM a").code(),
+            Code::kInvalidArgument);
   EXPECT_EQ(run("WITH a AS (SELECT 1) DELETE FROM fees_outbox_").code(), Code::kInvalidArgument);
   EXPECT_EQ(text("SELECT count(*) FROM fees"), "[90]");
 }
 
 TEST_F(Query, NoFileIsReadableButThoseOfTheManifest) {
-  const std::filesystem::path secret = folder_.path() / "secret.csv", beside = parquet_.parent_path() / "beside.parquet";
+  const std::filesystem::path secret = folder_.path() / "secret.csv",
+                              beside = parquet_.parent_path() / "beside.parquet";
   ASSERT_TRUE(write_file_atomically(secret, "password\nhunter2\n").ok());
   std::filesystem::copy_file(parquet_, beside);
   const std::string up = parquet_.parent_path().string() + "/../";
-  for (const std::string& path : {std::string("/etc/passwd"), std::string("/proc/self/environ"), secret.string(), beside.string(),
-                                  up + "*/*.parquet", parquet_.parent_path().string() + "/*.parquet",
+  for (const std::string& path : {std::string("/etc/passwd"), std::string("/proc/self/environ"), secret.string(),
+                                  beside.string(), up + "*/*.parquet", parquet_.parent_path().string() + "/*.parquet",
                                   (folder_.path() / "store/state/CURRENT").string()}) {
     EXPECT_FALSE(run(fmt::format("SELECT * FROM '{}'", path)).ok()) << path;
     EXPECT_FALSE(run(fmt::format("SELECT * FROM read_text('{}')", path)).ok()) << path;
@@ -190,11 +209,13 @@ TEST_F(Query, NoFileIsReadableButThoseOfTheManifest) {
 }
 
 TEST_F(Query, NoNetworkNoEnvironmentNoSettings) {
-  for (const char* sql : {"SELECT * FROM 'https://example.com/x.parquet'", "SELECT * FROM read_csv('http://example.com/x.csv')", "SELECT * FROM 's3://bucket/x.parquet'",
-                          "SELECT getenv('HOME')", "SELECT * FROM query('COPY (SELECT 1) TO ''x.csv''')", "SELECT * FROM sqlite_scan('x.db', 't')",
-                          "SELECT * FROM pragma_enable_profiling()"})
+  for (const char* sql : {"SELECT * FROM 'https://example.com/x.parquet'",
+                          "SELECT * FROM read_csv('http://example.com/x.csv')", "SELECT * FROM 's3://bucket/x.parquet'",
+                          "SELECT getenv('HOME')", "SELECT * FROM query('COPY (SELECT 1) TO ''x.csv''')",
+                          "SELECT * FROM sqlite_scan('x.db', 't')", "SELECT * FROM pragma_enable_profiling()"})
     EXPECT_FALSE(run(sql).ok()) << sql;
-  EXPECT_EQ(text("SELECT current_setting('lock_configuration'), current_setting('enable_external_access')"), "[true,false]");
+  EXPECT_EQ(text("SELECT current_setting('lock_configuration'), current_setting('enable_external_access')"),
+            "[true,false]");
 }
 
 }  // namespace

@@ -5,15 +5,16 @@ namespace {
 
 constexpr std::int64_t kFormat = 1;
 
-// `head` says how many rows the log has and the hash of the last, so that rows missing at its end show.  The triggers refuse what
-// no program of ours does; they guard against accidents, the hashes show what went round them.
+// `head` says how many rows the log has and the hash of the last, so that rows missing at its end show.  The triggers
+// refuse what no program of ours does; they guard against accidents, the hashes show what went round them.
 constexpr const char* kSchema = R"(
 CREATE TABLE model (
   version INTEGER PRIMARY KEY, run TEXT NOT NULL, created_at INTEGER NOT NULL, data_end INTEGER NOT NULL,
   artefact_hash TEXT NOT NULL, loss REAL NOT NULL, loss_point_90 REAL NOT NULL, approval TEXT NOT NULL,
   metrics TEXT NOT NULL);
 CREATE TABLE placement (
-  stage TEXT PRIMARY KEY, version INTEGER NOT NULL REFERENCES model (version), previous INTEGER REFERENCES model (version));
+  stage TEXT PRIMARY KEY, version INTEGER NOT NULL REFERENCES model (version),
+  previous INTEGER REFERENCES model (version));
 CREATE TABLE threshold (one INTEGER PRIMARY KEY CHECK (one = 1), value REAL NOT NULL);
 
 CREATE TABLE log (

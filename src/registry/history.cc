@@ -12,13 +12,18 @@ std::string name_of(std::optional<double> threshold) { return threshold ? shorte
 }  // namespace
 
 json::object registered_facts(const ModelVersion& model) {
-  return {{"run", model.run}, {"data_end", model.data_end.ms()}, {"artefact_hash", model.artefact_hash}, {"loss", model.loss},
-          {"loss_point_90", model.loss_point_90}, {"metrics_hash", sha256_hex(to_text(model.metrics))}};
+  return {{"run", model.run},
+          {"data_end", model.data_end.ms()},
+          {"artefact_hash", model.artefact_hash},
+          {"loss", model.loss},
+          {"loss_point_90", model.loss_point_90},
+          {"metrics_hash", sha256_hex(to_text(model.metrics))}};
 }
 
 Status History::take(const LogRow& row) {
   const Transition& t = row.transition;
-  if (t.number != number_ + 1) return data_loss("log row {}: it is missing; row {} follows on row {}", number_ + 1, t.number, number_);
+  if (t.number != number_ + 1)
+    return data_loss("log row {}: it is missing; row {} follows on row {}", number_ + 1, t.number, number_);
   if (t.hash != chained_hash(hash_, t, row.details))
     return data_loss("log row {}: its hash is not that of its content and the rows before it", t.number);
   number_ = t.number;
@@ -44,13 +49,15 @@ Status History::take(const LogRow& row) {
 }
 
 Status History::check_end(std::int64_t number, const std::string& hash) const {
-  if (number_ != number) return data_loss("log row {}: it is missing; the log ends with row {} of {}", number_ + 1, number_, number);
+  if (number_ != number)
+    return data_loss("log row {}: it is missing; the log ends with row {} of {}", number_ + 1, number_, number);
   if (hash_ != hash) return data_loss("log row {}: its hash is not the one that was kept of the last row", number_);
   return ok();
 }
 
 Status History::check_models(const std::vector<ModelVersion>& models) const {
-  if (models.size() != models_.size()) return data_loss("{} models, but the log registers {}", models.size(), models_.size());
+  if (models.size() != models_.size())
+    return data_loss("{} models, but the log registers {}", models.size(), models_.size());
   for (const ModelVersion& model : models) {
     const auto logged = models_.find(model.version);
     if (logged == models_.end()) return data_loss("model {}: the log does not register it", model.version);
@@ -68,12 +75,15 @@ Status History::check_placements(const std::map<std::string, Placement>& placeme
     const auto found = placements.find(stage);
     const Placement now = found == placements.end() ? Placement{} : found->second;
     if (now.version != logged.version)
-      return data_loss("stage {}: {} stands there, but the log says {}", stage, name_of(now.version), name_of(logged.version));
+      return data_loss("stage {}: {} stands there, but the log says {}", stage, name_of(now.version),
+                       name_of(logged.version));
     if (now.previous != logged.previous)
-      return data_loss("stage {}: {} stood there before, but the log says {}", stage, name_of(now.previous), name_of(logged.previous));
+      return data_loss("stage {}: {} stood there before, but the log says {}", stage, name_of(now.previous),
+                       name_of(logged.previous));
   }
   for (const auto& [stage, now] : placements)
-    if (!placements_.contains(stage)) return data_loss("stage {}: {} stands there, but the log knows no such stage", stage, name_of(now.version));
+    if (!placements_.contains(stage))
+      return data_loss("stage {}: {} stands there, but the log knows no such stage", stage, name_of(now.version));
   return ok();
 }
 

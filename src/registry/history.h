@@ -1,6 +1,6 @@
 #pragma once
-// Reads the log from its beginning and says whether it is whole, and whether what the tables hold is what it tells.  Private to
-// this room.  Errors, of all: kDataLoss - where, what was found, and what the log says.
+// Reads the log from its beginning and says whether it is whole, and whether what the tables hold is what it tells.
+// Private to this room.  Errors, of all: kDataLoss - where, what was found, and what the log says.
 
 #include <map>
 #include <optional>

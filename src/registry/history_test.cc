@@ -18,8 +18,8 @@ TEST(RegistryLog, TellsWhoDidWhatWhenAndWhy) {
   ASSERT_EQ(log.size(), 12u);
   std::string text;
   for (const Transition& row : log)
-    text += fmt::format("{} {} {}{} by {}: {}\n", row.number, row.what, row.version, row.stage.empty() ? "" : " " + row.stage,
-                        row.actor, row.why);
+    text += fmt::format("{} {} {}{} by {}: {}\n", row.number, row.what, row.version,
+                        row.stage.empty() ? "" : " " + row.stage, row.actor, row.why);
   EXPECT_EQ(text,
             "1 threshold 0 by scheduler: initial value of the definition\n"
             "2 register 1 by scheduler: run-1\n"
@@ -45,11 +45,13 @@ TEST(RegistryLog, AHashCoversTheOneBeforeAndTheRowsTextAsDocumented) {
   ASSERT_TRUE(registry->set_threshold(0.24, ProcessingTime::from_ms(1'000), "cli:anna", "a start").ok());
   ASSERT_TRUE(registry->set_threshold(0.2, ProcessingTime::from_ms(2'000), "cli:anna", "lower").ok());
   const auto log = must(registry->log());
-  const std::string first = sha256_hex(R"({"number":1,"at":1000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
-                                       R"("why":"a start","details":{"from":null,"to":0.24}})");
+  const std::string first =
+      sha256_hex(R"({"number":1,"at":1000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
+                 R"("why":"a start","details":{"from":null,"to":0.24}})");
   EXPECT_EQ(log[0].hash, first);
-  EXPECT_EQ(log[1].hash, sha256_hex(first + R"({"number":2,"at":2000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
-                                            R"("why":"lower","details":{"from":0.24,"to":0.2}})"));
+  EXPECT_EQ(log[1].hash,
+            sha256_hex(first + R"({"number":2,"at":2000,"actor":"cli:anna","what":"threshold","version":0,"stage":"",)"
+                               R"("why":"lower","details":{"from":0.24,"to":0.2}})"));
 }
 
 struct Tampering {
@@ -108,22 +110,27 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"DELETE FROM log WHERE number = 12", "log row 12: it is missing"},
         Tampering{"DELETE FROM log", "log row 1: it is missing"},
         // The last row removed, and the kept end with it: what the tables hold gives it away.
-        Tampering{"DELETE FROM log WHERE number = 12; UPDATE head SET number = 11, hash = (SELECT hash FROM log WHERE number = 11)",
+        Tampering{"DELETE FROM log WHERE number = 12; "
+                  "UPDATE head SET number = 11, hash = (SELECT hash FROM log WHERE number = 11)",
                   "stage production: model 1 stands there, but the log says model 3"},
         // Two rows exchanged, a row added.
         Tampering{"UPDATE log SET number = 99 WHERE number = 3; UPDATE log SET number = 3 WHERE number = 4; "
                   "UPDATE log SET number = 4 WHERE number = 99", "log row 3:"},
-        Tampering{"INSERT INTO log SELECT 13, at, actor, what, version, stage, why, details, hash FROM log WHERE number = 12",
+        Tampering{"INSERT INTO log SELECT 13, at, actor, what, version, stage, why, details, hash FROM log "
+                  "WHERE number = 12",
                   "log row 13:"},
         // The tables changed without a row of the log.
-        Tampering{"UPDATE model SET approval = 'Approved' WHERE version = 2", "model 2: it is Approved, but the log says Rejected"},
+        Tampering{"UPDATE model SET approval = 'Approved' WHERE version = 2",
+                  "model 2: it is Approved, but the log says Rejected"},
         Tampering{"UPDATE model SET loss = 0.01 WHERE version = 1", "model 1: it is not what the log registered"},
         Tampering{"UPDATE model SET artefact_hash = 'x' WHERE version = 1", "model 1: it is not what the log registered"},
         Tampering{"UPDATE model SET metrics = '{}' WHERE version = 3", "model 3: it is not what the log registered"},
         Tampering{"UPDATE model SET created_at = 0 WHERE version = 3", "model 3: it is not what the log registered"},
         Tampering{"DELETE FROM model WHERE version = 2", "2 models, but the log registers 3"},
-        Tampering{"UPDATE placement SET version = 3 WHERE stage = 'production'", "stage production: model 3 stands there"},
-        Tampering{"UPDATE placement SET previous = NULL WHERE stage = 'production'", "stage production: none stood there before"},
+        Tampering{"UPDATE placement SET version = 3 WHERE stage = 'production'",
+                  "stage production: model 3 stands there"},
+        Tampering{"UPDATE placement SET previous = NULL WHERE stage = 'production'",
+                  "stage production: none stood there before"},
         Tampering{"DELETE FROM placement WHERE stage = 'staging'", "stage staging: none stands there"},
         Tampering{"INSERT INTO placement VALUES ('canary', 1, NULL)", "stage canary: model 1 stands there"},
         Tampering{"UPDATE threshold SET value = 0.9", "threshold: it is 0.9, but the log says 0.141"},
@@ -135,7 +142,8 @@ TEST(RegistryLog, TheDatabaseItselfRefusesToChangeHistory) {
   auto raw = must(sqlite::Database::open(folder.path() / "registry.db"));
   for (const char* sql : {"UPDATE log SET actor = 'cli:mallory'", "DELETE FROM log", "DELETE FROM log WHERE number = 12",
                           "INSERT OR REPLACE INTO log SELECT * FROM log WHERE number = 3",
-                          "INSERT INTO log SELECT 14, at, actor, what, version, stage, why, details, hash FROM log WHERE number = 12",
+                          "INSERT INTO log SELECT 14, at, actor, what, version, stage, why, details, hash FROM log "
+                          "WHERE number = 12",
                           "DELETE FROM model WHERE version = 2", "UPDATE model SET loss = 0"})
     EXPECT_EQ(raw.exec(sql).code(), Code::kFailedPrecondition) << sql;
   EXPECT_TRUE(open(folder)->verify_log().ok());

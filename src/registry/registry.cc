@@ -87,7 +87,7 @@ class SqliteRegistry final : public Registry {
     if (!model.artefact_hash.empty() && model.artefact_hash != hash)
       return invalid_argument("the artefact's hash is {}, not {} as stated", hash, model.artefact_hash);
     if (!std::isfinite(model.loss) || !std::isfinite(model.loss_point_90))
-      return invalid_argument("a model's loss ({}) and its 90 % point ({}) are numbers", model.loss, model.loss_point_90);
+      return invalid_argument("loss {}, its 90 % point {}; allowed are finite numbers", model.loss, model.loss_point_90);
     model.artefact_hash = hash;
     model.approval = Approval::kPendingManualApproval;
     // As they will be read, so that their hash in the log is that of what is kept.
@@ -97,7 +97,8 @@ class SqliteRegistry final : public Registry {
         model.version = static_cast<int>(row.int64(0));
         return ok();
       }));
-      TRY(write_file_atomically(path_of(model.version), artefact));  // Over one that a crash left here without its row, if any.
+      // Over one that a crash left here without its row, if any.
+      TRY(write_file_atomically(path_of(model.version), artefact));
       TRY(file_.run("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", model.version, model.run, model.created_at,
                     model.data_end, model.artefact_hash, model.loss, model.loss_point_90, name_of(model.approval),
                     to_text(model.metrics)));
@@ -121,7 +122,8 @@ class SqliteRegistry final : public Registry {
     const std::lock_guard lock(mutex_);
     const ModelVersion model = TRY(find(version));
     Result<std::string> content = read_file(path_of(version));
-    if (content.code() == Code::kNotFound) return data_loss("model {}: its artefact is gone: {}", version, content.message());
+    if (content.code() == Code::kNotFound)
+      return data_loss("model {}: its artefact is gone: {}", version, content.message());
     if (!content.ok()) return content;
     if (const std::string found = sha256_hex(*content); found != model.artefact_hash)
       return data_loss("model {}: {}: its hash is {}, recorded is {}", version, path_of(version).string(), found,
@@ -209,7 +211,10 @@ class SqliteRegistry final : public Registry {
     std::string hash;
   };
 
-  static json::value json_of(std::optional<int> version) { return version ? json::value(*version) : json::value(nullptr); }
+  template <typename Number>
+  static json::value json_of(std::optional<Number> number) {
+    return number ? json::value(*number) : json::value(nullptr);
+  }
 
   std::filesystem::path path_of(int version) const { return models_ / fmt::format("{}.safetensors", version); }
 
@@ -228,8 +233,8 @@ class SqliteRegistry final : public Registry {
     row.number = last.number + 1;
     const std::string details = to_text(row.details);
     row.hash = chained_hash(last.hash, row, details);
-    TRY(file_.run("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row.number, row.at, row.actor, row.what, row.version,
-                  row.stage, row.why, details, row.hash));
+    TRY(file_.run("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row.number, row.at, row.actor, row.what,
+                  row.version, row.stage, row.why, details, row.hash));
     return file_.run("UPDATE head SET number = ?, hash = ?", row.number, row.hash);
   }
 
@@ -247,7 +252,8 @@ class SqliteRegistry final : public Registry {
       if (now != Approval::kPendingManualApproval)
         return failed_precondition("model {} is {} already; that is not changed any more", version, name_of(now));
       TRY(file_.run("UPDATE model SET approval = ? WHERE version = ?", name_of(decision), version));
-      return append({.at = at, .actor = actor, .what = what, .version = version, .stage = "", .why = why, .details = {}, .hash = ""});
+      return append({.at = at, .actor = actor, .what = what, .version = version, .stage = "", .why = why,
+                     .details = {}, .hash = ""});
     });
   }
 
@@ -257,7 +263,7 @@ class SqliteRegistry final : public Registry {
     if (now == value) return ok();
     TRY(file_.run("INSERT OR REPLACE INTO threshold VALUES (1, ?)", value));
     return append({.at = at, .actor = actor, .what = "threshold", .version = 0, .stage = "", .why = why,
-                   .details = {{"from", now ? json::value(*now) : json::value(nullptr)}, {"to", value}}, .hash = ""});
+                   .details = {{"from", json_of(now)}, {"to", value}}, .hash = ""});
   }
 
   Result<ModelVersion> find(int version) const {
@@ -313,7 +319,8 @@ Result<std::unique_ptr<Registry>> Registry::open(const std::filesystem::path& di
   const std::filesystem::path models = directory / "models";
   TRY(make_folders(models));
   TRY(sync_folder(directory));
-  return std::unique_ptr<Registry>(std::make_unique<SqliteRegistry>(TRY(RegistryFile::open(directory / "registry.db")), models));
+  RegistryFile file = TRY(RegistryFile::open(directory / "registry.db"));
+  return std::unique_ptr<Registry>(std::make_unique<SqliteRegistry>(std::move(file), models));
 }
 
 }  // namespace tidecast

@@ -1,10 +1,14 @@
 #pragma once
-// Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db) and the
-// artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and placement are
-// separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
+// Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db)
+// and the artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and
+// placement are separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
 //
-// Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed history
-// shows.  One writer; any number of readers.  All times are the clock's that the caller passes.
+// Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed
+// history shows.  A change and its row are one transaction, on the disk when the call returns; asking for what is already
+// so changes nothing and adds no row, so that a repeat after a crash is safe.  Format: docs/registry.md.
+//
+// One writer; any number of readers.  Threads: any; calls take turns.  All times are the clock's that the caller passes.
+// Errors: kUnavailable - the disk said no;  kDataLoss - damaged, the file is named.
 
 #include <filesystem>
 #include <memory>
@@ -51,29 +55,36 @@ class Registry {
   virtual ~Registry() = default;
 
   // The next version, PendingManualApproval.  The artefact is durable before its row is.
+  // `model`'s version, approval and, if empty, artefact_hash are given here.  Metrics are kept as JSON: a whole double
+  // comes back as an integer.  kInvalidArgument - a loss that is no number, or an artefact_hash that is not the artefact's.
   virtual Result<int> add(ModelVersion model, std::string_view artefact, const std::string& actor) = 0;
   virtual Result<ModelVersion> get(int version) const = 0;                    // kNotFound.
   virtual Result<std::vector<ModelVersion>> list() const = 0;                 // Newest first.
-  virtual Result<std::string> artefact(int version) const = 0;                // kDataLoss if its hash is not the recorded one.
+  virtual Result<std::string> artefact(int version) const = 0;                // kDataLoss if gone or of another hash.
 
-  // kFailedPrecondition if the version is not pending (a second approval of an approved one is no error and changes nothing).
+  // kFailedPrecondition if the version is not pending (the same decision a second time is no error and changes nothing).
   virtual Status approve(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
   virtual Status reject(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 
   // Moves the alias `stage` to `version`; the one that stood there becomes "previous" of that stage.
-  // kFailedPrecondition unless the version is Approved.
+  // kFailedPrecondition unless the version is Approved.  In the log it is a "rollback" if the older version stood there
+  // before, else a "deploy".
   virtual Status place(const std::string& stage, int version, ProcessingTime at, const std::string& actor,
                        const std::string& why) = 0;
   virtual Result<std::optional<int>> placed(const std::string& stage) const = 0;
   virtual Result<std::optional<int>> previous(const std::string& stage) const = 0;
 
-  // The threshold in force; set_threshold_if_absent gives it its initial value once and never overwrites.
+  // The threshold in force (kNotFound before there is one); set_threshold_if_absent gives it its initial value once and
+  // never overwrites.  kInvalidArgument - not a number from 0 on.
   virtual Result<double> threshold() const = 0;
   virtual Status set_threshold_if_absent(double value, ProcessingTime at) = 0;
   virtual Status set_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 
   virtual Result<std::vector<Transition>> log() const = 0;                    // Oldest first.
-  virtual Status verify_log() const = 0;                                      // kDataLoss - "row 17: ...".
+  // That no row of the log was edited, removed, added or moved, and that approvals, placements, threshold and what is kept
+  // of each version are what the log tells.  It cannot show a change by someone who made all hashes anew: keep the last
+  // row's hash elsewhere for that.  kDataLoss - "log row 17: ...", "model 2: ...".
+  virtual Status verify_log() const = 0;
 };
 
 // The threshold when traffic moves to a model: thr - update_rate * (thr - loss) if the loss is lower, never below

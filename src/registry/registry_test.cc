@@ -14,7 +14,7 @@
 namespace tidecast {
 namespace {
 
-// ---- Versions ------------------------------------------------------------------------------------------------------------
+// ---- Versions -------------------------------------------------------------------------------------------------------
 
 TEST(Registry, AVersionComesBackAsItWasAdded) {
   const TemporaryFolder folder;
@@ -53,8 +53,9 @@ TEST(Registry, VersionsCountFromOneAndAreListedNewestFirst) {
 TEST(Registry, AVersionThatIsNotThereIsNamed) {
   const TemporaryFolder folder;
   auto registry = open(folder);
-  for (const Status& status : {registry->get(4).status(), registry->artefact(4).status(), registry->approve(4, at(0), "a", "b"),
-                               registry->reject(4, at(0), "a", "b"), registry->place("staging", 4, at(0), "a", "b")}) {
+  for (const Status& status :
+       {registry->get(4).status(), registry->artefact(4).status(), registry->approve(4, at(0), "a", "b"),
+        registry->reject(4, at(0), "a", "b"), registry->place("staging", 4, at(0), "a", "b")}) {
     EXPECT_EQ(status.code(), Code::kNotFound);
     EXPECT_EQ(status.message(), "there is no model 4");
   }
@@ -63,7 +64,8 @@ TEST(Registry, AVersionThatIsNotThereIsNamed) {
 TEST(Registry, AModelWithoutALossOrWithAnotherHashIsRefusedAndLeavesNothing) {
   const TemporaryFolder folder;
   auto registry = open(folder);
-  EXPECT_EQ(registry->add(model_of("r", std::numeric_limits<double>::quiet_NaN()), "x", "a").code(), Code::kInvalidArgument);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(registry->add(model_of("r", nan), "x", "a").code(), Code::kInvalidArgument);
   ModelVersion other = model_of("r");
   other.artefact_hash = sha256_hex("y");
   EXPECT_EQ(registry->add(other, "x", "a").code(), Code::kInvalidArgument);
@@ -105,7 +107,7 @@ TEST(Registry, AVersionWhoseArtefactCannotBeWrittenIsNotRegistered) {
   EXPECT_EQ(must(registry->add(model_of("r"), "weights", "a")), 1);
 }
 
-// ---- Approval ------------------------------------------------------------------------------------------------------------
+// ---- Approval -------------------------------------------------------------------------------------------------------
 
 TEST(Registry, ADecisionIsTakenOnceAndSayingItAgainChangesNothing) {
   struct Case {
@@ -114,13 +116,16 @@ TEST(Registry, ADecisionIsTakenOnceAndSayingItAgainChangesNothing) {
     bool ok;
     Approval then;
   };
-  for (const Case& c : {Case{"approve", "approve", true, Approval::kApproved}, {"reject", "reject", true, Approval::kRejected},
-                        {"approve", "reject", false, Approval::kApproved}, {"reject", "approve", false, Approval::kRejected}}) {
+  for (const Case& c : {Case{"approve", "approve", true, Approval::kApproved},
+                        {"reject", "reject", true, Approval::kRejected},
+                        {"approve", "reject", false, Approval::kApproved},
+                        {"reject", "approve", false, Approval::kRejected}}) {
     const TemporaryFolder folder;
     auto registry = open(folder);
     ASSERT_TRUE(registry->add(model_of("r"), "x", "a").ok());
     const auto decide = [&](const std::string& what, int minute) {
-      return what == "approve" ? registry->approve(1, at(minute), "cli:anna", "seen") : registry->reject(1, at(minute), "cli:anna", "seen");
+      return what == "approve" ? registry->approve(1, at(minute), "cli:anna", "seen")
+                               : registry->reject(1, at(minute), "cli:anna", "seen");
     };
     EXPECT_TRUE(decide(c.first, 1).ok());
     const Status again = decide(c.second, 2);
@@ -137,13 +142,14 @@ TEST(Registry, OnlyAnApprovedVersionIsPlaced) {
   ASSERT_TRUE(registry->add(model_of("r1"), "x", "a").ok());
   ASSERT_TRUE(registry->add(model_of("r2"), "y", "a").ok());
   ASSERT_TRUE(registry->reject(2, at(1), "a", "worse").ok());
-  for (const int version : {1, 2}) EXPECT_EQ(registry->place("staging", version, at(2), "a", "b").code(), Code::kFailedPrecondition);
+  for (const int version : {1, 2})
+    EXPECT_EQ(registry->place("staging", version, at(2), "a", "b").code(), Code::kFailedPrecondition);
   EXPECT_NE(registry->place("staging", 1, at(2), "a", "b").message().find("PendingManualApproval"), std::string::npos);
   EXPECT_EQ(registry->place("", 1, at(2), "a", "b").code(), Code::kInvalidArgument);
   EXPECT_EQ(stages_of(*registry, "staging"), "- before -");
 }
 
-// ---- Placement -----------------------------------------------------------------------------------------------------------
+// ---- Placement ------------------------------------------------------------------------------------------------------
 
 TEST(Registry, EachStageKeepsTheVersionThatStoodThereBefore) {
   const TemporaryFolder folder;
@@ -162,7 +168,7 @@ TEST(Registry, EachStageKeepsTheVersionThatStoodThereBefore) {
   EXPECT_EQ(stages_of(*registry, "production"), "1 before -");
 }
 
-// ---- Threshold -----------------------------------------------------------------------------------------------------------
+// ---- Threshold ------------------------------------------------------------------------------------------------------
 
 TEST(Registry, TheInitialThresholdIsSetOnceAndNeverOverwrites) {
   const TemporaryFolder folder;
@@ -208,7 +214,7 @@ TEST(UpdatedThreshold, MovesTowardsALowerLossByTheUpdateRateDownToThe90PercentPo
   }
 }
 
-// ---- The file ------------------------------------------------------------------------------------------------------------
+// ---- The file -------------------------------------------------------------------------------------------------------
 
 TEST(RegistryFile, HoldsEveryChangeAfterItsReturn) {
   const TemporaryFolder folder;
@@ -262,7 +268,8 @@ TEST(RegistryFile, OfANewerProgramIsRefused) {
   ASSERT_TRUE(sqlite::Database::open(folder.path() / "registry.db")->exec("PRAGMA user_version = 2").ok());
   const auto registry = Registry::open(folder.path());
   EXPECT_EQ(registry.code(), Code::kFailedPrecondition);
-  EXPECT_NE(registry.message().find("registry.db: written by a newer program: format 2"), std::string::npos) << registry.message();
+  EXPECT_NE(registry.message().find("registry.db: written by a newer program: format 2"), std::string::npos)
+      << registry.message();
 }
 
 TEST(RegistryFile, ThatIsDamagedIsDataLossAndNamed) {
@@ -282,8 +289,8 @@ TEST(RegistryFile, ThatIsDamagedIsDataLossAndNamed) {
   }
 }
 
-// Whatever is asked in whatever order, with restarts in between: the registry does what a few plain variables do, and its
-// log stays whole.
+// Whatever is asked in whatever order, with restarts in between: the registry does what a few plain variables do, and
+// its log stays whole.
 TEST(RegistryProperty, BehavesLikeAFewPlainVariables) {
   const std::uint64_t seed = 41;
   SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -334,7 +341,8 @@ TEST(RegistryProperty, BehavesLikeAFewPlainVariables) {
     }
   }
   ASSERT_EQ(registry->list()->size(), approvals.size());
-  for (std::size_t i = 0; i < approvals.size(); ++i) EXPECT_EQ(registry->get(static_cast<int>(i) + 1)->approval, approvals[i]);
+  for (std::size_t i = 0; i < approvals.size(); ++i)
+    EXPECT_EQ(must(registry->get(static_cast<int>(i) + 1)).approval, approvals[i]);
   EXPECT_EQ(registry->log()->size(), rows);
   EXPECT_TRUE(registry->verify_log().ok()) << registry->verify_log().message();
 }

@@ -26,7 +26,7 @@ inline ModelVersion model_of(const std::string& run, double loss = 0.1) {
   model.data_end = EventTime::from_ms(1'746'532'740'000);
   model.loss = loss;
   model.loss_point_90 = loss * 1.2;
-  model.metrics = {{"windows", 10}, {"loss", loss}, {"gate", json::array{json::object{{"name", "naive"}, {"passed", true}}}}};
+  model.metrics = {{"windows", 10}, {"loss", loss}, {"gate", json::array{json::object{{"name", "naive"}}}}};
   return model;
 }
 
@@ -50,8 +50,8 @@ inline std::string stages_of(const Registry& registry, const std::string& stage)
 inline std::string log_of(const Registry& registry) {
   std::string text;
   for (const Transition& row : must(registry.log()))
-    text += fmt::format("{} {} {}{} by {}: {} {}\n", row.number, row.what, row.version, row.stage.empty() ? "" : " " + row.stage,
-                        row.actor, row.why, to_text(row.details));
+    text += fmt::format("{} {} {}{} by {}: {} {}\n", row.number, row.what, row.version,
+                        row.stage.empty() ? "" : " " + row.stage, row.actor, row.why, to_text(row.details));
   return text;
 }
 

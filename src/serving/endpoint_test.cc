@@ -354,6 +354,28 @@ TEST(Deploy, FreesAModelThatNobodyHoldsAnyMore) {
   }
 }
 
+TEST(Deploy, LoadsARealArtefactWhichForecastsTheSameInBothForms) {
+  TimeSeries series{.start = EventTime::from_ms(1'700'000'040'000), .step = 60s, .values = {}};
+  for (int i = 0; i < 400; ++i) series.values.push_back(20 + 5 * std::sin(i / 9.5) + i % 7);
+  const auto trained = train_deepar(std::vector{series}, {.horizon = 5, .season = 60, .steps = 3, .select = false});
+  ASSERT_TRUE(trained.ok()) << trained.message();
+  Endpoints endpoints({}, [&](const std::string&, std::optional<EventTime>) { return Result<TimeSeries>(series); });
+  const auto smoke_ms = endpoints.deploy("production", 1, trained->model->serialize(), series);
+  ASSERT_TRUE(smoke_ms.ok()) << smoke_ms.message();
+  EXPECT_EQ(endpoints.deploy("production", 2, "no artefact", series).code(), Code::kInvalidArgument);
+
+  json::array target(series.values.begin(), series.values.end());
+  const json::object instance{{"start", to_rfc3339(series.start)}, {"target", std::move(target)}};
+  const json::object configuration{{"quantiles", json::array{"0.05", "0.5", "0.95"}}};
+  const json::object long_form{{"instances", json::array{instance}}, {"configuration", configuration}};
+  const json::object by_series = object_of(endpoints.handle(invocation("production", R"({"series":"fees.avg"})")));
+  const json::object by_values = object_of(endpoints.handle(invocation("production", to_text(long_form))));
+  const json::object& prediction = by_values.at("predictions").as_array().at(0).as_object();
+  EXPECT_EQ(prediction.at("mean").as_array().size(), 5u);
+  EXPECT_EQ(prediction.at("mean"), by_series.at("mean"));
+  EXPECT_EQ(prediction.at("quantiles"), by_series.at("quantiles"));
+}
+
 TEST(Endpoint, SpeaksOverARealSocket) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());

@@ -102,7 +102,8 @@ Result<Session> Session::open(const Options& options) {
   const std::string message = or_unknown(error);
   duckdb_free(error);
   if (opened != DuckDBSuccess) return unavailable("DuckDB: {}", message);
-  if (duckdb_connect(handles->database, &handles->connection) != DuckDBSuccess) return unavailable("DuckDB: cannot connect");
+  if (duckdb_connect(handles->database, &handles->connection) != DuckDBSuccess)
+    return unavailable("DuckDB: cannot connect");
   Session session(std::move(handles));
   TRY(session.exec("SET home_directory = '/nonexistent'; SET TimeZone = 'UTC'"));
   return session;
@@ -164,7 +165,7 @@ Result<std::size_t> Session::count_statements(const std::string& sql) {
 
 void Session::interrupt() { duckdb_interrupt(handles_->connection); }
 
-// ---- Appender --------------------------------------------------------------------------------------------------------
+// ---- Appender -----------------------------------------------------------------------------------------------------
 
 struct Appender::Handle {
   duckdb_appender appender = nullptr;

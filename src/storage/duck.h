@@ -1,6 +1,6 @@
 #pragma once
-// DuckDB through its C API, by values: an in-memory database of its own, queries, an appender.  For Parquet files and SQL;
-// opening one costs some milliseconds, a query 0.1 ms and more, so never per request of the online store.
+// DuckDB through its C API, by values: an in-memory database of its own, queries, an appender.  For Parquet files and
+// SQL; opening one costs some milliseconds, a query 0.1 ms and more, so never per request of the online store.
 //
 //   auto session = TRY(duck::Session::open());
 //   const auto table = TRY(session.query("SELECT 1 AS a, TIMESTAMP '2026-05-06' AS t"));
@@ -8,8 +8,8 @@
 //
 // Nothing is fetched from anywhere and nothing is spilled to the disk: extensions are neither installed nor loaded by
 // themselves, memory and threads are capped.  Threads: one at a time, except interrupt().
-// Errors: kInvalidArgument - the SQL is wrong or refused;  kCancelled - interrupted;  kUnavailable - disk or memory said no;
-// kInternal - DuckDB says it is broken.
+// Errors: kInvalidArgument - the SQL is wrong or refused;  kCancelled - interrupted;  kUnavailable - disk or memory
+// said no; kInternal - DuckDB says it is broken.
 
 #include <cstdint>
 #include <filesystem>
@@ -29,8 +29,8 @@ struct Column {
   std::string type;  // DuckDB's name of it: "BIGINT", "DOUBLE", "TIMESTAMP WITH TIME ZONE", "DOUBLE[]".
 };
 
-// Values are JSON: null, booleans, integers (HUGEINT beyond 64 bits as text), doubles, text; times as RFC 3339 text in UTC, dates as
-// "2026-05-06"; a BLOB as lower-case hexadecimal; lists, structs and maps as arrays and objects.
+// Values are JSON: null, booleans, integers (HUGEINT beyond 64 bits as text), doubles, text; times as RFC 3339 text in
+// UTC, dates as "2026-05-06"; a BLOB as lower-case hexadecimal; lists, structs and maps as arrays and objects.
 struct Table {
   std::vector<Column> columns;
   std::vector<std::vector<json::value>> rows;

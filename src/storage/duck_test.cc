@@ -33,7 +33,9 @@ TEST(Duck, AHugeIntegerIsANumberWhereItFitsAndTextBeyond) {
             R"(["9223372036854775808","-9223372036854775809"])");
 }
 
-TEST(Duck, DecimalsAreDoubles) { EXPECT_EQ(selected("1.25, -0.001, 1234567890123456.5"), "[1.25,-0.001,1234567890123456.5]"); }
+TEST(Duck, DecimalsAreDoubles) {
+  EXPECT_EQ(selected("1.25, -0.001, 1234567890123456.5"), "[1.25,-0.001,1234567890123456.5]");
+}
 
 TEST(Duck, TimesAreRfc3339InUtcWhateverTheirType) {
   EXPECT_EQ(selected("TIMESTAMP '2026-05-06 01:02:03.004', TIMESTAMPTZ '2026-05-06 03:02:03+02', DATE '1969-12-31', "
@@ -73,7 +75,8 @@ TEST(Duck, AVisitorThatHasEnoughEndsAnEndlessQuery) {
   auto database = session();
   std::vector<duck::Column> columns;
   int seen = 0;
-  EXPECT_TRUE(database.query("SELECT * FROM range(1000000000000)", columns, [&](auto&&) { return ++seen < 3000; }).ok());
+  EXPECT_TRUE(
+      database.query("SELECT * FROM range(1000000000000)", columns, [&](auto&&) { return ++seen < 3000; }).ok());
   EXPECT_EQ(seen, 3000);
   EXPECT_EQ(database.query("SELECT 1").value().rows.size(), 1u);
 }

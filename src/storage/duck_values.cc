@@ -38,10 +38,11 @@ std::string to_decimal(unsigned __int128 magnitude, bool negative) {
 
 // A sum of BIGINTs is a HUGEINT in DuckDB, so nearly all of them fit 64 bits; the others would lose digits as numbers.
 json::value huge(std::int64_t upper, std::uint64_t lower) {
-  const auto value = static_cast<__int128>((static_cast<unsigned __int128>(static_cast<std::uint64_t>(upper)) << 64) | lower);
+  const auto value =
+      static_cast<__int128>((static_cast<unsigned __int128>(static_cast<std::uint64_t>(upper)) << 64) | lower);
   if (value >= INT64_MIN && value <= INT64_MAX) return static_cast<std::int64_t>(value);
-  return text_value(to_decimal(value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value),
-                                value < 0));
+  return text_value(to_decimal(
+      value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value), value < 0));
 }
 
 json::value unsigned_huge(std::uint64_t upper, std::uint64_t lower) {
@@ -58,7 +59,8 @@ json::value decimal(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
     case DUCKDB_TYPE_BIGINT: digits = at<std::int64_t>(vector, row); break;
     default: {
       const auto value = at<duckdb_hugeint>(vector, row);
-      digits = static_cast<__int128>((static_cast<unsigned __int128>(static_cast<std::uint64_t>(value.upper)) << 64) | value.lower);
+      digits = static_cast<__int128>((static_cast<unsigned __int128>(static_cast<std::uint64_t>(value.upper)) << 64) |
+                                     value.lower);
     }
   }
   long double result = static_cast<long double>(digits);
@@ -89,7 +91,8 @@ std::string interval_text(const duckdb_interval& value) {
   std::string text;
   if (value.months != 0) text += fmt::format("{} months ", value.months);
   if (value.days != 0) text += fmt::format("{} days ", value.days);
-  if (value.micros != 0 || text.empty()) text += (value.micros < 0 ? "-" : "") + clock_text(std::abs(value.micros)) + " ";
+  if (value.micros != 0 || text.empty())
+    text += (value.micros < 0 ? "-" : "") + clock_text(std::abs(value.micros)) + " ";
   text.pop_back();
   return text;
 }

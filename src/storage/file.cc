@@ -85,7 +85,8 @@ Result<FileWriter> FileWriter::create(const fs::path& path) {
   return FileWriter(path, fd);
 }
 
-FileWriter::FileWriter(FileWriter&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+FileWriter::FileWriter(FileWriter&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
 FileWriter::~FileWriter() {
   if (fd_ >= 0) ::close(fd_);
 }

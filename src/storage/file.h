@@ -15,8 +15,9 @@ Result<std::string> read_file(const std::filesystem::path& path);
 // The folder and those above it; existing ones are fine.  Errors: kUnavailable.
 Status make_folders(const std::filesystem::path& folder);
 
-// Replaces or creates `path` so that a crash at any moment leaves the old content or the new, and that after a return the new
-// one survives a power cut: temporary name beside it, write, fsync, rename, fsync of the folder.  Errors: kUnavailable.
+// Replaces or creates `path` so that a crash at any moment leaves the old content or the new, and that after a return
+// the new one survives a power cut: temporary name beside it, write, fsync, rename, fsync of the folder.  Errors:
+// kUnavailable.
 Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The two halves of it, for a file that somebody else wrote under a temporary name: fsync, rename, fsync of the folder.

@@ -17,7 +17,8 @@ Status status_of(const rocksdb::Status& status) {
   if (status.ok()) return ok();
   const std::string text = "RocksDB: " + status.ToString();
   if (status.IsCorruption()) return {Code::kDataLoss, text};
-  if (status.IsIOError() || status.IsNoSpace() || status.IsBusy() || status.IsTimedOut()) return {Code::kUnavailable, text};
+  if (status.IsIOError() || status.IsNoSpace() || status.IsBusy() || status.IsTimedOut())
+    return {Code::kUnavailable, text};
   return {Code::kInternal, text};
 }
 
@@ -31,11 +32,12 @@ bool is_locked(const rocksdb::Status& status) {
 rocksdb::Options options() {
   rocksdb::Options options;
   options.create_if_missing = true;
-  options.compression = rocksdb::kNoCompression;  // Big values come compressed, keys are hashes: nothing is left to gain.
+  // Big values come compressed and keys are hashes: nothing is left to gain.
+  options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 64 << 20;
   options.max_background_jobs = 2;
-  // A record torn at the end of the log is a crash in the middle of a write that nobody was told of.  Damage anywhere before
-  // it would silently undo commits under the default mode; here the open fails.
+  // A record torn at the end of the log is a crash in the middle of a write that nobody was told of.  Damage anywhere
+  // before it would silently undo commits under the default mode; here the open fails.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
@@ -48,7 +50,7 @@ rocksdb::Options options() {
 
 }  // namespace
 
-// ---- Batch -----------------------------------------------------------------------------------------------------------
+// ---- Batch --------------------------------------------------------------------------------------------------------
 
 Batch::Batch() : batch_(std::make_unique<rocksdb::WriteBatch>()) {}
 Batch::~Batch() = default;
@@ -56,14 +58,16 @@ Batch::Batch(Batch&&) noexcept = default;
 Batch& Batch::operator=(Batch&&) noexcept = default;
 
 // The statuses are ignored because a WriteBatch without a size limit has no way to fail.
-void Batch::put(std::string_view key, std::string_view value) { batch_->Put(slice(key), slice(value)).PermitUncheckedError(); }
+void Batch::put(std::string_view key, std::string_view value) {
+  batch_->Put(slice(key), slice(value)).PermitUncheckedError();
+}
 void Batch::remove(std::string_view key) { batch_->Delete(slice(key)).PermitUncheckedError(); }
 void Batch::remove_range(std::string_view from, std::string_view until) {
   batch_->DeleteRange(slice(from), slice(until)).PermitUncheckedError();
 }
 bool Batch::empty() const { return batch_->Count() == 0; }
 
-// ---- Database --------------------------------------------------------------------------------------------------------
+// ---- Database -----------------------------------------------------------------------------------------------------
 
 Database::Database(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {}
 Database::~Database() = default;
@@ -108,7 +112,9 @@ Result<std::optional<std::string>> get_at(rocksdb::DB& database, std::string_vie
 
 }  // namespace
 
-Result<std::optional<std::string>> Database::get(std::string_view key) const { return get_at(*database_, key, nullptr); }
+Result<std::optional<std::string>> Database::get(std::string_view key) const {
+  return get_at(*database_, key, nullptr);
+}
 Result<std::optional<std::string>> Database::get(std::string_view key, const Snapshot& at) const {
   return get_at(*database_, key, at.get());
 }
@@ -125,7 +131,8 @@ Status Database::scan(std::string_view from, std::string_view until, const Snaps
   return status_of(row->status());
 }
 
-Status Database::scan_back(std::string_view from, std::string_view until, const Snapshot& at, const Visitor& visit) const {
+Status Database::scan_back(std::string_view from, std::string_view until, const Snapshot& at,
+                           const Visitor& visit) const {
   const rocksdb::Slice lower = slice(from), upper = slice(until);
   rocksdb::ReadOptions how;
   how.snapshot = at.get();

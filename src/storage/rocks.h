@@ -7,8 +7,8 @@
 //   TRY(database.write(batch, rocks::Sync::kYes));      // All of the batch or none, on the disk when it returns.
 //
 // Keys are ordered by their bytes.  Threads: any number may read and write; a Batch, a Snapshot's scans, belong to one.
-// Errors: kFailedPrecondition - another process, or this one, has the folder open;  kUnavailable - the disk said no or is
-// full;  kDataLoss - the database finds itself damaged;  kInternal - anything else.
+// Errors: kFailedPrecondition - another process, or this one, has the folder open;  kUnavailable - the disk said no or
+// is full;  kDataLoss - the database finds itself damaged;  kInternal - anything else.
 
 #include <functional>
 #include <filesystem>
@@ -68,15 +68,16 @@ class Database {
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
 
-  // All of the batch, or none of it.  After a full disk later writes try to get the database going again; after any other
-  // error of the disk it refuses all writes (readers go on) until it is opened anew, which shows what survived.
+  // All of the batch, or none of it.  After a full disk later writes try to get the database going again; after any
+  // other error of the disk it refuses all writes (readers go on) until it is opened anew, which shows what survived.
   Status write(const Batch& batch, Sync sync);
 
   Snapshot snapshot() const;
   Result<std::optional<std::string>> get(std::string_view key) const;
   Result<std::optional<std::string>> get(std::string_view key, const Snapshot& at) const;
 
-  // Visits the keys in [from, until) in rising (falling) order, until the visitor stops or fails.  Views last for one call.
+  // Visits the keys in [from, until) in rising (falling) order, until the visitor stops or fails.  Views last for one
+  // call.
   using Visitor = std::function<Result<Go>(std::string_view key, std::string_view value)>;
   Status scan(std::string_view from, std::string_view until, const Snapshot& at, const Visitor& visit) const;
   Status scan_back(std::string_view from, std::string_view until, const Snapshot& at, const Visitor& visit) const;

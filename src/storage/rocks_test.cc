@@ -75,9 +75,16 @@ TEST(Rocks, AVisitorCanStopAndItsErrorComesBack) {
   put(database, "a", "");
   put(database, "b", "");
   int seen = 0;
-  ASSERT_TRUE(database.scan("", "z", database.snapshot(), [&](auto, auto) -> Result<Go> { ++seen; return Go::kStop; }).ok());
+  ASSERT_TRUE(database
+                  .scan("", "z", database.snapshot(),
+                        [&](auto, auto) -> Result<Go> {
+                          ++seen;
+                          return Go::kStop;
+                        })
+                  .ok());
   EXPECT_EQ(seen, 1);
-  const Status status = database.scan("", "z", database.snapshot(), [](auto, auto) -> Result<Go> { return data_loss("x"); });
+  const Status status =
+      database.scan("", "z", database.snapshot(), [](auto, auto) -> Result<Go> { return data_loss("x"); });
   EXPECT_EQ(status.code(), Code::kDataLoss);
 }
 

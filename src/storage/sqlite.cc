@@ -30,7 +30,7 @@ Status error_of(sqlite3* database, int sqlite_code, std::string_view sql) {
 
 }  // namespace
 
-// ---- Statement -------------------------------------------------------------------------------------------------------
+// ---- Statement ----------------------------------------------------------------------------------------------------
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
@@ -52,13 +52,13 @@ Status Statement::bind_real(int index, double value) {
 
 Status Statement::bind_text(int index, std::string_view value) {
   // A null pointer would bind NULL, and an empty view may hold one.
-  return check_bound(index, sqlite3_bind_text64(statement_.get(), index, value.empty() ? "" : value.data(), value.size(),
-                                                SQLITE_TRANSIENT, SQLITE_UTF8));
+  return check_bound(index, sqlite3_bind_text64(statement_.get(), index, value.empty() ? "" : value.data(),
+                                                value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 Status Statement::bind_blob(int index, std::string_view bytes) {
-  return check_bound(index, sqlite3_bind_blob64(statement_.get(), index, bytes.empty() ? "" : bytes.data(), bytes.size(),
-                                                SQLITE_TRANSIENT));
+  return check_bound(index, sqlite3_bind_blob64(statement_.get(), index, bytes.empty() ? "" : bytes.data(),
+                                                bytes.size(), SQLITE_TRANSIENT));
 }
 
 Result<bool> Statement::step() {
@@ -94,14 +94,14 @@ std::optional<std::string> Statement::maybe_text(int column) const {
   return is_null(column) ? std::nullopt : std::optional(text(column));
 }
 
-// ---- Database --------------------------------------------------------------------------------------------------------
+// ---- Database -----------------------------------------------------------------------------------------------------
 
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 Result<Database> Database::open(const std::filesystem::path& path, const DatabaseOptions& options) {
   sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
-                                   nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &opened,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nullptr);
   Database database(opened);  // Even a failed open gives a handle, which carries the error and must be closed.
   if (opened == nullptr) return unavailable("{}: no memory for SQLite", path.string());
   if (code != SQLITE_OK) return error_of(opened, code, "").in(path.string());
@@ -125,7 +125,8 @@ Result<Statement> Database::prepare(std::string_view sql) {
   if (code != SQLITE_OK) return error_of(database_.get(), code, sql);
   if (prepared == nullptr) return internal_error("SQLite: no statement in: {}", sql);
   const std::string_view left = sql.substr(static_cast<std::size_t>(rest - sql.data()));
-  if (left.find_first_not_of(" \t\r\n;") != left.npos) return internal_error("SQLite: more than one statement in: {}", sql);
+  if (left.find_first_not_of(" \t\r\n;") != left.npos)
+    return internal_error("SQLite: more than one statement in: {}", sql);
   return statement;
 }
 

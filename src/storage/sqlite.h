@@ -1,6 +1,6 @@
 #pragma once
-// SQLite 3 by values: a database, its prepared statements, a transaction.  Metadata only (registry, runs, scores, audit); a
-// statement costs some microseconds.
+// SQLite 3 by values: a database, its prepared statements, a transaction.  Metadata only (registry, runs, scores,
+// audit); a statement costs some microseconds.
 //
 //   auto database = TRY(sqlite::Database::open(path));
 //   TRY(database.exec("CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, name TEXT NOT NULL, loss REAL)"));
@@ -28,11 +28,12 @@ struct sqlite3_stmt;
 
 namespace tidecast::sqlite {
 
-// One prepared statement.  Parameters count from 1 and columns from 0, as in SQLite itself.  Must not outlive its Database.
+// One prepared statement.  Parameters count from 1 and columns from 0, as in SQLite itself.  Must not outlive its
+// Database.
 class Statement {
  public:
-  // Starts anew (rows not yet read are given up) and binds the parameters 1, 2, ... to the values: an integer, an enum, a
-  // bool (as 0 or 1), a double (NaN as NULL), text, std::nullopt or an empty optional (as NULL).  Text is copied.
+  // Starts anew (rows not yet read are given up) and binds the parameters 1, 2, ... to the values: an integer, an enum,
+  // a bool (as 0 or 1), a double (NaN as NULL), text, std::nullopt or an empty optional (as NULL).  Text is copied.
   template <typename... Values>
   Status bind_all(const Values&... values) {
     reset();
@@ -44,8 +45,10 @@ class Statement {
 
   template <typename Value>
   Status bind(int index, const Value& value) {
-    if constexpr (std::is_same_v<Value, std::nullopt_t> || std::is_same_v<Value, std::nullptr_t>) return bind_null(index);
-    else if constexpr (std::is_enum_v<Value> || std::is_integral_v<Value>) return bind_int64(index, static_cast<std::int64_t>(value));
+    if constexpr (std::is_same_v<Value, std::nullopt_t> || std::is_same_v<Value, std::nullptr_t>)
+      return bind_null(index);
+    else if constexpr (std::is_enum_v<Value> || std::is_integral_v<Value>)
+      return bind_int64(index, static_cast<std::int64_t>(value));
     else if constexpr (std::is_floating_point_v<Value>) return bind_real(index, value);
     else return bind_text(index, value);
   }
@@ -86,9 +89,10 @@ class Statement {
 };
 
 struct DatabaseOptions {
-  bool survive_power_loss = false;  // synchronous=FULL: a commit is on the disk when it returns.  Otherwise NORMAL: a crash of
-                                    // the program loses nothing, a power cut may lose the last commits, never the order.
-  int busy_timeout_ms = 5000;       // How long a locked database is waited for.
+  // synchronous=FULL: a commit is on the disk when it returns.  Otherwise NORMAL: a crash of the program loses nothing, a
+  // power cut may lose the last commits, never their order.
+  bool survive_power_loss = false;
+  int busy_timeout_ms = 5000;  // How long a locked database is waited for.
 };
 
 class Database {
@@ -109,8 +113,8 @@ class Database {
     return ok();
   }
 
-  // Runs `body`, which returns a Status or a Result, in one transaction that takes the write lock at once: committed if the
-  // body succeeds, undone if it fails, in which case its error is what comes back.  Transactions do not nest.
+  // Runs `body`, which returns a Status or a Result, in one transaction that takes the write lock at once: committed if
+  // the body succeeds, undone if it fails, in which case its error is what comes back.  Transactions do not nest.
   template <typename Body>
   auto transaction(Body&& body) -> std::invoke_result_t<Body> {
     if (Status begun = exec("BEGIN IMMEDIATE"); !begun.ok()) return begun;

@@ -1,5 +1,7 @@
 #include "stream/json_scanner.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -39,6 +41,8 @@ std::string_view explain(simdjson::error_code code) {
 }  // namespace
 
 JsonScanner::JsonScanner(PointerTree tree) : tree_(std::move(tree)), places_(tree_.slots()) {}
+JsonScanner::JsonScanner(JsonScanner&&) noexcept = default;
+JsonScanner::~JsonScanner() = default;
 
 bool JsonScanner::scan(std::string_view record) {
   std::fill(places_.begin(), places_.end(), nullptr);

@@ -10,8 +10,6 @@
 // UTF-8, nothing after the end, at most 64 levels.  Not checked: what follows the first digit of a number that no pointer
 // names.  A key that comes twice: the last one counts, with all that is below it.
 
-#include <simdjson.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +17,10 @@
 #include <vector>
 
 #include "stream/pointer_tree.h"
+
+namespace simdjson::internal {
+class dom_parser_implementation;  // Its header is large; only the .cc needs it.
+}
 
 namespace tidecast {
 
@@ -34,6 +36,8 @@ struct JsonValue {
 class JsonScanner {
  public:
   explicit JsonScanner(PointerTree tree);
+  JsonScanner(JsonScanner&&) noexcept;
+  ~JsonScanner();
 
   // True if `record` is JSON; then value() answers for it.  At least kRawPadding readable bytes must follow it.
   bool scan(std::string_view record);

@@ -1,6 +1,7 @@
 #include "stream/json_scanner.h"
 
 #include <gtest/gtest.h>
+#include <simdjson.h>
 
 #include "base/rng.h"
 #include "flow/event.h"

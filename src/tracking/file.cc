@@ -5,9 +5,9 @@ namespace {
 
 constexpr std::int64_t kFormat = 1;
 
-// Forecasts are found by their key (the index of which also answers "the last origin of this version") and, newest first, by
-// stage; `unscored` lists those that wait for their truth, so that a start need not compare all forecasts with all scores.
-// Times are milliseconds since 1970; blobs are rows of numbers (numbers.h).
+// Forecasts are found by their key (the index of which also answers "the last origin of this version") and, newest
+// first, by stage; `unscored` lists those that wait for their truth, so that a start need not compare all forecasts
+// with all scores. Times are milliseconds since 1970; blobs are rows of numbers (numbers.h).
 constexpr const char* kSchema = R"(
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, why TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
@@ -23,15 +23,16 @@ CREATE INDEX forecast_of_stage ON forecast (stage, origin);
 CREATE TABLE unscored (forecast INTEGER PRIMARY KEY REFERENCES forecast (id));
 
 CREATE TABLE score (
-  stage TEXT NOT NULL, version INTEGER NOT NULL, series TEXT NOT NULL, origin INTEGER NOT NULL, landed_at INTEGER NOT NULL,
-  steps INTEGER NOT NULL, quantile_losses BLOB NOT NULL, naive_loss REAL, seasonal_naive_loss REAL, absolute_truth REAL,
-  squared_error REAL, error REAL, inside INTEGER NOT NULL,
+  stage TEXT NOT NULL, version INTEGER NOT NULL, series TEXT NOT NULL, origin INTEGER NOT NULL,
+  landed_at INTEGER NOT NULL, steps INTEGER NOT NULL, quantile_losses BLOB NOT NULL, naive_loss REAL,
+  seasonal_naive_loss REAL, absolute_truth REAL, squared_error REAL, error REAL, inside INTEGER NOT NULL,
   PRIMARY KEY (stage, version, origin, series)) WITHOUT ROWID;
 CREATE INDEX score_landed ON score (stage, version, landed_at);
 
 CREATE TABLE evaluation (
-  id INTEGER PRIMARY KEY, stage TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, forecasts INTEGER NOT NULL,
-  loss REAL, threshold REAL, breach INTEGER NOT NULL, rmse REAL, coverage REAL, bias REAL, naive REAL, seasonal_naive REAL);
+  id INTEGER PRIMARY KEY, stage TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL,
+  forecasts INTEGER NOT NULL, loss REAL, threshold REAL, breach INTEGER NOT NULL, rmse REAL, coverage REAL, bias REAL,
+  naive REAL, seasonal_naive REAL);
 CREATE INDEX evaluation_of_stage ON evaluation (stage, at);
 CREATE TABLE alarm_change (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL, loss REAL, threshold REAL,
@@ -71,7 +72,8 @@ Result<sqlite::Statement*> TrackingFile::prepared(std::string_view sql) {
 }
 
 Status TrackingFile::begin() {
-  if (in_transaction_) return failed_precondition("{}: a transaction is open already; they do not nest", path_.string());
+  if (in_transaction_)
+    return failed_precondition("{}: a transaction is open already; they do not nest", path_.string());
   TRY(database_.exec("BEGIN IMMEDIATE").in(path_.string()));
   in_transaction_ = true;
   return ok();

@@ -17,11 +17,12 @@ struct Bytes {  // A parameter to be stored as a blob.
 
 class TrackingFile {
  public:
-  // Opens or creates it.  Errors: kFailedPrecondition - written by a newer program;  kDataLoss - damaged;  kUnavailable.
+  // Opens or creates it.  Errors: kFailedPrecondition - written by a newer program;  kDataLoss - damaged;
+  // kUnavailable.
   static Result<TrackingFile> open(const std::filesystem::path& path);
 
-  // A transaction of many changes.  The first change that fails fails the transaction: later ones return the same error, and
-  // end() undoes everything and reports it.
+  // A transaction of many changes.  The first change that fails fails the transaction: later ones return the same
+  // error, and end() undoes everything and reports it.
   Status begin();
   Status end();
 
@@ -36,7 +37,8 @@ class TrackingFile {
     return alone ? end() : failure_;
   }
 
-  // Within change(): one statement with its parameters (as Statement::bind takes them, times and Bytes too), run to its end.
+  // Within change(): one statement with its parameters (as Statement::bind takes them, times and Bytes too), run to its
+  // end.
   template <typename... Values>
   Status run(std::string_view sql, const Values&... values) {
     return each(sql, [](const sqlite::Statement&) { return ok(); }, values...);
@@ -67,7 +69,9 @@ class TrackingFile {
     return status;
   }
   template <typename Value>
-  static Status bind_one(sqlite::Statement& statement, int index, const Value& value) { return statement.bind(index, value); }
+  static Status bind_one(sqlite::Statement& statement, int index, const Value& value) {
+    return statement.bind(index, value);
+  }
   template <typename Kind>
   static Status bind_one(sqlite::Statement& statement, int index, const TimePoint<Kind>& value) {
     return statement.bind_int64(index, value.ms());

@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-// ---- Transactions --------------------------------------------------------------------------------------------------------
+// ---- Transactions ---------------------------------------------------------------------------------------------------
 
 TEST(Transaction, HoldsManyChangesAndShowsThemBeforeItsEnd) {
   const TemporaryFolder folder;
@@ -98,7 +98,7 @@ TEST(Transaction, OfAnotherWriterIsWaitedForAndThenReported) {
   EXPECT_TRUE(tracking->put(forecast_at(1)).ok());
 }
 
-// ---- Processes that die --------------------------------------------------------------------------------------------------
+// ---- Processes that die ---------------------------------------------------------------------------------------------
 
 // The files as a crash at this moment would leave them.
 void copy_files(const TemporaryFolder& from, const TemporaryFolder& to) {
@@ -181,7 +181,7 @@ TEST(Crash, WithoutAnEndOfTheProgramLosesNoKindOfCommittedChange) {
   EXPECT_TRUE(must(survivor()->state("a")));
 }
 
-// ---- Files that are wrong ------------------------------------------------------------------------------------------------
+// ---- Files that are wrong -------------------------------------------------------------------------------------------
 
 TEST(TrackingFile, OfANewerProgramIsRefused) {
   const TemporaryFolder folder;
@@ -189,8 +189,8 @@ TEST(TrackingFile, OfANewerProgramIsRefused) {
   ASSERT_TRUE(must(sqlite::Database::open(folder.path() / "tracking.db")).exec("PRAGMA user_version = 9").ok());
   const auto tracking = Tracking::open(folder.path());
   EXPECT_EQ(tracking.code(), Code::kFailedPrecondition);
-  EXPECT_NE(tracking.message().find("tracking.db: written by a newer program: format 9; this program knows 1"), std::string::npos)
-      << tracking.message();
+  const char* expected = "tracking.db: written by a newer program: format 9; this program knows 1";
+  EXPECT_NE(tracking.message().find(expected), std::string::npos) << tracking.message();
 }
 
 TEST(TrackingFile, ThatIsNoDatabaseIsDataLossAndNamed) {
@@ -210,7 +210,7 @@ TEST(TrackingFile, WithADamagedPageFailsTheReadsThatNeedItAndIsNamed) {
     ASSERT_TRUE(tracking->end().ok());
   }
   std::string bytes = must(read_file(folder.path() / "tracking.db"));
-  for (std::size_t page = 20; page < bytes.size() / 4096; ++page) bytes.replace(page * 4096, 64, std::string(64, '\x5a'));
+  for (std::size_t at = 20 * 4096; at < bytes.size(); at += 4096) bytes.replace(at, 64, std::string(64, '\x5a'));
   ASSERT_TRUE(write_file_atomically(folder.path() / "tracking.db", bytes).ok());
   auto tracking = Tracking::open(folder.path());
   const Status status = tracking.ok() ? (*tracking)->unscored_forecasts().status() : tracking.status();
@@ -241,7 +241,8 @@ TEST(TrackingFile, WithValuesThatNobodyWroteSaysWhich) {
   expect(damaged("UPDATE forecast SET numbers = x'0100'")->unscored_forecasts().status(),
          "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: row 0");
   expect(damaged("UPDATE forecast SET numbers = x'00000000'")->forecasts("production", 1).status(), "1 rows of numbers");
-  expect(damaged("UPDATE score SET quantile_losses = x'00'")->all_scores().status(), "score of tx.fee by production 1: row 0");
+  expect(damaged("UPDATE score SET quantile_losses = x'00'")->all_scores().status(),
+         "score of tx.fee by production 1: row 0");
   expect(damaged("UPDATE state SET value = '{'")->state("now").status(), "state now: ");
 }
 

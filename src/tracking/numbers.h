@@ -1,6 +1,7 @@
 #pragma once
 // Rows of doubles in one blob, exactly: each row is its length (32 bits) and then its numbers (IEEE 754, 64 bits), all
-// little-endian.  30 steps of a forecast with three quantiles, a mean and two baselines are 1.5 kB, and take a microsecond.
+// little-endian.  30 steps of a forecast with three quantiles, a mean and two baselines are 1.5 kB, and take a
+// microsecond.
 
 #include <span>
 #include <string>

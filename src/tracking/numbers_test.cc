@@ -38,7 +38,7 @@ TEST(Numbers, OfAnyBitsComeBackTheSame) {
   for (int trial = 0; trial < 300; ++trial) {
     Rows rows(rng.below(6));
     for (auto& row : rows)
-      for (std::uint64_t i = rng.below(40); i > 0; --i) row.push_back(std::bit_cast<double>(rng.next()));  // NaNs among them.
+      for (std::uint64_t i = rng.below(40); i > 0; --i) row.push_back(std::bit_cast<double>(rng.next()));  // NaNs too.
     const Result<Rows> read = read_rows(blob_of(rows));
     ASSERT_TRUE(read.ok()) << read.message();
     ASSERT_EQ(bits_of(*read), bits_of(rows));

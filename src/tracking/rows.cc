@@ -73,9 +73,12 @@ Result<Run> read_run(const Statement& row) {
 }
 
 Result<Forecast> read_forecast(const Statement& row) {  // Column 0 is the row's number.
-  Forecast forecast{.stage = row.text(1), .version = integer(row, 2), .series = row.text(3), .origin = event_time(row, 4),
-                    .made_at = processing_time(row, 5), .taus = {}, .quantiles = {}, .mean = {}, .naive = {},
-                    .seasonal_naive = {}};
+  Forecast forecast;
+  forecast.stage = row.text(1);
+  forecast.version = integer(row, 2);
+  forecast.series = row.text(3);
+  forecast.origin = event_time(row, 4);
+  forecast.made_at = processing_time(row, 5);
   auto rows = TRY(read_rows(row.text(6)).in(described(forecast)));
   if (rows.size() < 4 || rows.size() != 4 + rows[0].size())
     return data_loss("{}: {} rows of numbers", described(forecast), rows.size());
@@ -99,8 +102,9 @@ std::string blob_of(const Forecast& forecast) {
 
 Status check_shape(const Forecast& forecast) {
   const std::size_t steps = forecast.mean.size();
-  const auto check = [&](std::string_view part, std::size_t size) {
-    return size == steps ? ok() : invalid_argument("{}: {} steps of the mean but {} of {}", described(forecast), steps, size, part);
+  const auto check = [&](std::string_view part, std::size_t size) -> Status {
+    if (size == steps) return ok();
+    return invalid_argument("{}: {} steps of the mean but {} of {}", described(forecast), steps, size, part);
   };
   if (forecast.quantiles.size() != forecast.taus.size())
     return invalid_argument("{}: {} quantile levels but {} quantiles", described(forecast), forecast.taus.size(),
@@ -129,7 +133,8 @@ Result<Score> read_score(const Statement& row) {
 Evaluation read_evaluation(const Statement& row) {  // Column 0 is the row's number, here and below.
   return {.stage = row.text(1), .version = integer(row, 2), .at = processing_time(row, 3), .forecasts = integer(row, 4),
           .loss = row.maybe_real(5), .threshold = number(row, 6), .breach = row.int64(7) != 0, .rmse = number(row, 8),
-          .coverage = number(row, 9), .bias = number(row, 10), .naive = number(row, 11), .seasonal_naive = number(row, 12)};
+          .coverage = number(row, 9), .bias = number(row, 10), .naive = number(row, 11),
+          .seasonal_naive = number(row, 12)};
 }
 
 AlarmChange read_alarm_change(const Statement& row) {

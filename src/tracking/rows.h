@@ -1,6 +1,6 @@
 #pragma once
-// Rows of the tables (file.cc) as the values of tracking.h, and a forecast's numbers as a blob.  Each reader takes a row of
-// SELECT *.  Private to this room.  Errors: kDataLoss - what we wrote ourselves cannot be read any more.
+// Rows of the tables (file.cc) as the values of tracking.h, and a forecast's numbers as a blob.  Each reader takes a
+// row of SELECT *.  Private to this room.  Errors: kDataLoss - what we wrote ourselves cannot be read any more.
 
 #include <string>
 

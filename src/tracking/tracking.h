@@ -2,9 +2,11 @@
 // What happened: runs, forecasts, scores, evaluations, alarms, and one timeline of events.  One SQLite file (tracking.db).
 // One writer; any number of readers.  Nothing here is ever changed after the fact but a run while it goes on.
 //
-// Written in WAL mode: a crash of the program loses nothing that was committed, a power cut may lose the newest commits (never
-// their order), which are made again.  Threads: any; calls take turns, and all see what an open transaction has written.
-// Numbers come back as the same bits, but within JSON a whole double comes back as an integer.
+// Written in WAL mode: a crash of the program loses nothing that was committed; a power cut may lose the newest commits,
+// never their order, and what they held is made again.  Numbers come back as the same bits, except NaN as any NaN, and
+// within JSON a whole double as an integer.
+//
+// Threads: any; calls take turns, and all see what an open transaction has written.
 // Errors: kFailedPrecondition - written by a newer program, or locked by another;  kDataLoss - damaged, the file is named;
 // kUnavailable - the disk said no.
 
@@ -20,7 +22,7 @@
 namespace tidecast {
 
 enum class RunOutcome { kRunning, kSucceeded, kRejectedByGate, kSkippedInsufficientData, kFailed, kCancelled };
-std::string_view name_of(RunOutcome outcome);  // "running", "succeeded", "rejected_by_gate", "skipped_insufficient_data", ...
+std::string_view name_of(RunOutcome outcome);  // "running", "succeeded", "rejected_by_gate", ...
 
 struct Run {
   int id = 0;                        // 1, 2, 3, ...
@@ -39,7 +41,8 @@ struct Run {
   double seconds = 0;                // Wall time; not part of any result.
 };
 
-// A forecast by the model of a stage, made when the window that ends at `origin` closed.  Key: stage, version, series, origin.
+// A forecast by the model of a stage, made when the window that ends at `origin` closed.
+// Key: stage, version, series, origin.
 struct Forecast {
   std::string stage;                 // "staging", "production"
   int version = 0;
@@ -61,7 +64,7 @@ struct Score {
   ProcessingTime landed_at;
   int steps = 0;                     // With a truth.
   std::vector<double> quantile_losses;         // [taus] 2 sum rho
-  double naive_loss = 0, seasonal_naive_loss = 0;  // sum |y - f|, which is 2 sum rho at every tau averaged over low and up.
+  double naive_loss = 0, seasonal_naive_loss = 0;  // sum |y - f|, which is 2 sum rho averaged over low, 0.5, up.
   double absolute_truth = 0;         // sum |y|
   double squared_error = 0;          // of the mean
   double error = 0;                  // sum(mean - y)
@@ -90,7 +93,7 @@ struct AlarmChange {
 
 struct TimelineEvent {
   ProcessingTime at;
-  std::string kind;                  // "started", "run", "model", "deployment", "threshold", "breach", "alarm", "retrain", "done"
+  std::string kind;                  // "started", "run", "model", "deployment", "threshold", "breach", "alarm", ...
   std::string subject;               // "run 2", "model 1", "loss_production"
   std::string text;                  // One sentence.
 };
@@ -101,8 +104,8 @@ class Tracking {
   virtual ~Tracking() = default;
 
   // Everything between begin() and end() is one transaction: many forecasts a batch cost one.  Nesting is not allowed
-  // (kFailedPrecondition).  A change outside of one commits by itself.  After a change that failed, further ones return the same
-  // error, and end() undoes the whole transaction and returns it too.
+  // (kFailedPrecondition).  A change outside of one commits by itself.  After a change that failed, further ones return
+  // the same error, and end() undoes the whole transaction and returns it too.
   virtual Status begin() = 0;
   virtual Status end() = 0;
 
@@ -111,8 +114,10 @@ class Tracking {
   virtual Result<Run> run(int id) const = 0;                   // kNotFound.
   virtual Result<std::vector<Run>> runs() const = 0;           // Oldest first.
 
-  virtual Status put(const Forecast& forecast) = 0;            // The same key again changes nothing.  kInvalidArgument - shape.
-  virtual Result<std::vector<Forecast>> unscored_forecasts() const = 0;   // Without a score, by origin and then as they were put.
+  // The same key again changes nothing.  kInvalidArgument - its parts differ in length.
+  virtual Status put(const Forecast& forecast) = 0;
+  // Those without a score; by origin, and of one origin as they were put.
+  virtual Result<std::vector<Forecast>> unscored_forecasts() const = 0;
   // The newest of a stage, of whichever version; by origin, oldest first.
   virtual Result<std::vector<Forecast>> forecasts(const std::string& stage, std::size_t newest) const = 0;
   virtual Result<std::optional<EventTime>> last_origin(const std::string& stage, int version) const = 0;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// ---- Runs ----------------------------------------------------------------------------------------------------------------
+// ---- Runs -----------------------------------------------------------------------------------------------------------
 
 Run example_run() {
   tidecast::Run run;
@@ -120,7 +120,7 @@ TEST(Runs, ThatAreNotThereAreNamed) {
   EXPECT_EQ(tracking->update_run(run).message(), "there is no run 9");
 }
 
-// ---- Forecasts -----------------------------------------------------------------------------------------------------------
+// ---- Forecasts ------------------------------------------------------------------------------------------------------
 
 TEST(Forecasts, OfAnyShapeAndAnyNumbersComeBackTheSame) {
   const std::uint64_t seed = 8;
@@ -215,7 +215,8 @@ TEST(Forecasts, OfOneOriginWaitInTheOrderInWhichTheyWerePut) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
   for (const int minute : {10, 11})
-    for (const char* stage : {"production", "shadow", "staging"}) ASSERT_TRUE(tracking->put(forecast_at(minute, stage)).ok());
+    for (const char* stage : {"production", "shadow", "staging"})
+      ASSERT_TRUE(tracking->put(forecast_at(minute, stage)).ok());
   std::string stages;
   for (const Forecast& forecast : must(tracking->unscored_forecasts())) stages += forecast.stage + " ";
   EXPECT_EQ(stages, "production shadow staging production shadow staging ");
@@ -245,7 +246,7 @@ TEST(Forecasts, TheLastOriginIsThatOfAStageAndVersion) {
   EXPECT_EQ(must(tracking->last_origin("production", 3)), std::nullopt);
 }
 
-// ---- Scores --------------------------------------------------------------------------------------------------------------
+// ---- Scores ---------------------------------------------------------------------------------------------------------
 
 TEST(Scores, ComeBackAsTheyWerePutOnceByOrigin) {
   const TemporaryFolder folder;
@@ -270,22 +271,24 @@ TEST(Scores, ComeBackAsTheyWerePutOnceByOrigin) {
 TEST(Scores, AreThoseThatLandedAfterTheOneMomentAndUpToTheOther) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  for (const int minute : {14, 11, 13, 12, 10}) ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Landed 2 minutes later.
+  for (const int minute : {14, 11, 13, 12, 10}) ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Landing in 2 minutes.
   ASSERT_TRUE(tracking->put(score_at(12, "staging")).ok());
   ASSERT_TRUE(tracking->put(score_at(12, "production", 2)).ok());
   EXPECT_EQ(origins_of(must(tracking->scores("production", 1, knew(12), knew(15)))), "11 12 13");
-  EXPECT_EQ(origins_of(must(tracking->scores("production", 1, ProcessingTime::min(), ProcessingTime::max()))), "10 11 12 13 14");
+  const auto all = must(tracking->scores("production", 1, ProcessingTime::min(), ProcessingTime::max()));
+  EXPECT_EQ(origins_of(all), "10 11 12 13 14");
   EXPECT_EQ(origins_of(must(tracking->scores("production", 1, knew(15), knew(15)))), "");
   EXPECT_EQ(origins_of(must(tracking->scores("production", 2, knew(0), knew(99)))), "12");
 }
 
-// ---- Evaluations, alarms, timeline, state --------------------------------------------------------------------------------
+// ---- Evaluations, alarms, timeline, state ---------------------------------------------------------------------------
 
 TEST(Evaluations, ComeBackByStageOldestFirst) {
   const TemporaryFolder folder;
-  const Evaluation judged{.stage = "production", .version = 2, .at = knew(60), .forecasts = 60, .loss = 0.1 + 0.2, .threshold = 0.24,
-                          .breach = true, .rmse = 1.5, .coverage = 0.9, .bias = -0.25, .naive = 0.4, .seasonal_naive = kNaN};
-  const Evaluation empty{.stage = "production", .version = 2, .at = knew(120), .forecasts = 0, .loss = std::nullopt, .threshold = 0.24};
+  const Evaluation judged{.stage = "production", .version = 2, .at = knew(60), .forecasts = 60, .loss = 0.1 + 0.2,
+                          .threshold = 0.24, .breach = true, .rmse = 1.5, .coverage = 0.9, .bias = -0.25, .naive = 0.4,
+                          .seasonal_naive = kNaN};
+  const Evaluation empty{.stage = "production", .version = 2, .at = knew(120), .loss = std::nullopt, .threshold = 0.24};
   {
     auto tracking = open(folder);
     for (const Evaluation& evaluation : {empty, judged}) ASSERT_TRUE(tracking->put(evaluation).ok());
@@ -313,14 +316,17 @@ TEST(Evaluations, ComeBackByStageOldestFirst) {
 TEST(Evaluations, OfAnInfiniteLossStayBreaches) {
   const TemporaryFolder folder;
   const double infinity = std::numeric_limits<double>::infinity();
-  ASSERT_TRUE(open(folder)->put(Evaluation{.stage = "s", .version = 1, .at = knew(1), .forecasts = 1, .loss = infinity, .breach = true}).ok());
+  const Evaluation worst{.stage = "s", .version = 1, .at = knew(1), .forecasts = 1, .loss = infinity, .breach = true};
+  ASSERT_TRUE(open(folder)->put(worst).ok());
   EXPECT_EQ(must(open(folder)->evaluations("s")).at(0).loss, infinity);
 }
 
 TEST(AlarmChanges, ComeBackOldestFirst) {
   const TemporaryFolder folder;
-  ASSERT_TRUE(open(folder)->put(AlarmChange{"loss_production", "NO_DATA", knew(200), std::nullopt, 0.24, "nothing to judge"}).ok());
-  ASSERT_TRUE(open(folder)->put(AlarmChange{"loss_production", "ALARM", knew(180), 0.31, 0.24, "3 of 3"}).ok());
+  const AlarmChange later{"loss_production", "NO_DATA", knew(200), std::nullopt, 0.24, "nothing to judge"};
+  const AlarmChange earlier{"loss_production", "ALARM", knew(180), 0.31, 0.24, "3 of 3"};
+  ASSERT_TRUE(open(folder)->put(later).ok());
+  ASSERT_TRUE(open(folder)->put(earlier).ok());
   const auto changes = must(open(folder)->alarm_changes());
   ASSERT_EQ(changes.size(), 2u);
   EXPECT_EQ(changes[0].name, "loss_production");
@@ -338,14 +344,16 @@ TEST(Timeline, IsOneHistoryOldestFirstAndThenAsItWasPut) {
   ASSERT_TRUE(open(folder)->put(TimelineEvent{knew(5), "model", "model 1", "registered \xe2\x80\x93 \"ok\""}).ok());
   ASSERT_TRUE(open(folder)->put(TimelineEvent{knew(1), "started", "source", ""}).ok());
   std::string text;
-  for (const TimelineEvent& e : must(open(folder)->timeline())) text += fmt::format("{} {}|{}|{}\n", (e.at - knew(0)).count() / 60'000, e.kind, e.subject, e.text);
+  for (const TimelineEvent& e : must(open(folder)->timeline()))
+    text += fmt::format("{} {}|{}|{}\n", (e.at - knew(0)).count() / 60'000, e.kind, e.subject, e.text);
   EXPECT_EQ(text, "1 started|source|\n5 run|run 1|Passed.\n5 model|model 1|registered \xe2\x80\x93 \"ok\"\n");
 }
 
 TEST(State, IsTheLastValueOfItsKey) {
   const TemporaryFolder folder;
   EXPECT_EQ(must(open(folder)->state("scheduler")), std::nullopt);
-  ASSERT_TRUE(open(folder)->set_state("scheduler", json::object{{"next", 1'746'532'800'000}, {"alarm", json::object{{"recent", "bbg"}}}}).ok());
+  const json::object state{{"next", 1'746'532'800'000}, {"alarm", json::object{{"recent", "bbg"}}}};
+  ASSERT_TRUE(open(folder)->set_state("scheduler", state).ok());
   EXPECT_EQ(to_text(*must(open(folder)->state("scheduler"))), R"({"next":1746532800000,"alarm":{"recent":"bbg"}})");
   ASSERT_TRUE(open(folder)->set_state("scheduler", nullptr).ok());
   ASSERT_TRUE(open(folder)->set_state("now", 17).ok());

@@ -30,8 +30,8 @@ inline Forecast forecast_at(int minute, const std::string& stage = "production",
 }
 
 inline Score score_at(int minute, const std::string& stage = "production", int version = 1) {
-  return {.stage = stage, .version = version, .series = "tx.fee", .origin = happened(minute), .landed_at = knew(minute + 2),
-          .steps = 2, .quantile_losses = {0.1, 0.2, minute / 7.0}, .naive_loss = 0.3, .seasonal_naive_loss = 0.4,
+  return {.stage = stage, .version = version, .series = "tx.fee", .origin = happened(minute),
+          .landed_at = knew(minute + 2), .steps = 2, .quantile_losses = {0.1, 0.2, minute / 7.0}, .naive_loss = 0.3, .seasonal_naive_loss = 0.4,
           .absolute_truth = 12.5, .squared_error = 1.25, .error = -0.5, .inside = 1};
 }
 
@@ -49,8 +49,8 @@ inline std::string text_of(const Forecast& f) {
 }
 
 inline std::string text_of(const Score& s) {
-  return fmt::format("{} {} {} {} landed {} steps {} inside {} {}", s.stage, s.version, s.series, s.origin.ms(), s.landed_at.ms(),
-                     s.steps, s.inside,
+  return fmt::format("{} {} {} {} landed {} steps {} inside {} {}", s.stage, s.version, s.series, s.origin.ms(),
+                     s.landed_at.ms(), s.steps, s.inside,
                      text_of({s.naive_loss, s.seasonal_naive_loss, s.absolute_truth, s.squared_error, s.error})) +
          text_of(s.quantile_losses);
 }
@@ -59,7 +59,8 @@ inline std::string text_of(const Score& s) {
 template <typename Scored>
 std::string origins_of(const std::vector<Scored>& list) {
   std::string text;
-  for (const auto& item : list) text += fmt::format("{}{}", text.empty() ? "" : " ", (item.origin - happened(0)).count() / 60'000);
+  for (const auto& item : list)
+    text += fmt::format("{}{}", text.empty() ? "" : " ", (item.origin - happened(0)).count() / 60'000);
   return text;
 }
 

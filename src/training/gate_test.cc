@@ -47,7 +47,7 @@ TEST(Gate, DecidesByTheTable) {
       {"equal to naive is not better", backtest(0.1, 0.1, 0.2), 0.24, {Rival::kNaive, Rival::kSeasonalNaive}, false,
        "loss 0.100 <= threshold 0.240, >= naive 0.100, < seasonal naive 0.200"},
       {"equal to seasonal naive is not better", backtest(0.1, 0.2, 0.1), 0.24, {Rival::kNaive, Rival::kSeasonalNaive},
-       false,        "loss 0.100 <= threshold 0.240, < naive 0.200, >= seasonal naive 0.100"},
+       false, "loss 0.100 <= threshold 0.240, < naive 0.200, >= seasonal naive 0.100"},
       {"a rival that is not asked for fails nothing", backtest(0.1, 0.05, 0.2), 0.24, {Rival::kSeasonalNaive}, true,
        "loss 0.100 <= threshold 0.240, < seasonal naive 0.200"},
       {"better than production", with_production(backtest(0.1, 0.2, 0.3), 0.09, 0.091, 6), 0.24, kAll, true,

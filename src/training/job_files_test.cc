@@ -284,7 +284,8 @@ TEST_F(ResultFiles, ThatAreDamagedNameFileAndKey) {
   spoil("backtest.json", "\"origin_ms\":1000", "\"origin_ms\":null");
   EXPECT_EQ(read_result(folder.path()).code(), Code::kDataLoss);
   EXPECT_EQ(read_result(folder.path()).message(),
-            (folder.path() / "backtest.json").string() + ": windows[1]: origin_ms: found null, allowed is a whole number");
+            (folder.path() / "backtest.json").string() +
+                ": windows[1]: origin_ms: found null, allowed is a whole number");
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 // bools, text, times, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no text and
 // is refused.
 //
-// Reading goes through simdjson, not base/json.h: Boost.JSON 1.81 reads one double in nine a last bit off, and a
-// training must get its snapshot bit for bit.
+// Reading is simdjson's on-demand parsing: values go straight into their members, without a tree of a hundred thousand
+// nodes between, and every double comes back bit for bit, the sign of a zero too.
 
 #include <simdjson.h>
 
