@@ -1,6 +1,8 @@
 // Requests a second over HTTP on loopback, one server thread and one client connection: /ping, the short form and the
-// long form, 100 paths of 30 minutes.  The short form is measured with a DeepAR and with a model that costs nothing, which
-// leaves the endpoint's own share: HTTP, JSON, quantiles.  The CPU column is of client and server together.
+// long form, 100 paths of 30 minutes.  The short form is measured with a DeepAR and with a model that costs nothing,
+// which leaves the endpoint's own share: HTTP, JSON, quantiles.  The CPU column is of client and server together.
+
+#include "serving/endpoint.h"
 
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
@@ -14,7 +16,6 @@
 #include <cmath>
 
 #include "base/rng.h"
-#include "serving/endpoint.h"
 
 namespace {
 
@@ -91,8 +92,9 @@ class Connection {
 
 void serve(benchmark::State& state, std::shared_ptr<const DeepAr> model, const HttpRequest& request) {
   const TimeSeries history = minutes(1500);
-  Endpoints endpoints({}, [&](const std::string&, std::optional<EventTime>) { return Result<TimeSeries>(history); },
-                      [&](std::string_view) { return Result<std::shared_ptr<const DeepAr>>(model); });
+  Endpoints endpoints(
+      {}, [&](const std::string&, std::optional<EventTime>) { return Result<TimeSeries>(history); },
+      [&](std::string_view) { return Result<std::shared_ptr<const DeepAr>>(model); });
   const Result<double> smoke_ms = endpoints.deploy("production", 1, "", history);
   if (!smoke_ms.ok()) return state.SkipWithError(smoke_ms.message().c_str());
   const auto server = HttpServer::start({.port = 0}, [&](const HttpRequest& asked) { return endpoints.handle(asked); });
@@ -123,9 +125,7 @@ HttpRequest long_form() {
   return invocation(to_text(json::object{{"instances", json::array{instance}}}));
 }
 
-void ping(benchmark::State& state) {
-  serve(state, std::make_shared<FreeModel>(), {.method = "GET", .path = "/ping"});
-}
+void ping(benchmark::State& state) { serve(state, std::make_shared<FreeModel>(), {.method = "GET", .path = "/ping"}); }
 void short_form_free_model(benchmark::State& state) { serve(state, std::make_shared<FreeModel>(), short_form()); }
 void short_form_deepar(benchmark::State& state) {
   const auto model = trained();

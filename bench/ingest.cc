@@ -2,8 +2,9 @@
 //
 //   build/bench/bench_ingest [--transactions N] [--batch N] [--no-archive]
 //
-// Input: the reconstructed recording, rendered beforehand as a file of NDJSON in memory-sized batches, so that rendering is not
-// measured.  Prints the rate, the commit latency (all of ingest() for one batch), what was stored, and the peak memory.
+// Input: the reconstructed recording, rendered beforehand as a file of NDJSON in memory-sized batches, so that
+// rendering is not measured.  Prints the rate, the commit latency (all of ingest() for one batch), what was stored, and
+// the peak memory.
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -37,24 +38,33 @@ int main(int argc, char** argv) {
   std::size_t wanted = 300'000, batch_size = 1000;
   bool archive = true;
   for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--transactions") == 0 && i + 1 < argc) wanted = std::stoul(argv[++i]);
-    else if (std::strcmp(argv[i], "--batch") == 0 && i + 1 < argc) batch_size = std::stoul(argv[++i]);
-    else if (std::strcmp(argv[i], "--no-archive") == 0) archive = false;
-    else return fmt::print(stderr, "usage: {} [--transactions N] [--batch N] [--no-archive]\n", argv[0]), 2;
+    if (std::strcmp(argv[i], "--transactions") == 0 && i + 1 < argc)
+      wanted = std::stoul(argv[++i]);
+    else if (std::strcmp(argv[i], "--batch") == 0 && i + 1 < argc)
+      batch_size = std::stoul(argv[++i]);
+    else if (std::strcmp(argv[i], "--no-archive") == 0)
+      archive = false;
+    else
+      return fmt::print(stderr, "usage: {} [--transactions N] [--batch N] [--no-archive]\n", argv[0]), 2;
   }
 
   const std::string data = std::string(TIDECAST_ROOT) + "/data/bitcoin/";
   const auto source = take(open_recording({.bodies = data + "blockchain_info_transactions_1020.ndjson.zst",
-                                           .schedule = data + "schedule_7d.csv.zst", .first_minute = 2880}));
-  EventMapping event{.id = {"/hash"}, .fields = {{.name = "fee", .pointer = "/fee"}, {.name = "size", .pointer = "/size"}},
-                     .deduplicate_for = 3h, .max_ahead = 10min};
-  const WindowGroup group{.name = "tx_metrics", .columns = {{"total_nb_trx_1min", AggregateKind::kCount, std::nullopt},
-                                                            {"total_fee_1min", AggregateKind::kSum, 0},
-                                                            {"avg_fee_1min", AggregateKind::kAvg, 0}}};
+                                           .schedule = data + "schedule_7d.csv.zst",
+                                           .first_minute = 2880}));
+  EventMapping event{.id = {"/hash"},
+                     .fields = {{.name = "fee", .pointer = "/fee"}, {.name = "size", .pointer = "/size"}},
+                     .deduplicate_for = 3h,
+                     .max_ahead = 10min};
+  const WindowGroup group{.name = "tx_metrics",
+                          .columns = {{"total_nb_trx_1min", AggregateKind::kCount, std::nullopt},
+                                      {"total_fee_1min", AggregateKind::kSum, 0},
+                                      {"avg_fee_1min", AggregateKind::kAvg, 0}}};
 
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / fmt::format("tidecast-bench-{}", ::getpid());
-  const auto store = take(FeatureStore::open({.directory = folder, .groups = {feature_group_of(group, event)}, .raw_archive = archive,
-                                              .keep_keys = 3h}));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / fmt::format("tidecast-bench-{}", ::getpid());
+  const auto store = take(FeatureStore::open(
+      {.directory = folder, .groups = {feature_group_of(group, event)}, .raw_archive = archive, .keep_keys = 3h}));
   const auto pipeline = take(Pipeline::open({.source = "recording", .event = event, .groups = {group}}, *store));
 
   double spent = 0;
@@ -74,11 +84,14 @@ int main(int argc, char** argv) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const Books books = store->books();
-  fmt::print("ingest, archive {}, batches of {}: {:.0f} transactions/s, {:.0f} MB/s; batch p50 {:.2f} p99 {:.2f} max {:.1f} ms; "
-             "{} read = {} stored + {} duplicate + {} late + {} dead; {} windows; peak memory {} MB\n",
-             archive ? "on" : "off", batch_size, static_cast<double>(records) / spent, static_cast<double>(bytes) / 1e6 / spent,
-             latencies[latencies.size() / 2] * 1e3, latencies[latencies.size() * 99 / 100] * 1e3, latencies.back() * 1e3, books.read,
-             books.stored, books.duplicate, books.late, books.dead, store->rows("tx_metrics"), usage.ru_maxrss / 1024);
+  fmt::print(
+      "ingest, archive {}, batches of {}: {:.0f} transactions/s, {:.0f} MB/s; batch p50 {:.2f} p99 {:.2f} max {:.1f} "
+      "ms; "
+      "{} read = {} stored + {} duplicate + {} late + {} dead; {} windows; peak memory {} MB\n",
+      archive ? "on" : "off", batch_size, static_cast<double>(records) / spent,
+      static_cast<double>(bytes) / 1e6 / spent, latencies[latencies.size() / 2] * 1e3,
+      latencies[latencies.size() * 99 / 100] * 1e3, latencies.back() * 1e3, books.read, books.stored, books.duplicate,
+      books.late, books.dead, store->rows("tx_metrics"), usage.ru_maxrss / 1024);
   std::filesystem::remove_all(folder);
   return books.balanced() ? 0 : 1;
 }

@@ -52,8 +52,10 @@ std::vector<Row> read_table(const std::string& path, bool has_header) {
     take(std::string_view(text).substr(begin, i - begin));
     begin = i + 1;
     if (text[i] != '\n') continue;
-    if (has_header) has_header = false;
-    else rows.push_back(row);
+    if (has_header)
+      has_header = false;
+    else
+      rows.push_back(row);
     row.clear();
   }
   return rows;

@@ -9,11 +9,13 @@ namespace {
 Definition read(const YamlNode& root, const std::filesystem::path& file, DefinitionErrorList& errors) {
   Definition out;
   const std::filesystem::path folder = file.parent_path();
-  const ValueMap map = Value(root, "", errors).map({
-      .required = {"project", "sources", "event", "features"},
-      .optional = {"data", "forecast", "validation", "deployment", "monitoring", "server", "notify"},
-      .synonyms = {{"source", "sources"}, {"events", "event"}, {"groups", "features"}},
-  });
+  const ValueMap map =
+      Value(root, "", errors)
+          .map({
+              .required = {"project", "sources", "event", "features"},
+              .optional = {"data", "forecast", "validation", "deployment", "monitoring", "server", "notify"},
+              .synonyms = {{"source", "sources"}, {"events", "event"}, {"groups", "features"}},
+          });
   set(out.project, map["project"].name(/*dashes=*/true));
   std::string data = "tidecast-data";
   set(data, map["data"].text("a path of a folder"));

@@ -20,10 +20,10 @@ namespace tidecast {
 
 struct SourceDefinition {
   enum class Kind { kRecording, kFile };
-  std::string name;                             // The cursor is kept under it.
+  std::string name;  // The cursor is kept under it.
   Kind kind = Kind::kRecording;
-  RecordingOptions recording;                   // kRecording; its name is `name`.
-  std::filesystem::path file;                   // kFile: NDJSON, plain or zstd.
+  RecordingOptions recording;  // kRecording; its name is `name`.
+  std::filesystem::path file;  // kFile: NDJSON, plain or zstd.
 };
 
 struct ForecastDefinition {
@@ -38,18 +38,18 @@ struct ForecastDefinition {
 };
 
 struct ValidationDefinition {
-  int windows = 10;                             // Of the rolling-origin back-test, stride = horizon.
-  double confidence = 90;                       // Per cent: quantiles 0.5 -+ confidence / 200, and the median.
-  double threshold = 0.24;                      // Initial mean weighted quantile loss that a model may have.
-  double update_rate = 0.5;                     // 0 never moves the threshold, 1 takes the new model's loss.
+  int windows = 10;          // Of the rolling-origin back-test, stride = horizon.
+  double confidence = 90;    // Per cent: quantiles 0.5 -+ confidence / 200, and the median.
+  double threshold = 0.24;   // Initial mean weighted quantile loss that a model may have.
+  double update_rate = 0.5;  // 0 never moves the threshold, 1 takes the new model's loss.
   std::vector<Rival> must_beat = {Rival::kNaive, Rival::kSeasonalNaive, Rival::kProduction};
-  int paths = 100;                              // Sampled futures a forecast.
+  int paths = 100;  // Sampled futures a forecast.
 };
 
 struct DeploymentDefinition {
-  bool staging_auto = false;                    // A model that passes the gate is approved and staged by itself.
-  bool production_auto = false;                 // And on to production, after
-  Milliseconds soak{0};                         // so long in staging.
+  bool staging_auto = false;     // A model that passes the gate is approved and staged by itself.
+  bool production_auto = false;  // And on to production, after
+  Milliseconds soak{0};          // so long in staging.
 };
 
 struct MonitoringDefinition {
@@ -59,24 +59,24 @@ struct MonitoringDefinition {
 };
 
 struct ServerDefinition {
-  std::string address = "127.0.0.1";            // A loopback address, always.
-  std::uint16_t port = 8080;                    // 0: any free one.
+  std::string address = "127.0.0.1";  // A loopback address, always.
+  std::uint16_t port = 8080;          // 0: any free one.
 };
 
 struct Definition {
   std::string project;
-  std::filesystem::path file;                   // As it was given.
-  std::filesystem::path data;                   // Everything durable; relative paths of the file start at its folder.
+  std::filesystem::path file;  // As it was given.
+  std::filesystem::path data;  // Everything durable; relative paths of the file start at its folder.
   SourceDefinition source;
   EventMapping event;
   std::vector<WindowGroup> groups;
   std::vector<std::optional<Milliseconds>> keep_online;  // By group; nullopt: for ever.
-  std::optional<ForecastDefinition> forecast;   // nullopt: a feature store and no more.
+  std::optional<ForecastDefinition> forecast;            // nullopt: a feature store and no more.
   ValidationDefinition validation;
   DeploymentDefinition deployment;
   MonitoringDefinition monitoring;
   ServerDefinition server;
-  std::string text;                             // The file as it was read.
+  std::string text;  // The file as it was read.
 };
 
 // `file` is used for its name in errors and for its folder; nothing is opened.  Every error is in the message (to_text

@@ -93,8 +93,10 @@ void add_event(const EventMapping& event, Screen& out) {
   }
   name = std::min<std::size_t>(name, 32), pointer = std::min<std::size_t>(pointer, 32);
   for (const EventField& field : event.fields)
-    out.add("", fmt::format("{:<{}} {:<{}} {}{}{}", field.name, name, field.pointer, pointer, name_of(field.type),
-                            field.unit.empty() ? "" : " in " + field.unit, field.optional ? ", optional" : ""), 2);
+    out.add("",
+            fmt::format("{:<{}} {:<{}} {}{}{}", field.name, name, field.pointer, pointer, name_of(field.type),
+                        field.unit.empty() ? "" : " in " + field.unit, field.optional ? ", optional" : ""),
+            2);
 }
 
 void add_groups(const Definition& d, Screen& out) {
@@ -131,7 +133,8 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
   std::string better;
   bool production = false;
   for (const Rival rival : v.must_beat)
-    if (rival == Rival::kProduction) production = true;
+    if (rival == Rival::kProduction)
+      production = true;
     else
       better += fmt::format("{}{}", better.empty() ? "better than " : " and ",
                             rival == Rival::kNaive ? "naive" : "seasonal naive");
@@ -162,8 +165,10 @@ std::string describe(const Definition& d) {
   add_source(d.source, out);
   add_event(d.event, out);
   add_groups(d, out);
-  if (d.forecast) add_forecast(d, *d.forecast, out);
-  else out.add("Forecast", "none: a feature store");
+  if (d.forecast)
+    add_forecast(d, *d.forecast, out);
+  else
+    out.add("Forecast", "none: a feature store");
   const bool v6 = d.server.address.find(':') != std::string::npos;
   out.add("Server", fmt::format("http://{}{}{}:{}", v6 ? "[" : "", d.server.address, v6 ? "]" : "", d.server.port));
   out.add("Data", d.data.string());

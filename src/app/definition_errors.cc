@@ -9,8 +9,8 @@ namespace tidecast {
 namespace {
 
 constexpr std::string_view kIndent = "    ";
-constexpr std::size_t kLongestLine = 100;    // Characters of a source line that are shown at most,
-constexpr std::size_t kBeforeMark = 50;      // so many of them before the mark.
+constexpr std::size_t kLongestLine = 100;  // Characters of a source line that are shown at most,
+constexpr std::size_t kBeforeMark = 50;    // so many of them before the mark.
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
@@ -71,8 +71,10 @@ std::string to_text(const DefinitionError& error, std::string_view file_name) {
   if (!line.empty()) out += fmt::format("\n{}{}{}{}", kIndent, head, line, tail);
 
   std::string advice = error.allowed.empty() ? "" : " allowed: " + error.allowed + ".";
-  if (!error.nearest.empty()) advice += fmt::format(" Did you mean '{}'?", error.nearest);
-  else if (!advice.empty()) advice.pop_back();
+  if (!error.nearest.empty())
+    advice += fmt::format(" Did you mean '{}'?", error.nearest);
+  else if (!advice.empty())
+    advice.pop_back();
   if (line.empty()) {  // Nothing stands there that could be marked: an empty file, or its end.
     if (!advice.empty()) out += fmt::format("\n{}{}", kIndent, advice.substr(1));
     return out;

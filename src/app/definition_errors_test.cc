@@ -6,8 +6,14 @@ namespace tidecast {
 namespace {
 
 DefinitionError error_at(int column, int width, std::string allowed, std::string source) {
-  return {.line = 1, .column = column, .width = width, .path = "", .found = "wrong", .allowed = std::move(allowed),
-          .nearest = "", .source = std::move(source)};
+  return {.line = 1,
+          .column = column,
+          .width = width,
+          .path = "",
+          .found = "wrong",
+          .allowed = std::move(allowed),
+          .nearest = "",
+          .source = std::move(source)};
 }
 
 const std::vector<std::string_view> kWords = {"count", "sum", "min", "max", "avg", "max_behind", "integer"};
@@ -33,9 +39,14 @@ TEST(NearestWord, IsNothingWhereNothingIsNear) {
 }
 
 TEST(DefinitionErrorText, LooksAsTheSpecificationShowsIt) {
-  const DefinitionError error{.line = 31, .column = 16, .width = 4, .path = "features[0].columns.avg_fee",
-                              .found = "'mean' is no aggregate of mine", .allowed = "count, sum, min, max, avg",
-                              .nearest = "avg", .source = "      avg_fee: mean(fee)"};
+  const DefinitionError error{.line = 31,
+                              .column = 16,
+                              .width = 4,
+                              .path = "features[0].columns.avg_fee",
+                              .found = "'mean' is no aggregate of mine",
+                              .allowed = "count, sum, min, max, avg",
+                              .nearest = "avg",
+                              .source = "      avg_fee: mean(fee)"};
   EXPECT_EQ(to_text(error, "tidecast.yaml"),
             "tidecast.yaml:31:16: features[0].columns.avg_fee: 'mean' is no aggregate of mine\n"
             "    avg_fee: mean(fee)\n"
@@ -43,8 +54,7 @@ TEST(DefinitionErrorText, LooksAsTheSpecificationShowsIt) {
 }
 
 TEST(DefinitionErrorText, MarksCharactersNotBytes) {
-  EXPECT_EQ(to_text(error_at(8, 2, "b", "\tä: é, ü€ x"), "f"),
-            "f:1:8: wrong\n    ä: é, ü€ x\n          ^~ allowed: b");
+  EXPECT_EQ(to_text(error_at(8, 2, "b", "\tä: é, ü€ x"), "f"), "f:1:8: wrong\n    ä: é, ü€ x\n          ^~ allowed: b");
 }
 
 TEST(DefinitionErrorText, ShowsOfALongLineWhatStandsRoundTheMark) {

@@ -16,9 +16,16 @@ void read_time(const Value& time, EventMapping& out) {
                                         TimeUnit::kNanoseconds, TimeUnit::kRfc3339};
   if (const auto index = unit.word({.what = "time unit",
                                     .words = {"s", "ms", "us", "ns", "rfc3339"},
-                                    .synonyms = {{"sec", "s"}, {"second", "s"}, {"seconds", "s"}, {"millis", "ms"},
-                                                 {"milliseconds", "ms"}, {"microseconds", "us"}, {"nanoseconds", "ns"},
-                                                 {"iso8601", "rfc3339"}, {"iso", "rfc3339"}, {"ISO8601", "rfc3339"}}}))
+                                    .synonyms = {{"sec", "s"},
+                                                 {"second", "s"},
+                                                 {"seconds", "s"},
+                                                 {"millis", "ms"},
+                                                 {"milliseconds", "ms"},
+                                                 {"microseconds", "us"},
+                                                 {"nanoseconds", "ns"},
+                                                 {"iso8601", "rfc3339"},
+                                                 {"iso", "rfc3339"},
+                                                 {"ISO8601", "rfc3339"}}}))
     out.time_unit = kUnits[*index];
 }
 
@@ -32,9 +39,14 @@ EventField read_field(const Value& key, const Value& value) {
                                          FieldType::kBoolean};
   if (const auto index = map["type"].word({.what = "field type",
                                            .words = {"integer", "number", "text", "boolean"},
-                                           .synonyms = {{"long", "integer"}, {"bigint", "integer"}, {"float", "number"},
-                                                        {"double", "number"}, {"real", "number"}, {"decimal", "number"},
-                                                        {"string", "text"}, {"str", "text"}}}))
+                                           .synonyms = {{"long", "integer"},
+                                                        {"bigint", "integer"},
+                                                        {"float", "number"},
+                                                        {"double", "number"},
+                                                        {"real", "number"},
+                                                        {"decimal", "number"},
+                                                        {"string", "text"},
+                                                        {"str", "text"}}}))
     field.type = kTypes[*index];
   set(field.unit, map["unit"].text("a word like satoshi"));
   set(field.optional, map["optional"].boolean());

@@ -58,8 +58,13 @@ AggregateColumn read_aggregate(const Value& key, const Value& value, const Event
   }
   if (index == static_cast<std::ptrdiff_t>(kAggregates.size())) {
     value.error_at(call.from, call.size, fmt::format("'{}' is no aggregate of mine", function), listed(kAggregates),
-                   nearest_word(function, kAggregates, {{"mean", "avg"}, {"average", "avg"}, {"total", "sum"},
-                                                        {"minimum", "min"}, {"maximum", "max"}, {"COUNT", "count"}}));
+                   nearest_word(function, kAggregates,
+                                {{"mean", "avg"},
+                                 {"average", "avg"},
+                                 {"total", "sum"},
+                                 {"minimum", "min"},
+                                 {"maximum", "max"},
+                                 {"COUNT", "count"}}));
     return out;
   }
   static constexpr AggregateKind kKinds[] = {AggregateKind::kCount, AggregateKind::kSum, AggregateKind::kMin,

@@ -98,7 +98,8 @@ std::optional<ForecastDefinition> read_forecast(const Value& forecast, const Rea
   const auto horizon = map["horizon"].integer(1, 400);
   set(out.horizon, horizon);
   const Value algorithm = map["algorithm"];
-  if (algorithm.is(YamlNode::Kind::kMap)) algorithm.error("a program of your own is not in this version", "deepar");
+  if (algorithm.is(YamlNode::Kind::kMap))
+    algorithm.error("a program of your own is not in this version", "deepar");
   else
     algorithm.word(
         {.what = "algorithm", .words = {"deepar"}, .later = {"npts", "ets", "seasonal_naive", "naive", "program"}});

@@ -20,7 +20,7 @@ bool is_loopback(std::string_view address) {
   if (address == "::1") return true;
   if (!address.starts_with("127.")) return false;
   int parts = 0;
-  for (const char* at = address.data(), *end = at + address.size();;) {
+  for (const char *at = address.data(), *end = at + address.size();;) {
     unsigned part = 0;
     const auto [next, error] = std::from_chars(at, end, part);
     if (error != std::errc() || part > 255 || next - at > 3) return false;
@@ -42,8 +42,8 @@ DeploymentDefinition read_deployment(const Value& deployment) {
   const ValueMap by_name = stages.map({.optional = {"staging", "production"}});
   Value soak;
   if (const Value production = by_name["production"]) {
-    const ValueMap parts = production.map({.optional = {"approval"},
-                                           .refused = {later("capture", "no key: every forecast is kept")}});
+    const ValueMap parts =
+        production.map({.optional = {"approval"}, .refused = {later("capture", "no key: every forecast is kept")}});
     const Value approval = parts["approval"];
     out.production_auto = read_approval(approval, out.production_auto);
     if (out.production_auto && !out.staging_auto)

@@ -44,7 +44,8 @@ std::string smallest_with(std::string_view from, std::string_view to, std::strin
   std::string text(kSmallest);
   if (const std::size_t at = text.find(from); !from.empty() && at != std::string::npos)
     text.replace(at, from.size(), to);
-  else EXPECT_TRUE(from.empty()) << from;
+  else
+    EXPECT_TRUE(from.empty()) << from;
   return text + std::string(more);
 }
 
@@ -269,8 +270,10 @@ TEST(Definition, AnswersEveryWrongFileAsRecorded) {
     EXPECT_FALSE(result.ok()) << input << " is a right file";
     const std::string answer = result.message() + "\n";
     const fs::path expected = fs::path(input).replace_extension(".txt");
-    if (update) std::ofstream(expected, std::ios::binary) << answer;
-    else EXPECT_EQ(answer, read_file(expected).value()) << input;
+    if (update)
+      std::ofstream(expected, std::ios::binary) << answer;
+    else
+      EXPECT_EQ(answer, read_file(expected).value()) << input;
   }
 }
 
@@ -298,7 +301,8 @@ sources: [ {{ name: {0}, kind: file, path: {1} }} ]
 event: {{ time: {{ from: /{1}, unit: s }}, fields: {{ {0}: {{ from: /{1}, type: number, unit: {1} }} }} }}
 features: [ {{ group: {0}, columns: {{ {0}: avg({0}) }} }} ]
 forecast: {{ target: {0}.{0} }}
-)", name, std::string(300, 'x')));
+)",
+                                          name, std::string(300, 'x')));
   std::istringstream lines(describe(d));
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
@@ -352,7 +356,7 @@ TEST(Definition, AnswersAnyTextWithAValueOrWithErrors) {
       ASSERT_FALSE(error.found.empty()) << text;
     }
   }
-  EXPECT_GT(right, 100);   // Changes in comments and in values that may be anything.
+  EXPECT_GT(right, 100);  // Changes in comments and in values that may be anything.
   EXPECT_GT(wrong, 1000);
 }
 

@@ -19,8 +19,10 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t bytes = printable_bytes(text);
-    if (bytes == 0) out += '?';
-    else out += text.substr(0, bytes);
+    if (bytes == 0)
+      out += '?';
+    else
+      out += text.substr(0, bytes);
     text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return out;
@@ -35,7 +37,8 @@ int characters(std::string_view text) {
 std::string shown(std::string_view text) {
   constexpr std::size_t kShown = 60;
   std::string out = printable(text);
-  std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
   if (out.size() <= kShown) return out;
   std::size_t end = kShown;
   while ((static_cast<unsigned char>(out[end]) & 0xc0) == 0x80) --end;  // Whole characters only.

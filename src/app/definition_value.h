@@ -110,10 +110,10 @@ class Value {
   void only_empty_list() const;
   void only_empty_text() const;
 
-  std::vector<Value> items() const;                    // A list; nothing (and an error) if it is none.
-  ValueMap map(const Keys& keys) const;                // A map with these keys and no others.
+  std::vector<Value> items() const;                      // A list; nothing (and an error) if it is none.
+  ValueMap map(const Keys& keys) const;                  // A map with these keys and no others.
   std::vector<std::pair<Value, Value>> entries() const;  // A map with any keys, each once: key, value.
-  Value find(std::string_view key) const;              // The first of that key, without a word about anything else.
+  Value find(std::string_view key) const;                // The first of that key, without a word about anything else.
 
   void error(std::string found, std::string allowed, std::string nearest = "") const;
   // About the part [from, from + bytes) of its text.

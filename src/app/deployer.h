@@ -20,13 +20,14 @@ class Deployer {
   // Loads what the registry says is placed (and the one before it, for a rollback) into the endpoints.
   Status restore();
 
-  // What follows a registration, as far as the definition lets it go by itself: approval, staging, and production at once or,
-  // with a soak, at the returned time.  nullopt: nothing is left to do at a later time.
+  // What follows a registration, as far as the definition lets it go by itself: approval, staging, and production at
+  // once or, with a soak, at the returned time.  nullopt: nothing is left to do at a later time.
   Result<std::optional<ProcessingTime>> on_registered(int version, ProcessingTime now, const std::string& why);
 
-  // Deploys an approved version.  The endpoint swaps only after load, warm-up and smoke request; then the alias moves, and with
-  // production the threshold.  A repeat changes nothing.
-  Status deploy(const std::string& stage, int version, ProcessingTime now, const std::string& actor, const std::string& why);
+  // Deploys an approved version.  The endpoint swaps only after load, warm-up and smoke request; then the alias moves,
+  // and with production the threshold.  A repeat changes nothing.
+  Status deploy(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
+                const std::string& why);
 
  private:
   Result<TimeSeries> sample(int version) const;

@@ -58,7 +58,8 @@ Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
   for (const ClosedWindow& window : windows) {
     if (window.group != group_) continue;
     if (Status status = on_row(window.row); !status.ok()) {
-      (void)project_.tracking().end();  // The first error is the one that tells; the transaction is rolled back or repeated.
+      (void)project_.tracking()
+          .end();  // The first error is the one that tells; the transaction is rolled back or repeated.
       return status;
     }
     through = window.row.window_end;
@@ -109,24 +110,36 @@ Status LiveForecasts::forecast_all(ProcessingTime at) {
   std::map<int, std::future<Result<QuantilesOfForecast>>> work;
   for (const auto& [stage, served] : models) {
     if (work.contains(served.version)) continue;
-    work.emplace(served.version, std::async(work.empty() ? std::launch::deferred : std::launch::async, [this, served = served] {
-      return forecast_quantiles(*served.model, history_, taus_, project_.definition().validation.paths, project_.forecast().seed);
-    }));
+    work.emplace(served.version,
+                 std::async(work.empty() ? std::launch::deferred : std::launch::async, [this, served = served] {
+                   return forecast_quantiles(*served.model, history_, taus_, project_.definition().validation.paths,
+                                             project_.forecast().seed);
+                 }));
   }
   std::map<int, QuantilesOfForecast> made;
   Status failure;
   for (auto& [version, future] : work) {
     Result<QuantilesOfForecast> result = future.get();  // All of them, so that none outlives this call.
-    if (result.ok()) made.emplace(version, std::move(result).value());
-    else failure = result.status();
+    if (result.ok())
+      made.emplace(version, std::move(result).value());
+    else
+      failure = result.status();
   }
   if (!failure.ok()) return failure;
 
-  const std::vector<double> last = naive(history_.values, horizon_), seasonal = seasonal_naive(history_.values, horizon_, season_);
+  const std::vector<double> last = naive(history_.values, horizon_),
+                            seasonal = seasonal_naive(history_.values, horizon_, season_);
   for (const auto& [stage, served] : models) {
     const QuantilesOfForecast& result = made.at(served.version);
-    Forecast forecast{.stage = stage, .version = served.version, .series = project_.series_name(), .origin = result.origin,
-                      .made_at = at, .taus = taus_, .quantiles = result.quantiles, .mean = result.mean, .naive = last,
+    Forecast forecast{.stage = stage,
+                      .version = served.version,
+                      .series = project_.series_name(),
+                      .origin = result.origin,
+                      .made_at = at,
+                      .taus = taus_,
+                      .quantiles = result.quantiles,
+                      .mean = result.mean,
+                      .naive = last,
                       .seasonal_naive = seasonal};
     TRY(project_.tracking().put(forecast));
     waiting_.push_back(std::move(forecast));

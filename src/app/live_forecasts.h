@@ -1,9 +1,10 @@
 #pragma once
-// At every closed window of the target: a forecast by each stage's model, and the score of those whose last truth has landed.
+// At every closed window of the target: a forecast by each stage's model, and the score of those whose last truth has
+// landed.
 //
-// Stages: `production`, `staging`, and `shadow`, the model that production replaced, which goes on forecasting so that the two
-// can be compared on what follows.  What is stored depends on the windows alone, not on how they came in batches; after a
-// restart the forecasts that a crash lost are made up from the stored rows.
+// Stages: `production`, `staging`, and `shadow`, the model that production replaced, which goes on forecasting so that
+// the two can be compared on what follows.  What is stored depends on the windows alone, not on how they came in
+// batches; after a restart the forecasts that a crash lost are made up from the stored rows.
 
 #include <deque>
 #include <map>
@@ -38,8 +39,8 @@ class LiveForecasts {
   std::vector<double> taus_;
   std::size_t group_, column_;
   int horizon_, season_;
-  TimeSeries history_;                 // The newest kHistory steps.
-  std::deque<Forecast> waiting_;       // Not scored yet, by origin.
+  TimeSeries history_;            // The newest kHistory steps.
+  std::deque<Forecast> waiting_;  // Not scored yet, by origin.
 };
 
 }  // namespace tidecast

@@ -2,7 +2,8 @@
 
 namespace tidecast {
 
-void LoopMetrics::on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows) {
+void LoopMetrics::on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark,
+                           std::size_t open_windows) {
   read_.set(static_cast<double>(books.read));
   stored_.set(static_cast<double>(books.stored));
   duplicate_.set(static_cast<double>(books.duplicate));

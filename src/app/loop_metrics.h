@@ -1,6 +1,6 @@
 #pragma once
-// What the loop tells Prometheus at GET /metrics.  Set by the scheduler's thread after each batch and each job, read by the
-// server's.
+// What the loop tells Prometheus at GET /metrics.  Set by the scheduler's thread after each batch and each job, read by
+// the server's.
 
 #include <optional>
 
@@ -24,9 +24,11 @@ class LoopMetrics {
   Counter& stored_ = metrics_.counter("tidecast_events_stored_total", "Records counted in a window.");
   Counter& duplicate_ = metrics_.counter("tidecast_events_duplicate_total", "Records whose identifier was known.");
   Counter& late_ = metrics_.counter("tidecast_events_late_total", "Records too late for every window.");
-  Counter& dead_ = metrics_.counter("tidecast_events_dead_total", "Records that could not be decoded or broke a time guard.");
+  Counter& dead_ =
+      metrics_.counter("tidecast_events_dead_total", "Records that could not be decoded or broke a time guard.");
   Gauge& now_ = metrics_.gauge("tidecast_clock_seconds", "The loop's clock, simulated or real, in seconds since 1970.");
-  Gauge& watermark_ = metrics_.gauge("tidecast_watermark_seconds", "Watermark of the first feature group, in seconds since 1970.");
+  Gauge& watermark_ =
+      metrics_.gauge("tidecast_watermark_seconds", "Watermark of the first feature group, in seconds since 1970.");
   Gauge& open_windows_ = metrics_.gauge("tidecast_open_windows", "Windows not closed yet, in all groups.");
   Gauge& loss_ = metrics_.gauge("tidecast_production_loss", "Mean weighted quantile loss at the newest evaluation.");
   Gauge& threshold_ = metrics_.gauge("tidecast_threshold", "The threshold in force at the newest evaluation.");

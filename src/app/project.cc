@@ -30,9 +30,10 @@ PipelineOptions Project::pipeline_options() const {
 Result<std::unique_ptr<Source>> Project::open_source() const {
   const SourceDefinition& source = definition_.source;
   if (source.kind == SourceDefinition::Kind::kRecording) return open_recording(source.recording);
-  return open_file({.name = source.name,
-                    .path = source.file,
-                    .event_time = [event = definition_.event](std::string_view record) { return event_time_of(event, record); }});
+  return open_file(
+      {.name = source.name, .path = source.file, .event_time = [event = definition_.event](std::string_view record) {
+         return event_time_of(event, record);
+       }});
 }
 
 std::string Project::series_name() const { return forecast().group + "." + forecast().column; }

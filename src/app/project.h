@@ -1,6 +1,6 @@
 #pragma once
-// Everything durable of one project, opened in start order: the folder's lock, the feature store, the registry, the tracking.
-// Owns them; hands out references.  The definition says what they are.
+// Everything durable of one project, opened in start order: the folder's lock, the feature store, the registry, the
+// tracking. Owns them; hands out references.  The definition says what they are.
 
 #include <memory>
 
@@ -31,10 +31,10 @@ class Project {
 
   // The forecast target; only where the definition has a forecast.
   const ForecastDefinition& forecast() const { return *definition_.forecast; }
-  std::string series_name() const;                 // "tx_metrics.avg_fee_1min"
-  std::size_t target_group() const;                // Index into FeatureStore::groups().
-  Milliseconds step() const;                       // The target's window.
-  int season() const;                              // In steps.
+  std::string series_name() const;   // "tx_metrics.avg_fee_1min"
+  std::size_t target_group() const;  // Index into FeatureStore::groups().
+  Milliseconds step() const;         // The target's window.
+  int season() const;                // In steps.
   // The target as known at `as_of`, of windows that ended at or before `until`, re-indexed to the grid.
   Result<TimeSeries> target_series(EventTime until, ProcessingTime as_of) const;
   // The same for any "group.column"; kNotFound if there is none.

@@ -37,9 +37,10 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
     options.seed = project.forecast().seed;
     options.step = project.step();
   }
-  return std::make_unique<Endpoints>(std::move(options), [&project](const std::string& series, std::optional<EventTime> as_of) {
-    return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max());
-  });
+  return std::make_unique<Endpoints>(
+      std::move(options), [&project](const std::string& series, std::optional<EventTime> as_of) {
+        return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max());
+      });
 }
 
 Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {
@@ -53,8 +54,10 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     if (!first) return failed_precondition("the source {} is empty", source->name());
     replay->start_ = TRY(project.simulated_now()).value_or(options.from.value_or(*first));
   }
-  if (options.speed > 0) replay->clock_ = std::make_unique<PacedClock>(replay->start_, options.speed);
-  else replay->clock_ = std::make_unique<SimulatedClock>(replay->start_);
+  if (options.speed > 0)
+    replay->clock_ = std::make_unique<PacedClock>(replay->start_, options.speed);
+  else
+    replay->clock_ = std::make_unique<SimulatedClock>(replay->start_);
 
   replay->endpoints_ = make_endpoints(project);
   SchedulerOptions scheduler{.binary = options.binary, .from = options.from, .until = options.until};
@@ -67,7 +70,8 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
         return HttpResponse{.content_type = "text/plain; version=0.0.4", .body = metrics.text()};
       return endpoints.handle(request);
     };
-    Result<std::unique_ptr<HttpServer>> started = HttpServer::start({.address = server.address, .port = server.port}, handler);
+    Result<std::unique_ptr<HttpServer>> started =
+        HttpServer::start({.address = server.address, .port = server.port}, handler);
     if (!started.ok() && started.code() == Code::kUnavailable)
       started = HttpServer::start({.address = server.address, .port = 0}, handler);
     replay->server_ = TRY(std::move(started));
@@ -81,9 +85,7 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
 
 Replay::~Replay() = default;
 
-std::optional<std::uint16_t> Replay::port() const {
-  return server_ ? std::optional(server_->port()) : std::nullopt;
-}
+std::optional<std::uint16_t> Replay::port() const { return server_ ? std::optional(server_->port()) : std::nullopt; }
 
 Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
   const auto began = std::chrono::steady_clock::now();
@@ -95,9 +97,11 @@ Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
 Result<json::object> Replay::report() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  const ReplayRange range{.from = start_, .until = clock_->now(), .wall_seconds = wall_seconds_,
-                    .peak_memory_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024,
-                    .open_windows = scheduler_->open_windows()};
+  const ReplayRange range{.from = start_,
+                          .until = clock_->now(),
+                          .wall_seconds = wall_seconds_,
+                          .peak_memory_bytes = static_cast<std::size_t>(usage.ru_maxrss) * 1024,
+                          .open_windows = scheduler_->open_windows()};
   return make_report(*project_, range);
 }
 

@@ -13,28 +13,28 @@
 namespace tidecast {
 
 struct ReplayOptions {
-  std::optional<ProcessingTime> from;           // Records that arrive earlier are passed over (only at the very first start).
-  std::optional<ProcessingTime> until;          // Records and jobs later than this are left for the next replay.
-  double speed = 0;                             // Simulated seconds a second; 0: as fast as it goes.
-  bool serve = true;                            // Open the endpoint's port.
-  std::filesystem::path binary;                 // Our own, for training children.
+  std::optional<ProcessingTime> from;   // Records that arrive earlier are passed over (only at the very first start).
+  std::optional<ProcessingTime> until;  // Records and jobs later than this are left for the next replay.
+  double speed = 0;                     // Simulated seconds a second; 0: as fast as it goes.
+  bool serve = true;                    // Open the endpoint's port.
+  std::filesystem::path binary;         // Our own, for training children.
 };
 
 class Replay {
  public:
-  // Opens the source where the last replay stopped, loads the deployed models, opens the port.  A taken port is no error: any
-  // free one is used instead.
+  // Opens the source where the last replay stopped, loads the deployed models, opens the port.  A taken port is no
+  // error: any free one is used instead.
   static Result<std::unique_ptr<Replay>> open(Definition definition, ReplayOptions options, TimelineObserver observer);
   ~Replay();
 
   ProcessingTime start() const { return start_; }
   std::optional<std::uint64_t> records_to_come() const { return total_; }
-  std::optional<std::uint16_t> port() const;    // nullopt where nothing is served.
+  std::optional<std::uint16_t> port() const;  // nullopt where nothing is served.
   const Project& project() const { return *project_; }
 
   // To the end.  `progress` is told after every batch; it returns false to stop (kCancelled; a later replay goes on).
   Status run(const std::function<bool(const LoopProgress&)>& progress);
-  Result<json::object> report();                // After run().
+  Result<json::object> report();  // After run().
 
  private:
   Replay() = default;
@@ -42,7 +42,7 @@ class Replay {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Endpoints> endpoints_;
   LoopMetrics metrics_;
-  std::unique_ptr<HttpServer> server_;          // Before the scheduler, which sends smoke requests to it.
+  std::unique_ptr<HttpServer> server_;  // Before the scheduler, which sends smoke requests to it.
   std::unique_ptr<Scheduler> scheduler_;
   ProcessingTime start_;
   std::optional<std::uint64_t> total_;

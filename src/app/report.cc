@@ -34,16 +34,25 @@ struct Pooled {
   }
 };
 
-json::value number_or_null(const std::optional<double>& value) { return value ? json::value(*value) : json::value(nullptr); }
+json::value number_or_null(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
 
 json::array runs_of(const std::vector<Run>& runs) {
   json::array list;
   for (const Run& run : runs) {
-    list.push_back(json::object{{"id", run.id}, {"why", run.why}, {"outcome", name_of(run.outcome)}, {"reason", run.reason},
-                                {"simulated_at", to_rfc3339(run.started_at)}, {"seconds", run.seconds},
-                                {"observations", run.observations}, {"loss", number_or_null(run.loss)},
-                                {"threshold", number_or_null(run.threshold)}, {"data_hash", run.data_hash},
-                                {"model_version", run.model_version ? json::value(*run.model_version) : json::value(nullptr)}});
+    list.push_back(
+        json::object{{"id", run.id},
+                     {"why", run.why},
+                     {"outcome", name_of(run.outcome)},
+                     {"reason", run.reason},
+                     {"simulated_at", to_rfc3339(run.started_at)},
+                     {"seconds", run.seconds},
+                     {"observations", run.observations},
+                     {"loss", number_or_null(run.loss)},
+                     {"threshold", number_or_null(run.threshold)},
+                     {"data_hash", run.data_hash},
+                     {"model_version", run.model_version ? json::value(*run.model_version) : json::value(nullptr)}});
   }
   return list;
 }
@@ -64,8 +73,11 @@ json::array replaced_of(const std::vector<Score>& scores) {
   }
   json::array list;
   for (const auto& [versions, sums] : pairs)
-    list.push_back(json::object{{"version", versions.first}, {"replaced", versions.second}, {"forecasts", sums.first.forecasts},
-                                {"mean_wql", sums.first.mean_wql()}, {"mean_wql_replaced", sums.second.mean_wql()},
+    list.push_back(json::object{{"version", versions.first},
+                                {"replaced", versions.second},
+                                {"forecasts", sums.first.forecasts},
+                                {"mean_wql", sums.first.mean_wql()},
+                                {"mean_wql_replaced", sums.second.mean_wql()},
                                 {"mean_wql_naive", sums.first.ratio(sums.first.naive)}});
   return list;
 }
@@ -75,7 +87,8 @@ json::array replaced_of(const std::vector<Score>& scores) {
 Result<json::object> make_report(Project& project, const ReplayRange& range) {
   const Books books = project.features().books();
   json::object windows;
-  for (const FeatureGroup& group : project.features().groups()) windows[group.name] = project.features().rows(group.name);
+  for (const FeatureGroup& group : project.features().groups())
+    windows[group.name] = project.features().rows(group.name);
 
   const std::vector<Score> scores = TRY(project.tracking().all_scores());
   Pooled production;
@@ -84,31 +97,44 @@ Result<json::object> make_report(Project& project, const ReplayRange& range) {
 
   json::array models, deployments, alarms;
   for (const ModelVersion& model : TRY(project.registry().list()))
-    models.insert(models.begin(), json::object{{"version", model.version}, {"run", model.run}, {"approval", name_of(model.approval)},
-                                               {"loss", model.loss}, {"artefact_hash", model.artefact_hash}});
+    models.insert(models.begin(), json::object{{"version", model.version},
+                                               {"run", model.run},
+                                               {"approval", name_of(model.approval)},
+                                               {"loss", model.loss},
+                                               {"artefact_hash", model.artefact_hash}});
   for (const Transition& change : TRY(project.registry().log()))
     if (change.what == "deploy" || change.what == "rollback")
-      deployments.push_back(json::object{{"stage", change.stage}, {"version", change.version}, {"simulated_at", to_rfc3339(change.at)}});
+      deployments.push_back(
+          json::object{{"stage", change.stage}, {"version", change.version}, {"simulated_at", to_rfc3339(change.at)}});
   for (const AlarmChange& change : TRY(project.tracking().alarm_changes()))
-    alarms.push_back(json::object{{"name", change.name}, {"state", change.state}, {"simulated_at", to_rfc3339(change.at)},
-                                  {"loss", number_or_null(change.loss)}, {"threshold", change.threshold}});
+    alarms.push_back(json::object{{"name", change.name},
+                                  {"state", change.state},
+                                  {"simulated_at", to_rfc3339(change.at)},
+                                  {"loss", number_or_null(change.loss)},
+                                  {"threshold", change.threshold}});
 
   return json::object{
       {"simulated", json::object{{"from", to_rfc3339(range.from)}, {"until", to_rfc3339(range.until)}}},
       {"wall_seconds", range.wall_seconds},
       {"peak_memory_bytes", range.peak_memory_bytes},
-      {"events", json::object{{"read", books.read}, {"stored", books.stored}, {"duplicate", books.duplicate},
-                              {"late", books.late}, {"dead", books.dead}}},
+      {"events", json::object{{"read", books.read},
+                              {"stored", books.stored},
+                              {"duplicate", books.duplicate},
+                              {"late", books.late},
+                              {"dead", books.dead}}},
       {"windows", std::move(windows)},
       {"open_windows", range.open_windows},
       {"runs", runs_of(TRY(project.tracking().runs()))},
       {"models", std::move(models)},
       {"deployments", std::move(deployments)},
       {"alarms", std::move(alarms)},
-      {"forecasts", json::object{{"made", project.tracking().forecasts_made("production")}, {"scored", production.forecasts},
-                                 {"mean_wql", production.mean_wql()}, {"coverage", production.coverage()}}},
-      {"baselines", json::object{{"naive", json::object{{"mean_wql", production.ratio(production.naive)}}},
-                                 {"seasonal_naive", json::object{{"mean_wql", production.ratio(production.seasonal_naive)}}}}},
+      {"forecasts", json::object{{"made", project.tracking().forecasts_made("production")},
+                                 {"scored", production.forecasts},
+                                 {"mean_wql", production.mean_wql()},
+                                 {"coverage", production.coverage()}}},
+      {"baselines",
+       json::object{{"naive", json::object{{"mean_wql", production.ratio(production.naive)}}},
+                    {"seasonal_naive", json::object{{"mean_wql", production.ratio(production.seasonal_naive)}}}}},
       {"replaced", replaced_of(scores)},
       {"balance", books.balanced() ? "ok" : "broken"}};
 }
@@ -122,13 +148,17 @@ std::string grouped(std::int64_t number) {  // 658412 -> "658,412"
   return text;
 }
 std::string grouped(const json::value& number) { return grouped(number.to_number<std::int64_t>()); }
-std::string loss_text(const json::value& loss) { return loss.is_null() ? "-" : fmt::format("{:.3f}", loss.to_number<double>()); }
+std::string loss_text(const json::value& loss) {
+  return loss.is_null() ? "-" : fmt::format("{:.3f}", loss.to_number<double>());
+}
 
 }  // namespace
 
 std::string report_table(const json::object& report) {
   std::string out;
-  const auto line = [&out](std::string_view label, const std::string& text) { out += fmt::format(" {:<14}{}\n", label, text); };
+  const auto line = [&out](std::string_view label, const std::string& text) {
+    out += fmt::format(" {:<14}{}\n", label, text);
+  };
 
   const json::object& events = report.at("events").as_object();
   line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead   {}", grouped(events.at("read")),
@@ -142,7 +172,8 @@ std::string report_table(const json::object& report) {
   const json::object& forecasts = report.at("forecasts").as_object();
   const json::object& baselines = report.at("baselines").as_object();
   if (forecasts.at("made").to_number<std::int64_t>() > 0) {
-    line("Forecasts", fmt::format("{} made by production, {} scored", grouped(forecasts.at("made")), grouped(forecasts.at("scored"))));
+    line("Forecasts", fmt::format("{} made by production, {} scored", grouped(forecasts.at("made")),
+                                  grouped(forecasts.at("scored"))));
     if (!forecasts.at("mean_wql").is_null())
       line("", fmt::format("mean loss: DeepAR {}, naive {}, seasonal naive {}; inside the interval {:.0f} %",
                            loss_text(forecasts.at("mean_wql")), loss_text(baselines.at("naive").at("mean_wql")),
@@ -156,15 +187,16 @@ std::string report_table(const json::object& report) {
   }
   for (const json::value& run : report.at("runs").as_array())
     line(fmt::format("Run {}", run.at("id").as_int64()),
-         fmt::format("{:<28}{:<28}loss {}  threshold {}", run.at("why").as_string().c_str(), run.at("outcome").as_string().c_str(),
-                     loss_text(run.at("loss")), loss_text(run.at("threshold"))));
+         fmt::format("{:<28}{:<28}loss {}  threshold {}", run.at("why").as_string().c_str(),
+                     run.at("outcome").as_string().c_str(), loss_text(run.at("loss")), loss_text(run.at("threshold"))));
   for (const json::value& alarm : report.at("alarms").as_array())
     line("Alarm", fmt::format("{}  {:<9} at {}  loss {} threshold {}", alarm.at("name").as_string().c_str(),
                               alarm.at("state").as_string().c_str(), alarm.at("simulated_at").as_string().c_str(),
                               loss_text(alarm.at("loss")), loss_text(alarm.at("threshold"))));
   for (const json::value& deployment : report.at("deployments").as_array())
-    line("Deployment", fmt::format("model {} to {:<11} at {}", deployment.at("version").as_int64(),
-                                   deployment.at("stage").as_string().c_str(), deployment.at("simulated_at").as_string().c_str()));
+    line("Deployment",
+         fmt::format("model {} to {:<11} at {}", deployment.at("version").as_int64(),
+                     deployment.at("stage").as_string().c_str(), deployment.at("simulated_at").as_string().c_str()));
   line("Wall time", fmt::format("{:.1f} s, peak memory {:.0f} MB", report.at("wall_seconds").to_number<double>(),
                                 report.at("peak_memory_bytes").to_number<double>() / 1e6));
   return out;

@@ -13,7 +13,7 @@ struct ReplayRange {
   ProcessingTime from, until;
   double wall_seconds = 0;
   std::size_t peak_memory_bytes = 0;
-  std::size_t open_windows = 0;             // In all groups, at the end.
+  std::size_t open_windows = 0;  // In all groups, at the end.
 };
 
 // {"simulated":{..},"wall_seconds","events":{..},"windows":{..},"runs":[..],"models":[..],"deployments":[..],"alarms":[..],

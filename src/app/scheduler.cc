@@ -6,7 +6,7 @@ namespace tidecast {
 namespace {
 
 constexpr Milliseconds kFlushEvery = 1h;
-constexpr Milliseconds kRetryFirstRun = 1h;      // After a first run that was skipped, failed or rejected.
+constexpr Milliseconds kRetryFirstRun = 1h;  // After a first run that was skipped, failed or rejected.
 constexpr const char* kState = "scheduler";
 
 ProcessingTime next_multiple(ProcessingTime after, Milliseconds every) { return floor_to(after, every) + every; }
@@ -23,8 +23,8 @@ std::optional<ProcessingTime> time_at(const json::object& saved, std::string_vie
 
 }  // namespace
 
-Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopMetrics* metrics, SchedulerOptions options,
-                     TimelineObserver observer)
+Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopMetrics* metrics,
+                     SchedulerOptions options, TimelineObserver observer)
     : project_(project),
       clock_(clock),
       endpoints_(endpoints),
@@ -99,7 +99,8 @@ std::size_t Scheduler::open_windows() const {
 Status Scheduler::take_batch(ProcessingTime until) {
   const RawBatch batch = TRY(source_->read(until, options_.batch_max));
   if (batch.empty()) return ok();
-  if (!next_flush_) {  // The very first batch; planned before it is committed, so that a crash between the two changes nothing.
+  if (!next_flush_) {  // The very first batch; planned before it is committed, so that a crash between the two changes
+                       // nothing.
     const ProcessingTime first = batch.records.front().arrival;
     next_flush_ = next_multiple(first, kFlushEvery);
     next_evaluation_ = next_multiple(first, project_.definition().monitoring.every);
@@ -114,8 +115,8 @@ Status Scheduler::take_batch(ProcessingTime until) {
   return ok();
 }
 
-// The first run begins a stated time after the first window's start, known long before, so that it falls between the same two
-// records whatever the batches.
+// The first run begins a stated time after the first window's start, known long before, so that it falls between the
+// same two records whatever the batches.
 Status Scheduler::plan_first_run() {
   if (forecasts_->history().values.empty()) return ok();
   const ForecastDefinition& forecast = project_.forecast();
@@ -139,8 +140,8 @@ std::optional<ProcessingTime> Scheduler::next_due() const {
   return due;
 }
 
-// What fell due and the plan that follows from it are one transaction of the tracking; the registry's changes are such that a
-// repeat after a crash finds them done.
+// What fell due and the plan that follows from it are one transaction of the tracking; the registry's changes are such
+// that a repeat after a crash finds them done.
 Status Scheduler::run_due(ProcessingTime now) {
   TRY(project_.tracking().begin());
   TRY(run_jobs(now));
@@ -174,7 +175,8 @@ Status Scheduler::run_jobs(ProcessingTime now) {
   return ok();
 }
 
-// Without a stated time the first run waits until there is enough to train on; with one it runs then and says what it found.
+// Without a stated time the first run waits until there is enough to train on; with one it runs then and says what it
+// found.
 Status Scheduler::begin_first_run(ProcessingTime now) {
   const ForecastDefinition& forecast = project_.forecast();
   const TimeSeries series = TRY(project_.target_series(EventTime::max(), now));
@@ -199,10 +201,11 @@ Status Scheduler::finish_run(ProcessingTime now) {
     soak_over_ = TRY(deployer_.on_registered(*end.version, now, end.run.reason));
     soaking_version_ = *end.version;
   } else if (!TRY(project_.registry().placed("production"))) {
-    first_run_ = now + kRetryFirstRun;           // Still without any model: try again with more data.
+    first_run_ = now + kRetryFirstRun;  // Still without any model: try again with more data.
   }
   const bool in_production = end.version && TRY(project_.registry().placed("production")) == *end.version;
-  if (retrain_.state() == RetrainState::kTraining) retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production);
+  if (retrain_.state() == RetrainState::kTraining)
+    retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production);
   if (in_production) on_production(now);
   return ok();
 }
@@ -227,9 +230,10 @@ Status Scheduler::evaluate_all(ProcessingTime now) {
     if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
     if (evaluation.breach) {
       const AlarmRule& rule = project_.definition().monitoring.alarm;
-      TRY(timeline_.note(now, "breach", "breach",
-                         fmt::format("production model {}: loss {:.3f} of {} forecasts > {:.3f} ({} of {})", served->version,
-                                     *evaluation.loss, evaluation.forecasts, threshold, alarm_.breaches(), rule.breaches)));
+      TRY(timeline_.note(
+          now, "breach", "breach",
+          fmt::format("production model {}: loss {:.3f} of {} forecasts > {:.3f} ({} of {})", served->version,
+                      *evaluation.loss, evaluation.forecasts, threshold, alarm_.breaches(), rule.breaches)));
     }
     if (change) TRY(on_alarm_change(*change, served->version, now));
   }
@@ -285,7 +289,8 @@ Status Scheduler::approve(int version, const std::string& stage, const std::stri
   if (model.approval == Approval::kRejected) return failed_precondition("model {} was rejected", version);
   if (model.approval == Approval::kPendingManualApproval) {
     TRY(project_.registry().approve(version, now, actor, why));
-    TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("approved by {}{}", actor, why.empty() ? "" : ": " + why)));
+    TRY(timeline_.note(now, "model", fmt::format("model {}", version),
+                       fmt::format("approved by {}{}", actor, why.empty() ? "" : ": " + why)));
   }
   if (stage == "production" && TRY(project_.registry().placed("staging")) != version)
     TRY(deployer_.deploy("staging", version, now, actor, why));
@@ -300,7 +305,8 @@ Status Scheduler::deploy(const std::string& stage, int version, const std::strin
 
 Status Scheduler::reject(int version, const std::string& actor, const std::string& why) {
   TRY(project_.registry().reject(version, clock_.now(), actor, why));
-  TRY(timeline_.note(clock_.now(), "model", fmt::format("model {}", version), fmt::format("rejected by {}: {}", actor, why)));
+  TRY(timeline_.note(clock_.now(), "model", fmt::format("model {}", version),
+                     fmt::format("rejected by {}: {}", actor, why)));
   retrain_.on_deployed_or_rejected(clock_.now());
   return save();
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The loop: records in, windows closed, forecasts and scores, and what is due at its time: runs, deployments after a soak,
-// evaluations, alarms, retraining, files.  The same code under the system's clock and under a simulated one.
+// The loop: records in, windows closed, forecasts and scores, and what is due at its time: runs, deployments after a
+// soak, evaluations, alarms, retraining, files.  The same code under the system's clock and under a simulated one.
 //
 // Everything that is due has a time known beforehand; records that arrive at or before it are taken first.  So a result
 // depends on the records and on the times alone, never on how the records came in batches.
@@ -23,18 +23,18 @@
 namespace tidecast {
 
 struct SchedulerOptions {
-  std::filesystem::path binary;                 // Our own, for training children.
-  Milliseconds nominal_run{60'000};             // A run's simulated length.
-  std::size_t batch_max = 1000;                 // Records a commit.
-  std::optional<std::uint16_t> port;            // Of the HTTP server, for smoke requests.
-  std::optional<ProcessingTime> from;           // Pass over records that arrive earlier (at the very first start only).
-  std::optional<ProcessingTime> until;          // Stop before records and jobs later than this.
+  std::filesystem::path binary;         // Our own, for training children.
+  Milliseconds nominal_run{60'000};     // A run's simulated length.
+  std::size_t batch_max = 1000;         // Records a commit.
+  std::optional<std::uint16_t> port;    // Of the HTTP server, for smoke requests.
+  std::optional<ProcessingTime> from;   // Pass over records that arrive earlier (at the very first start only).
+  std::optional<ProcessingTime> until;  // Stop before records and jobs later than this.
 };
 
 // How far the loop is; told after every batch.
 struct LoopProgress {
   ProcessingTime now;
-  double done = 0;                              // 0 to 1.
+  double done = 0;  // 0 to 1.
   Books books;
 };
 
@@ -46,8 +46,8 @@ class Scheduler {
 
   // Goes on where the last process stopped.  Call once, first.
   Status restore();
-  // Takes all records up to the source's end (or options.until), and all that is due up to there.  `progress` returns false to
-  // stop early (kCancelled, after the commit).
+  // Takes all records up to the source's end (or options.until), and all that is due up to there.  `progress` returns
+  // false to stop early (kCancelled, after the commit).
   Status run(const std::function<bool(const LoopProgress&)>& progress);
 
   // A run now, waited for: what `tidecast train` does when no loop runs.
@@ -59,7 +59,7 @@ class Scheduler {
   Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
 
   const Pipeline& pipeline() const { return *pipeline_; }
-  std::size_t open_windows() const;             // In all groups.
+  std::size_t open_windows() const;  // In all groups.
 
  private:
   Status take_batch(ProcessingTime until);
@@ -70,7 +70,7 @@ class Scheduler {
   Status begin_first_run(ProcessingTime now);
   Status start_run(const std::string& why, ProcessingTime now);
   Status finish_run(ProcessingTime now);
-  void on_production(ProcessingTime now);        // A version has just arrived there.
+  void on_production(ProcessingTime now);  // A version has just arrived there.
   Status evaluate_all(ProcessingTime now);
   Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);
   Status save();
@@ -84,7 +84,7 @@ class Scheduler {
   Deployer deployer_;
   std::unique_ptr<Source> source_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::optional<LiveForecasts> forecasts_;      // These four only where the definition has a forecast.
+  std::optional<LiveForecasts> forecasts_;  // These four only where the definition has a forecast.
   std::optional<TrainingRuns> runs_;
   Alarm alarm_;
   RetrainPolicy retrain_;

@@ -19,7 +19,10 @@ json::array interval_of(const Interval& interval) { return {interval.low, interv
 json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const JobResult& judged) {
   json::array checks;
   for (const GateCheck& check : gate.checks)
-    checks.push_back(json::object{{"name", check.name}, {"ran", check.ran}, {"passed", check.passed}, {"loss", check.loss},
+    checks.push_back(json::object{{"name", check.name},
+                                  {"ran", check.ran},
+                                  {"passed", check.passed},
+                                  {"loss", check.loss},
                                   {"limit", check.limit}});
   json::object metrics{{"windows", backtest.windows.size()},
                        {"loss", backtest.loss},
@@ -30,8 +33,10 @@ json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const
                        {"rmse", backtest.rmse},
                        {"coverage", backtest.coverage},
                        {"gate", std::move(checks)},
-                       {"judged", json::object{{"steps", judged.steps}, {"best_step", judged.best_step},
-                                               {"train_loss", judged.train_loss}, {"held_out_loss", judged.held_out_loss},
+                       {"judged", json::object{{"steps", judged.steps},
+                                               {"best_step", judged.best_step},
+                                               {"train_loss", judged.train_loss},
+                                               {"held_out_loss", judged.held_out_loss},
                                                {"artefact_hash", judged.artefact_hash}}}};
   if (backtest.production) {
     metrics["production"] = *backtest.production;
@@ -42,9 +47,18 @@ json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const
 
 json::object parameters_of(const TrainingJob& job) {
   const DeepArOptions& o = job.options;
-  return {{"target", job.series_name}, {"horizon", o.horizon}, {"season", o.season}, {"context", o.context}, {"cells", o.cells},
-          {"layers", o.layers}, {"batch", o.batch}, {"learning_rate", o.learning_rate}, {"dropout", o.dropout},
-          {"windows", job.windows}, {"confidence", job.confidence}, {"paths", job.paths}};
+  return {{"target", job.series_name},
+          {"horizon", o.horizon},
+          {"season", o.season},
+          {"context", o.context},
+          {"cells", o.cells},
+          {"layers", o.layers},
+          {"batch", o.batch},
+          {"learning_rate", o.learning_rate},
+          {"dropout", o.dropout},
+          {"windows", job.windows},
+          {"confidence", job.confidence},
+          {"paths", job.paths}};
 }
 
 }  // namespace
@@ -113,8 +127,8 @@ Result<RunEnd> TrainingRuns::finish(ProcessingTime now) {
   TRY(complete(active, now));
   active.run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   TRY(project_.tracking().update_run(active.run));
-  TRY(timeline_.note(now, "run", fmt::format("run {}", active.run.id), fmt::format("{}: {}", active.run.why, active.run.reason),
-                     active.run.seconds));
+  TRY(timeline_.note(now, "run", fmt::format("run {}", active.run.id),
+                     fmt::format("{}: {}", active.run.why, active.run.reason), active.run.seconds));
   return RunEnd{active.run, active.run.model_version};
 }
 
@@ -127,8 +141,8 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   };
   if (!active.child) {
     return end(RunOutcome::kSkippedInsufficientData,
-               fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.", run.observations,
-                           kLeastObservations, kLeastWindows, active.job.options.horizon));
+               fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.",
+                           run.observations, kLeastObservations, kLeastWindows, active.job.options.horizon));
   }
   const Result<JobResult> judged = active.child->wait();
   if (!judged.ok()) return end(RunOutcome::kFailed, judged.message());
@@ -137,8 +151,8 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   run.loss = backtest.loss;
   run.data_hash = judged->data_hash;
   run.metrics = metrics_of(backtest, gate, *judged);
-  const std::string text = fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(),
-                                       gate.reason);
+  const std::string text =
+      fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(), gate.reason);
   if (!gate.passed) return end(RunOutcome::kRejectedByGate, text + " Rejected.");
 
   const Result<JobResult> refitted = refit(active, *judged);

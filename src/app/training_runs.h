@@ -1,9 +1,10 @@
 #pragma once
-// One training run from its start to its end: snapshot, judge (in a child process), gate, refit (in a child process), register.
+// One training run from its start to its end: snapshot, judge (in a child process), gate, refit (in a child process),
+// register.
 //
-// A run started at T has its result at T + nominal in a replay: until then the stream goes on with the old model.  How long the
-// child really takes enters no result.  One run at a time.  A run that a crash interrupted is done again from the same
-// snapshot, because the snapshot is what was known at T.
+// A run started at T has its result at T + nominal in a replay: until then the stream goes on with the old model.  How
+// long the child really takes enters no result.  One run at a time.  A run that a crash interrupted is done again from
+// the same snapshot, because the snapshot is what was known at T.
 
 #include <filesystem>
 #include <memory>
@@ -18,7 +19,7 @@ namespace tidecast {
 
 struct RunEnd {
   Run run;
-  std::optional<int> version;      // Registered.
+  std::optional<int> version;  // Registered.
 };
 
 class TrainingRuns {
@@ -32,7 +33,7 @@ class TrainingRuns {
   // kFailedPrecondition while another run is active.  Too few observations: the run ends at finish() as skipped.
   Status start(const std::string& why, ProcessingTime now);
   bool active() const { return active_.has_value(); }
-  ProcessingTime due() const { return active_->run.started_at + nominal_; }   // Only while active.
+  ProcessingTime due() const { return active_->run.started_at + nominal_; }  // Only while active.
   // Waits for the child and takes the run to its end.  An error is one of the stores'; a run that fails is an end.
   Result<RunEnd> finish(ProcessingTime now);
 
@@ -40,7 +41,7 @@ class TrainingRuns {
   struct Active {
     Run run;
     TrainingJob job;
-    std::unique_ptr<TrainingChild> child;   // Null where there is too little data.
+    std::unique_ptr<TrainingChild> child;  // Null where there is too little data.
   };
   Status launch(Run run);
   Status complete(Active& active, ProcessingTime now);

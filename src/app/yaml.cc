@@ -75,9 +75,12 @@ class Builder : public YAML::EventHandler {
     if (at >= text_.size() || (text_[at] != '"' && text_[at] != '\'')) return;
     const char quote = text_[at];
     for (std::size_t i = at + 1; i < text_.size() && text_[i] != '\n'; ++i) {
-      if (quote == '"' && text_[i] == '\\') ++i;
-      else if (text_[i] == quote && text_.substr(i + 1).starts_with(quote) && quote == '\'') ++i;
-      else if (text_[i] == quote) return;
+      if (quote == '"' && text_[i] == '\\')
+        ++i;
+      else if (text_[i] == quote && text_.substr(i + 1).starts_with(quote) && quote == '\'')
+        ++i;
+      else if (text_[i] == quote)
+        return;
     }
     refuse(place_of(mark), "the quote is not closed in its line", "a closing quote");
   }
@@ -93,7 +96,7 @@ class Builder : public YAML::EventHandler {
     }
     YamlNode& parent = open_.back();
     if (parent.kind == YamlNode::Kind::kMap) {
-      if (parent.items.size() % 2 == 0 && node.kind != YamlNode::Kind::kScalar) 
+      if (parent.items.size() % 2 == 0 && node.kind != YamlNode::Kind::kScalar)
         refuse(node.place, "a key must be a word", "a word before the colon");
       // A value that is not there is marked where the next thing stands: its key is the better place.
       if (parent.items.size() % 2 == 1 && node.kind == YamlNode::Kind::kNull &&

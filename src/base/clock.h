@@ -10,7 +10,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual ProcessingTime now() const = 0;
-  // Returns once now() >= `due`.  The system's clock sleeps (and may wake early: look at now() again); a simulated one jumps.
+  // Returns once now() >= `due`.  The system's clock sleeps (and may wake early: look at now() again); a simulated one
+  // jumps.
   virtual void wait_until(ProcessingTime due) = 0;
 };
 

@@ -100,7 +100,8 @@ Status error_in(std::string_view text, std::string_view otherwise) {
 
 Result<json::value> parse_json(std::string_view text) {
   simdjson::dom::parser parser;
-  if (parser.allocate(text.size() + 1, kDepthMax) != simdjson::SUCCESS) return internal_error("no memory for {} bytes of JSON", text.size());
+  if (parser.allocate(text.size() + 1, kDepthMax) != simdjson::SUCCESS)
+    return internal_error("no memory for {} bytes of JSON", text.size());
   simdjson::dom::element root;
   const simdjson::error_code error = parser.parse(simdjson::padded_string(text)).get(root);
   if (error == simdjson::DEPTH_ERROR) return invalid_argument("nested deeper than {} levels", kDepthMax);

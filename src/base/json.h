@@ -1,8 +1,8 @@
 #pragma once
-// JSON for what is read and written now and then: requests, reports, artefact headers.  Events go through simdjson instead.
+// JSON for what is read and written now and then: requests, reports, artefact headers.  Events go through simdjson
+// instead.
 
 #include <boost/json.hpp>
-
 #include <string>
 #include <string_view>
 

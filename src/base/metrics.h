@@ -5,8 +5,8 @@
 //   Counter& read = metrics.counter("tidecast_events_read_total", "Records read from the source.");
 //   read.set(books.read);
 //
-// Owned by whoever starts the program and passed down; nothing is global.  Values may be set and read from any thread; metrics
-// are added by one thread, before others read.
+// Owned by whoever starts the program and passed down; nothing is global.  Values may be set and read from any thread;
+// metrics are added by one thread, before others read.
 
 #include <atomic>
 #include <deque>
@@ -16,10 +16,12 @@ namespace tidecast {
 
 class Metric {
  public:
-  Metric(std::string name, std::string help, const char* type) : name_(std::move(name)), help_(std::move(help)), type_(type) {}
+  Metric(std::string name, std::string help, const char* type)
+      : name_(std::move(name)), help_(std::move(help)), type_(type) {}
   void set(double value) { value_.store(value, std::memory_order_relaxed); }
   void add(double amount) {
-    for (double seen = value_.load(std::memory_order_relaxed); !value_.compare_exchange_weak(seen, seen + amount);) continue;
+    for (double seen = value_.load(std::memory_order_relaxed); !value_.compare_exchange_weak(seen, seen + amount);)
+      continue;
   }
   double value() const { return value_.load(std::memory_order_relaxed); }
 

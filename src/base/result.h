@@ -7,9 +7,9 @@
 //     ...
 //   }
 //
-// A code tells the caller what to do; the message tells a person where, what was found and what is allowed.  Names follow
-// absl::Status, so that a later move to it (or to std::expected) is mechanical.  No exceptions leave our code: adapters
-// round libraries catch theirs.  CHECK guards what only a bug of ours can break; it prints and aborts.
+// A code tells the caller what to do; the message tells a person where, what was found and what is allowed.  Names
+// follow absl::Status, so that a later move to it (or to std::expected) is mechanical.  No exceptions leave our code:
+// adapters round libraries catch theirs.  CHECK guards what only a bug of ours can break; it prints and aborts.
 
 #include <fmt/format.h>
 
@@ -99,9 +99,9 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   template <typename U = T>
-    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Status>)
-  Result(U&& value) : value_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit, so that `return value;` works.
+  requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Status>) Result(U&& value)
+      : value_(std::in_place, std::forward<U>(value)) {}  // NOLINT: implicit, so that `return value;` works.
   Result(Status error) : error_(std::move(error)) { CHECK(!error_.ok()); }  // NOLINT: implicit, as above.
 
   bool ok() const { return value_.has_value(); }
@@ -110,9 +110,18 @@ class [[nodiscard]] Result {
   const Status& status() const& { return error_; }
   Status status() && { return std::move(error_); }
 
-  T& value() & { CHECK(ok()); return *value_; }
-  const T& value() const& { CHECK(ok()); return *value_; }
-  T value() && { CHECK(ok()); return *std::move(value_); }
+  T& value() & {
+    CHECK(ok());
+    return *value_;
+  }
+  const T& value() const& {
+    CHECK(ok());
+    return *value_;
+  }
+  T value() && {
+    CHECK(ok());
+    return *std::move(value_);
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
@@ -133,11 +142,11 @@ class [[nodiscard]] Result {
 // GCC 12 cannot compile it round a co_await.
 #define TRY(expression) TRY_NAMED(expression, __COUNTER__)
 #define TRY_NAMED(expression, number) TRY_NAMED_(expression, number)  // Twice, so that the counter is a number first.
-#define TRY_NAMED_(expression, number)                                               \
-  ({                                                                                 \
-    auto&& try_result_##number = (expression);                                       \
-    if (!try_result_##number.ok()) return std::move(try_result_##number).status();   \
-    std::move(try_result_##number).value();                                          \
+#define TRY_NAMED_(expression, number)                                             \
+  ({                                                                               \
+    auto&& try_result_##number = (expression);                                     \
+    if (!try_result_##number.ok()) return std::move(try_result_##number).status(); \
+    std::move(try_result_##number).value();                                        \
   })
 
 }  // namespace tidecast

@@ -25,7 +25,8 @@ std::uint64_t Rng::next() {
 double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
 std::uint64_t Rng::below(std::uint64_t bound) {
-  const std::uint64_t reject_from = UINT64_MAX - UINT64_MAX % bound;  // A multiple of bound; above it some values would win.
+  const std::uint64_t reject_from =
+      UINT64_MAX - UINT64_MAX % bound;  // A multiple of bound; above it some values would win.
   std::uint64_t x = next();
   while (x >= reject_from) x = next();
   return x % bound;

@@ -71,7 +71,8 @@ std::string to_rfc3339(std::int64_t ms) {
 
 Result<std::int64_t> parse_rfc3339(std::string_view text) {
   const auto wrong = [&] {
-    return invalid_argument("'{}' is no time; allowed: RFC 3339 like 2026-05-06T00:00:00Z, or a date like 2026-05-06", text);
+    return invalid_argument("'{}' is no time; allowed: RFC 3339 like 2026-05-06T00:00:00Z, or a date like 2026-05-06",
+                            text);
   };
   Civil c{};
   if (!digits(text, 0, 4, c.year) || !digits(text, 5, 2, c.month) || !digits(text, 8, 2, c.day)) return wrong();
@@ -85,7 +86,8 @@ Result<std::int64_t> parse_rfc3339(std::string_view text) {
   if (at < text.size() && text[at] == '.') {
     int scale = 100;
     const std::size_t first = ++at;
-    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) c.milli += (text[at] - '0') * scale;
+    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10)
+      c.milli += (text[at] - '0') * scale;
     if (at == first) return wrong();
   }
   const std::string_view zone = text.substr(at);
@@ -101,12 +103,12 @@ Result<Milliseconds> parse_duration(std::string_view text) {
   double amount = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), amount);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const std::int64_t scale = unit == "ms"                  ? 1
-                             : unit == "s"                 ? 1000
+  const std::int64_t scale = unit == "ms"                   ? 1
+                             : unit == "s"                  ? 1000
                              : unit == "min" || unit == "m" ? 60'000
-                             : unit == "h"                 ? 3'600'000
-                             : unit == "d"                 ? kDay
-                                                           : 0;
+                             : unit == "h"                  ? 3'600'000
+                             : unit == "d"                  ? kDay
+                                                            : 0;
   if (error != std::errc() || scale == 0 || amount < 0 || amount * static_cast<double>(scale) > 9e15)
     return invalid_argument("'{}' is no duration; allowed: a number with its unit ms, s, min, h or d, like 90s", text);
   return Milliseconds(static_cast<std::int64_t>(amount * static_cast<double>(scale) + 0.5));

@@ -1,6 +1,6 @@
 #pragma once
-// Two kinds of time that do not mix: EventTime, when something happened, and ProcessingTime, when we knew of it.  Both are
-// milliseconds since 1970-01-01T00:00:00Z, without leap seconds, and may be negative.
+// Two kinds of time that do not mix: EventTime, when something happened, and ProcessingTime, when we knew of it.  Both
+// are milliseconds since 1970-01-01T00:00:00Z, without leap seconds, and may be negative.
 
 #include <chrono>
 #include <compare>
@@ -29,7 +29,10 @@ class TimePoint {
   constexpr TimePoint operator+(Milliseconds d) const { return TimePoint(ms_ + d.count()); }
   constexpr TimePoint operator-(Milliseconds d) const { return TimePoint(ms_ - d.count()); }
   constexpr Milliseconds operator-(TimePoint other) const { return Milliseconds(ms_ - other.ms_); }
-  constexpr TimePoint& operator+=(Milliseconds d) { ms_ += d.count(); return *this; }
+  constexpr TimePoint& operator+=(Milliseconds d) {
+    ms_ += d.count();
+    return *this;
+  }
 
  private:
   explicit constexpr TimePoint(std::int64_t ms) : ms_(ms) {}
@@ -53,10 +56,10 @@ constexpr TimePoint<Kind> floor_to(TimePoint<Kind> time, Milliseconds width) {
 
 // Civil calendar (proleptic Gregorian, UTC) of a time in ms.
 struct Civil {
-  int year, month, day;             // month 1-12, day 1-31.
+  int year, month, day;  // month 1-12, day 1-31.
   int hour, minute, second, milli;
-  int weekday;                      // Monday 0 ... Sunday 6.
-  int day_of_year;                  // 1-366.
+  int weekday;      // Monday 0 ... Sunday 6.
+  int day_of_year;  // 1-366.
 };
 Civil civil_of(std::int64_t ms);
 std::int64_t ms_of(const Civil& civil);  // Uses year to milli; weekday and day_of_year are ignored.
@@ -64,10 +67,12 @@ std::int64_t ms_of(const Civil& civil);  // Uses year to milli; weekday and day_
 // "2026-05-06T00:00:00Z", with ".123" before the Z only when there are milliseconds.
 std::string to_rfc3339(std::int64_t ms);
 template <typename Kind>
-std::string to_rfc3339(TimePoint<Kind> time) { return to_rfc3339(time.ms()); }
+std::string to_rfc3339(TimePoint<Kind> time) {
+  return to_rfc3339(time.ms());
+}
 
-// RFC 3339 with "Z" or an offset, a space or "T" between date and time, any number of fractional digits (those beyond the
-// millisecond are cut), or a bare date (midnight UTC).  Errors: kInvalidArgument.
+// RFC 3339 with "Z" or an offset, a space or "T" between date and time, any number of fractional digits (those beyond
+// the millisecond are cut), or a bare date (midnight UTC).  Errors: kInvalidArgument.
 Result<std::int64_t> parse_rfc3339(std::string_view text);
 
 // "250ms", "60s", "5min" (or "5m"), "3h", "7d".  A number without a unit is an error.  Errors: kInvalidArgument.

@@ -26,8 +26,8 @@ TEST(Time, PrintsAndReadsRfc3339) {
 TEST(Time, CutsWhatIsFinerThanAMillisecond) { EXPECT_EQ(parse_rfc3339("1970-01-01T00:00:00.0019999Z").value(), 1); }
 
 TEST(Time, RefusesWhatIsNoTimeAndSaysWhatIs) {
-  for (const char* text : {"", "2026", "2026-13-01", "2025-02-29", "2026-05-06T24:00:00Z", "2026-05-06T00:00:00", "2026-05-06T00:00:00.Z",
-                           "2026-05-06T00:00:00+2:00", "yesterday", "2026-05-06T00:00:00Zx"}) {
+  for (const char* text : {"", "2026", "2026-13-01", "2025-02-29", "2026-05-06T24:00:00Z", "2026-05-06T00:00:00",
+                           "2026-05-06T00:00:00.Z", "2026-05-06T00:00:00+2:00", "yesterday", "2026-05-06T00:00:00Zx"}) {
     const auto result = parse_rfc3339(text);
     ASSERT_FALSE(result.ok()) << text;
     EXPECT_NE(result.message().find("RFC 3339"), std::string::npos) << result.message();
@@ -65,7 +65,8 @@ TEST(Duration, ReadsNumbersWithTheirUnit) {
 }
 
 TEST(Duration, RefusesANumberWithoutUnit) {
-  for (const char* text : {"60", "", "s", "-5s", "5 s", "5sec", "1e30d"}) EXPECT_FALSE(parse_duration(text).ok()) << text;
+  for (const char* text : {"60", "", "s", "-5s", "5 s", "5sec", "1e30d"})
+    EXPECT_FALSE(parse_duration(text).ok()) << text;
 }
 
 TEST(Duration, PrintsTheShortestText) {

@@ -41,12 +41,13 @@ int run_cli(int argc, char** argv) {
   app.add_flag("-q,--quiet", context.quiet, "Print less");
   app.add_flag("-v,--verbose", verbose, "Log what happens to standard error");
   app.add_option("--color", context.color, "auto, always or never")->check(CLI::IsMember({"auto", "always", "never"}));
-  app.footer("Examples:\n"
-             "  tidecast check -c examples/bitcoin-fees/tidecast.yaml\n"
-             "  tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json\n"
-             "  tidecast sql \"SELECT * FROM tx_metrics ORDER BY event_time DESC LIMIT 5\"\n"
-             "Exit codes: 0 done, 1 failed, 2 wrong usage or definition, 3 not found, 4 refused by the present state,\n"
-             "5 not reachable.");
+  app.footer(
+      "Examples:\n"
+      "  tidecast check -c examples/bitcoin-fees/tidecast.yaml\n"
+      "  tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json\n"
+      "  tidecast sql \"SELECT * FROM tx_metrics ORDER BY event_time DESC LIMIT 5\"\n"
+      "Exit codes: 0 done, 1 failed, 2 wrong usage or definition, 3 not found, 4 refused by the present state,\n"
+      "5 not reachable.");
 
   Status status;
   const auto command = [&app](const char* name, const char* help, const char* example) {
@@ -56,8 +57,9 @@ int run_cli(int argc, char** argv) {
   };
 
   ReplayArguments replay;
-  CLI::App* sub = command("replay", "Run the whole loop on the recorded source under a simulated clock",
-                          "tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json");
+  CLI::App* sub =
+      command("replay", "Run the whole loop on the recorded source under a simulated clock",
+              "tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json");
   sub->add_option("--from", replay.from, "Pass over records that arrive before this time");
   sub->add_option("--until", replay.until, "Stop at this time; a later replay goes on");
   sub->add_option("--speed", replay.speed, "max, or simulated seconds a second like 60x")->capture_default_str();
@@ -66,7 +68,8 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = replay_command(context, replay); });
 
   int records = 3;
-  sub = command("check", "Validate the definition file and show what it does with the first records", "tidecast check -c tidecast.yaml");
+  sub = command("check", "Validate the definition file and show what it does with the first records",
+                "tidecast check -c tidecast.yaml");
   sub->add_option("--records", records, "How many records of the source to show")->capture_default_str();
   sub->callback([&] { status = check_command(context, records); });
 
@@ -74,7 +77,8 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = status_command(context); });
 
   std::string why;
-  sub = command("train", "Train, back-test, gate and register a model now", "tidecast train --why \"after the fee change\"");
+  sub = command("train", "Train, back-test, gate and register a model now",
+                "tidecast train --why \"after the fee change\"");
   sub->add_option("--why", why, "Recorded with the run");
   sub->callback([&] { status = train_command(context, why); });
 
@@ -89,9 +93,12 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = models_command(context, version); });
 
   std::string stage = "staging";
-  sub = command("approve", "Approve a version and deploy it to a stage", "tidecast approve 3 --for production -m \"beats 2 by a third\"");
+  sub = command("approve", "Approve a version and deploy it to a stage",
+                "tidecast approve 3 --for production -m \"beats 2 by a third\"");
   sub->add_option("version", version, "The model version")->required();
-  sub->add_option("--for", stage, "staging, or production by way of staging")->check(CLI::IsMember({"staging", "production"}))->capture_default_str();
+  sub->add_option("--for", stage, "staging, or production by way of staging")
+      ->check(CLI::IsMember({"staging", "production"}))
+      ->capture_default_str();
   sub->add_option("-m,--message", why, "Why");
   sub->callback([&] { status = approve_command(context, version, stage, why); });
 

@@ -35,7 +35,8 @@ Result<Definition> load(const Context& context) {
 Result<Workbench> open_workbench(const Context& context, const std::string& who) {
   Definition definition = TRY(load(context));
   if (!std::filesystem::exists(definition.data))
-    return not_found("{}: no data yet; make some: tidecast replay -c {}", definition.data.string(), context.definition.string());
+    return not_found("{}: no data yet; make some: tidecast replay -c {}", definition.data.string(),
+                     context.definition.string());
   Workbench bench;
   bench.project = TRY(Project::open(std::move(definition), who));
   if (const std::optional<ProcessingTime> now = TRY(bench.project->simulated_now())) {
@@ -44,7 +45,8 @@ Result<Workbench> open_workbench(const Context& context, const std::string& who)
     bench.clock = std::make_unique<SystemClock>();
   }
   bench.endpoints = make_endpoints(*bench.project);
-  const TimelineObserver print = [quiet = context.quiet || context.json](const TimelineEvent& event, std::optional<double>) {
+  const TimelineObserver print = [quiet = context.quiet || context.json](const TimelineEvent& event,
+                                                                         std::optional<double>) {
     if (!quiet) fmt::print(" {}  {:<14} {}\n", short_time(event.at.ms()), event.subject, event.text);
   };
   bench.scheduler = std::make_unique<Scheduler>(*bench.project, *bench.clock, *bench.endpoints, nullptr,
@@ -59,7 +61,8 @@ std::string actor() {
 }
 
 std::string short_time(std::int64_t ms) {
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const Civil c = civil_of(ms);
   return fmt::format("{:02} {} {:02}:{:02}", c.day, kMonths[c.month - 1], c.hour, c.minute);
 }

@@ -15,11 +15,11 @@ namespace tidecast {
 
 struct Context {
   std::filesystem::path definition = "tidecast.yaml";
-  std::filesystem::path data;              // Empty: where the definition says.
+  std::filesystem::path data;  // Empty: where the definition says.
   bool json = false;
   bool quiet = false;
-  std::string color = "auto";              // auto, always, never
-  std::filesystem::path binary;            // Our own.
+  std::string color = "auto";    // auto, always, never
+  std::filesystem::path binary;  // Our own.
 
   bool use_color(std::FILE* stream) const;
 };
@@ -60,7 +60,7 @@ class Table {
 struct ReplayArguments {
   std::string from, until, speed = "max";
   std::filesystem::path report;
-  bool serve = false;                      // Keep the endpoint up at the end until Ctrl-C.
+  bool serve = false;  // Keep the endpoint up at the end until Ctrl-C.
 };
 Status replay_command(const Context& context, const ReplayArguments& arguments);
 Status check_command(const Context& context, int records);

@@ -63,13 +63,13 @@ Status forecast_command(const Context& context, const ForecastArguments& argumen
   const EventTime until = EventTime::from_ms(TRY(time_or("--as-of", arguments.as_of, EventTime::max().ms())));
   const std::string series = arguments.series.empty() ? bench.project->series_name() : arguments.series;
   const TimeSeries history = TRY(bench.project->series(series, until, ProcessingTime::max()));
-  if (history.values.empty()) return not_found("{}: no window ended by {}", series, arguments.as_of.empty() ? "now" : arguments.as_of);
+  if (history.values.empty())
+    return not_found("{}: no window ended by {}", series, arguments.as_of.empty() ? "now" : arguments.as_of);
   const std::vector<double> taus = arguments.quantiles.empty()
                                        ? confidence_quantiles(bench.project->definition().validation.confidence)
                                        : TRY(parse_quantiles(arguments.quantiles));
-  const QuantilesOfForecast forecast = TRY(forecast_quantiles(*served->model, history, taus,
-                                                              bench.project->definition().validation.paths,
-                                                              bench.project->forecast().seed));
+  const QuantilesOfForecast forecast = TRY(forecast_quantiles(
+      *served->model, history, taus, bench.project->definition().validation.paths, bench.project->forecast().seed));
   const std::string format = context.json ? "json" : arguments.format.empty() ? "table" : arguments.format;
   std::vector<std::string> head{"time", "mean"};
   for (const double tau : taus) head.push_back("q" + shortest(tau));
@@ -77,18 +77,22 @@ Status forecast_command(const Context& context, const ForecastArguments& argumen
   json::array steps;
   for (std::size_t k = 0; k < forecast.mean.size(); ++k) {
     const std::string time = to_rfc3339(forecast.origin + history.step * static_cast<std::int64_t>(k));
-    std::vector<std::string> row{time, format == "table" ? fmt::format("{:.1f}", forecast.mean[k]) : shortest(forecast.mean[k])};
+    std::vector<std::string> row{
+        time, format == "table" ? fmt::format("{:.1f}", forecast.mean[k]) : shortest(forecast.mean[k])};
     json::object step{{"time", time}, {"mean", forecast.mean[k]}};
     for (std::size_t q = 0; q < taus.size(); ++q) {
-      row.push_back(format == "table" ? fmt::format("{:.1f}", forecast.quantiles[q][k]) : shortest(forecast.quantiles[q][k]));
+      row.push_back(format == "table" ? fmt::format("{:.1f}", forecast.quantiles[q][k])
+                                      : shortest(forecast.quantiles[q][k]));
       step["q" + shortest(taus[q])] = forecast.quantiles[q][k];
     }
     rows.push_back(std::move(row));
     steps.push_back(std::move(step));
   }
   if (format == "json") {
-    fmt::print("{}\n", to_text(json::object{{"series", series}, {"model_version", served->version},
-                                            {"origin", to_rfc3339(forecast.origin)}, {"steps", std::move(steps)}}));
+    fmt::print("{}\n", to_text(json::object{{"series", series},
+                                            {"model_version", served->version},
+                                            {"origin", to_rfc3339(forecast.origin)},
+                                            {"steps", std::move(steps)}}));
   } else if (format == "csv") {
     fmt::print("{}", csv_line(head));
     for (const auto& row : rows) fmt::print("{}", csv_line(row));
@@ -116,7 +120,8 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
                          EventTime::from_ms(TRY(time_or("--until", arguments.until, EventTime::max().ms())))};
   const auto as_of = ProcessingTime::from_ms(TRY(time_or("--as-of", arguments.as_of, ProcessingTime::max().ms())));
   std::vector<FeatureRow> rows = TRY(project->features().range(group->name, range, as_of));
-  if (arguments.last > 0 && rows.size() > static_cast<std::size_t>(arguments.last)) rows.erase(rows.begin(), rows.end() - arguments.last);
+  if (arguments.last > 0 && rows.size() > static_cast<std::size_t>(arguments.last))
+    rows.erase(rows.begin(), rows.end() - arguments.last);
 
   const std::string format = context.json ? "json" : arguments.format.empty() ? "table" : arguments.format;
   std::vector<std::string> head{"window_start", "window_end", "write_time"};
@@ -124,7 +129,8 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
   if (format == "json") {
     json::array list;
     for (const FeatureRow& row : rows) {
-      json::object entry{{"window_start", to_rfc3339(row.window_start)}, {"window_end", to_rfc3339(row.window_end)},
+      json::object entry{{"window_start", to_rfc3339(row.window_start)},
+                         {"window_end", to_rfc3339(row.window_end)},
                          {"write_time", to_rfc3339(row.write_time)}};
       for (std::size_t c = 0; c < group->columns.size(); ++c) entry[group->columns[c].name] = json_of(row.values[c]);
       list.push_back(std::move(entry));
@@ -135,7 +141,8 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
   Table table(head);
   std::string csv = csv_line(head);
   for (const FeatureRow& row : rows) {
-    std::vector<std::string> cells{to_rfc3339(row.window_start), to_rfc3339(row.window_end), to_rfc3339(row.write_time)};
+    std::vector<std::string> cells{to_rfc3339(row.window_start), to_rfc3339(row.window_end),
+                                   to_rfc3339(row.write_time)};
     for (const FeatureValue& value : row.values) cells.push_back(text_of(value));
     csv += csv_line(cells);
     table.add(std::move(cells));
@@ -171,7 +178,8 @@ Status sql_command(const Context& context, const std::string& statement, const s
     }
     fmt::print("{}", chosen == "csv" ? csv : table.text());
   }
-  if (result.truncated) fmt::print(stderr, "Only the first {} rows are shown; add a LIMIT or an aggregate.\n", result.rows.size());
+  if (result.truncated)
+    fmt::print(stderr, "Only the first {} rows are shown; add a LIMIT or an aggregate.\n", result.rows.size());
   return ok();
 }
 

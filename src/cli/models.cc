@@ -6,24 +6,40 @@ namespace {
 json::value json_of(const std::optional<double>& value) { return value ? json::value(*value) : json::value(nullptr); }
 
 json::object json_of(const Run& run) {
-  return {{"id", run.id}, {"why", run.why}, {"outcome", name_of(run.outcome)}, {"reason", run.reason},
-          {"started_at", to_rfc3339(run.started_at)}, {"data_from", to_rfc3339(run.data_from)},
-          {"data_until", to_rfc3339(run.data_until)}, {"observations", run.observations}, {"seed", run.seed},
-          {"loss", json_of(run.loss)}, {"threshold", json_of(run.threshold)},
+  return {{"id", run.id},
+          {"why", run.why},
+          {"outcome", name_of(run.outcome)},
+          {"reason", run.reason},
+          {"started_at", to_rfc3339(run.started_at)},
+          {"data_from", to_rfc3339(run.data_from)},
+          {"data_until", to_rfc3339(run.data_until)},
+          {"observations", run.observations},
+          {"seed", run.seed},
+          {"loss", json_of(run.loss)},
+          {"threshold", json_of(run.threshold)},
           {"model_version", run.model_version ? json::value(*run.model_version) : json::value(nullptr)},
-          {"data_hash", run.data_hash}, {"artefact_hash", run.artefact_hash}, {"parameters", run.parameters},
-          {"metrics", run.metrics}, {"seconds", run.seconds}};
+          {"data_hash", run.data_hash},
+          {"artefact_hash", run.artefact_hash},
+          {"parameters", run.parameters},
+          {"metrics", run.metrics},
+          {"seconds", run.seconds}};
 }
 
 json::object json_of(const ModelVersion& model) {
-  return {{"version", model.version}, {"run", model.run}, {"created_at", to_rfc3339(model.created_at)},
-          {"approval", name_of(model.approval)}, {"data_end", to_rfc3339(model.data_end)}, {"loss", model.loss},
-          {"artefact_hash", model.artefact_hash}, {"metrics", model.metrics}};
+  return {{"version", model.version},
+          {"run", model.run},
+          {"created_at", to_rfc3339(model.created_at)},
+          {"approval", name_of(model.approval)},
+          {"data_end", to_rfc3339(model.data_end)},
+          {"loss", model.loss},
+          {"artefact_hash", model.artefact_hash},
+          {"metrics", model.metrics}};
 }
 
 std::string loss_text(const std::optional<double>& loss) { return loss ? fmt::format("{:.3f}", *loss) : "-"; }
 
-std::string stages_of(int version, std::optional<int> staging, std::optional<int> production, std::optional<int> previous) {
+std::string stages_of(int version, std::optional<int> staging, std::optional<int> production,
+                      std::optional<int> previous) {
   std::string text;
   const auto add = [&text](const char* stage) { text += (text.empty() ? "" : ", ") + std::string(stage); };
   if (staging == version) add("staging");
@@ -44,7 +60,8 @@ Status train_command(const Context& context, const std::string& why) {
     case RunOutcome::kSucceeded: return ok();
     case RunOutcome::kRejectedByGate:
     case RunOutcome::kSkippedInsufficientData:
-      return failed_precondition("run {}: {}; look at it: tidecast runs {}", end.run.id, name_of(end.run.outcome), end.run.id);
+      return failed_precondition("run {}: {}; look at it: tidecast runs {}", end.run.id, name_of(end.run.outcome),
+                                 end.run.id);
     default: return internal_error("run {}: {}: {}", end.run.id, name_of(end.run.outcome), end.run.reason);
   }
 }

@@ -1,3 +1,5 @@
+#include "app/replay.h"
+
 #include <semaphore.h>
 #include <unistd.h>
 
@@ -6,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 
-#include "app/replay.h"
 #include "cli/context.h"
 #include "storage/file.h"
 
@@ -37,7 +38,8 @@ void print_wrapped(std::string_view text, std::size_t indent) {
   fmt::print("{}\n", text);
 }
 
-// What a replay looks like in a terminal: a line an event, in simulated time, and a line of progress that redraws in place.
+// What a replay looks like in a terminal: a line an event, in simulated time, and a line of progress that redraws in
+// place.
 class ReplayView {
  public:
   ReplayView(const Context& context, std::optional<std::uint64_t> total)
@@ -53,10 +55,15 @@ class ReplayView {
              std::optional<double> wall_seconds) {
     if (quiet_) return;
     clear_progress();
-    const char* color = !color_ ? "" : kind == "breach" || label == "ALARM" ? kRed : kind == "alarm" || kind == "deployment" ? kGreen : "";
+    const char* color = !color_                                   ? ""
+                        : kind == "breach" || label == "ALARM"    ? kRed
+                        : kind == "alarm" || kind == "deployment" ? kGreen
+                                                                  : "";
     std::string line = text;
-    if (wall_seconds && kind == "deployment") line += fmt::format("; smoke request {:.1f} ms", *wall_seconds * 1000);
-    else if (wall_seconds) line += fmt::format("  {:.1f} s", *wall_seconds);
+    if (wall_seconds && kind == "deployment")
+      line += fmt::format("; smoke request {:.1f} ms", *wall_seconds * 1000);
+    else if (wall_seconds)
+      line += fmt::format("  {:.1f} s", *wall_seconds);
     fmt::print(" {}  {}{:<12}{}  ", short_time(at_ms), color, label, *color == '\0' ? "" : kPlain);
     print_wrapped(line, 28);
     std::fflush(stdout);
@@ -77,8 +84,8 @@ class ReplayView {
     std::string bar;
     for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
     clear_progress();
-    fmt::print(" {}  {:<14} {}  {:>3.0f} %  {:.0f} events/s  about {} s left", short_time(at.now.ms()), "replaying", bar, at.done * 100,
-               rate, left);
+    fmt::print(" {}  {:<14} {}  {:>3.0f} %  {:.0f} events/s  about {} s left", short_time(at.now.ms()), "replaying",
+               bar, at.done * 100, rate, left);
     std::fflush(stdout);
     drawn_any_ = true;
   }
@@ -125,8 +132,8 @@ std::string shown(const std::filesystem::path& path) {
 std::uintmax_t size_of_folder(const std::filesystem::path& folder) {
   std::uintmax_t bytes = 0;
   std::error_code error;
-  for (auto at = std::filesystem::recursive_directory_iterator(folder, error); !error && at != std::filesystem::recursive_directory_iterator();
-       at.increment(error))
+  for (auto at = std::filesystem::recursive_directory_iterator(folder, error);
+       !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
     if (at->is_regular_file(error)) bytes += at->file_size(error);
   return bytes;
 }
@@ -155,23 +162,26 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   ::sigaction(SIGTERM, &action, nullptr);
 
   ReplayView view(context, std::nullopt);
-  const std::unique_ptr<Replay> replay =
-      TRY(Replay::open(std::move(definition), options, [&view](const TimelineEvent& event, std::optional<double> wall_seconds) {
+  const std::unique_ptr<Replay> replay = TRY(Replay::open(
+      std::move(definition), options, [&view](const TimelineEvent& event, std::optional<double> wall_seconds) {
         view.event(event.at.ms(), event.kind, event.subject, event.text, wall_seconds);
       }));
   view.set_total(replay->records_to_come());
 
   const bool talk = !context.quiet && !context.json;
   if (talk && reconstruction) {
-    fmt::print("Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
-               "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
+    fmt::print(
+        "Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
+        "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
   }
-  if (talk && replay->port()) fmt::print("Endpoint: http://127.0.0.1:{}/endpoints/production/invocations\n", *replay->port());
+  if (talk && replay->port())
+    fmt::print("Endpoint: http://127.0.0.1:{}/endpoints/production/invocations\n", *replay->port());
   if (talk) fmt::print("\n");
-  view.event(replay->start().ms(), "started", "started",
-             fmt::format("source {}{}", replay->project().definition().source.name,
-                         replay->records_to_come() ? fmt::format(", {} records in all", *replay->records_to_come()) : ""),
-             std::nullopt);
+  view.event(
+      replay->start().ms(), "started", "started",
+      fmt::format("source {}{}", replay->project().definition().source.name,
+                  replay->records_to_come() ? fmt::format(", {} records in all", *replay->records_to_come()) : ""),
+      std::nullopt);
 
   const Status status = replay->run([&view](const LoopProgress& at) {
     view.progress(at);
@@ -188,26 +198,29 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
     const json::object& simulated = report.at("simulated").as_object();
     const std::int64_t from = parse_rfc3339(simulated.at("from").as_string()).value();
     const std::int64_t until = parse_rfc3339(simulated.at("until").as_string()).value();
-    view.event(until, "done", "done", fmt::format("{:.1f} h in {:.1f} s", static_cast<double>(until - from) / 3.6e6,
-                                                  report.at("wall_seconds").to_number<double>()), std::nullopt);
+    view.event(until, "done", "done",
+               fmt::format("{:.1f} h in {:.1f} s", static_cast<double>(until - from) / 3.6e6,
+                           report.at("wall_seconds").to_number<double>()),
+               std::nullopt);
     fmt::print("\n{}", report_table(report));
     const std::filesystem::path& data = replay->project().definition().data;
     fmt::print(" {:<14}{}: {} (raw archive {}, features {}, state {})\n", "Data", shown(data),
-               bytes_text(size_of_folder(data)), bytes_text(size_of_folder(data / "raw")), bytes_text(size_of_folder(data / "offline")),
-               bytes_text(size_of_folder(data / "state")));
+               bytes_text(size_of_folder(data)), bytes_text(size_of_folder(data / "raw")),
+               bytes_text(size_of_folder(data / "offline")), bytes_text(size_of_folder(data / "state")));
   }
   std::fflush(stdout);
   if (report.at("balance") != "ok")
     return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
 
   if (arguments.serve && replay->port() && has_forecast) {
-    const std::string flags = fmt::format("-c {} --data {}", context.definition.string(),
-                                          shown(replay->project().definition().data));
-    fmt::print("\n Try:  curl -s localhost:{}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
-               " Ctrl-C ends it. Then:\n"
-               "       build/tidecast models {}\n"
-               "       build/tidecast sql \"SELECT * FROM {} ORDER BY event_time DESC LIMIT 5\" {}\n",
-               *replay->port(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
+    const std::string flags =
+        fmt::format("-c {} --data {}", context.definition.string(), shown(replay->project().definition().data));
+    fmt::print(
+        "\n Try:  curl -s localhost:{}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
+        " Ctrl-C ends it. Then:\n"
+        "       build/tidecast models {}\n"
+        "       build/tidecast sql \"SELECT * FROM {} ORDER BY event_time DESC LIMIT 5\" {}\n",
+        *replay->port(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
     std::fflush(stdout);
     wait_for_signal();
   }

@@ -8,14 +8,16 @@ namespace {
 // A record as a person can glance at it.
 std::string excerpt(std::string_view record) {
   constexpr std::size_t kWidth = 90;
-  return record.size() <= kWidth ? std::string(record) : fmt::format("{}... ({} bytes)", record.substr(0, kWidth), record.size());
+  return record.size() <= kWidth ? std::string(record)
+                                 : fmt::format("{}... ({} bytes)", record.substr(0, kWidth), record.size());
 }
 
-std::string what_needs_you(const std::vector<ModelVersion>& models, std::optional<int> staging, std::optional<int> production) {
+std::string what_needs_you(const std::vector<ModelVersion>& models, std::optional<int> staging,
+                           std::optional<int> production) {
   for (const ModelVersion& model : models) {
     if (model.approval == Approval::kPendingManualApproval)
-      return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY", model.version,
-                         model.version, model.version);
+      return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY",
+                         model.version, model.version, model.version);
   }
   if (staging && staging != production)
     return fmt::format("model {} is in staging only: tidecast approve {} --for production", *staging, *staging);
@@ -56,7 +58,8 @@ Status check_command(const Context& context, int records) {
     fmt::print("  arrived {}  {}\n    {}\n", to_rfc3339(batch.records[i].arrival), verdict, excerpt(batch.raw(i)));
   }
   const Books books = project->features().books();
-  fmt::print("{} read: {} stored, {} duplicate, {} late, {} dead\n", books.read, books.stored, books.duplicate, books.late, books.dead);
+  fmt::print("{} read: {} stored, {} duplicate, {} late, {} dead\n", books.read, books.stored, books.duplicate,
+             books.late, books.dead);
   return ok();
 }
 
@@ -74,8 +77,11 @@ Status status_command(const Context& context) {
   if (context.json) {
     json::object out{{"project", project.definition().project},
                      {"now", to_rfc3339(bench.clock->now())},
-                     {"events", json::object{{"read", books.read}, {"stored", books.stored}, {"duplicate", books.duplicate},
-                                             {"late", books.late}, {"dead", books.dead}}},
+                     {"events", json::object{{"read", books.read},
+                                             {"stored", books.stored},
+                                             {"duplicate", books.duplicate},
+                                             {"late", books.late},
+                                             {"dead", books.dead}}},
                      {"balance", books.balanced() ? "ok" : "broken"},
                      {"staging", staging ? json::value(*staging) : json::value(nullptr)},
                      {"production", production ? json::value(*production) : json::value(nullptr)},
@@ -88,25 +94,30 @@ Status status_command(const Context& context) {
   const auto line = [](std::string_view label, const std::string& text) { fmt::print(" {:<12} {}\n", label, text); };
   line("Project", fmt::format("{}, at {}{}", project.definition().project, to_rfc3339(bench.clock->now()),
                               TRY(project.simulated_now()) ? " (simulated)" : ""));
-  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", books.read, books.stored, books.duplicate,
-                             books.late, books.dead, books.balanced() ? "balanced" : "NOT BALANCED"));
+  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", books.read, books.stored,
+                             books.duplicate, books.late, books.dead, books.balanced() ? "balanced" : "NOT BALANCED"));
   const std::optional<EventTime> watermark = bench.scheduler->pipeline().watermark();
   for (std::size_t g = 0; g < project.features().groups().size(); ++g) {
     const FeatureGroup& group = project.features().groups()[g];
-    line(g == 0 ? "Windows" : "", fmt::format("{}: {} closed, {} open, watermark {}", group.name, project.features().rows(group.name),
-                                              bench.scheduler->pipeline().open_windows(g), watermark ? to_rfc3339(*watermark) : "-"));
+    line(g == 0 ? "Windows" : "",
+         fmt::format("{}: {} closed, {} open, watermark {}", group.name, project.features().rows(group.name),
+                     bench.scheduler->pipeline().open_windows(g), watermark ? to_rfc3339(*watermark) : "-"));
   }
   if (!project.definition().forecast) return ok();
   line("Models", fmt::format("{} registered; staging {}, production {}", models.size(),
-                             staging ? fmt::format("model {}", *staging) : "none", production ? fmt::format("model {}", *production) : "none"));
+                             staging ? fmt::format("model {}", *staging) : "none",
+                             production ? fmt::format("model {}", *production) : "none"));
   if (!evaluations.empty()) {
     const Evaluation& last = evaluations.back();
-    line("Accuracy", last.loss ? fmt::format("loss {:.3f} at {}, threshold {:.3f}, naive {:.3f}", *last.loss, to_rfc3339(last.at),
-                                             last.threshold, last.naive)
+    line("Accuracy", last.loss ? fmt::format("loss {:.3f} at {}, threshold {:.3f}, naive {:.3f}", *last.loss,
+                                             to_rfc3339(last.at), last.threshold, last.naive)
                                : fmt::format("nothing to judge at {}", to_rfc3339(last.at)));
   }
-  line("Alarm", alarms.empty() ? "OK" : fmt::format("{} {} since {}", alarms.back().name, alarms.back().state, to_rfc3339(alarms.back().at)));
-  if (!runs.empty()) line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
+  line("Alarm", alarms.empty() ? "OK"
+                               : fmt::format("{} {} since {}", alarms.back().name, alarms.back().state,
+                                             to_rfc3339(alarms.back().at)));
+  if (!runs.empty())
+    line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
   line("Needs you", what_needs_you(models, staging, production));
   return ok();
 }

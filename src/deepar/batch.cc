@@ -83,8 +83,10 @@ void BatchEngine::load(Shard& shard, std::span<const Split> splits) const {
     to.lane = static_cast<int>(i);
     const bool used =
         i < splits.size() && shard.window.read(sources_[splits[i].series].values, splits[i].at, spec_.horizon);
-    if (used) write_window(spec_, shard.window, sources_[splits[i].series].calendar, splits[i].at, to);
-    else write_nothing(spec_, to);
+    if (used)
+      write_window(spec_, shard.window, sources_[splits[i].series].calendar, splits[i].at, to);
+    else
+      write_nothing(spec_, to);
   }
 }
 

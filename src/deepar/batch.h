@@ -69,8 +69,8 @@ class BatchEngine {
     ScaledWindow window;
     nn::Buffer<float> target, weight, candidates, loss;  // [T][rows][lane]
     nn::Buffer<float> gradient;
-    double sum = 0;         // Of the shard's losses,
-    double windows = 0;     // over so many windows.
+    double sum = 0;      // Of the shard's losses,
+    double windows = 0;  // over so many windows.
   };
   void load(Shard& shard, std::span<const Split> splits) const;
   void forward(Shard& shard, std::span<const float> parameters, const nn::Dropout& dropout, float gradient_scale) const;

@@ -18,20 +18,20 @@
 namespace tidecast {
 
 struct DeepArOptions {
-  int horizon = 30;               // Steps to forecast, > 0.
-  int season = 0;                 // In steps; 0: by the step's width (1 min 60, 5 min 288, 15 min 96, 1 h 24, 1 d 7, ...).
-  int context = 0;                // Context length; 0: by the recipe.
-  int steps = 0;                  // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
-  bool select = true;             // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on
-                                  // all data and keep the last (the refit after a passed gate).
-  int schedule_steps = 0;         // The rate schedule's length; 0: `steps`.  A refit keeps the first run's.
+  int horizon = 30;        // Steps to forecast, > 0.
+  int season = 0;          // In steps; 0: by the step's width (1 min 60, 5 min 288, 15 min 96, 1 h 24, 1 d 7, ...).
+  int context = 0;         // Context length; 0: by the recipe.
+  int steps = 0;           // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
+  bool select = true;      // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on
+                           // all data and keep the last (the refit after a passed gate).
+  int schedule_steps = 0;  // The rate schedule's length; 0: `steps`.  A refit keeps the first run's.
   int batch = 32;
   int cells = 40;
   int layers = 2;
   double learning_rate = 1e-3;
   double dropout = 0.1;
   std::uint64_t seed = 7;
-  int threads = 2;                // Decides who computes, never what.
+  int threads = 2;  // Decides who computes, never what.
 };
 
 // Progress of a training: called now and then; return false to stop (the training then ends in kCancelled).
@@ -41,9 +41,9 @@ using TrainingProgress = std::function<bool(int step, int steps, double loss)>;
 struct ForecastPaths {
   int paths = 0;
   int horizon = 0;
-  std::vector<float> values;                      // [path * horizon + step]
+  std::vector<float> values;  // [path * horizon + step]
 
-  std::vector<double> mean() const;               // [horizon]
+  std::vector<double> mean() const;  // [horizon]
   // [horizon]; the sorted sample at index round_half_even((paths - 1) * tau), as GluonTS does.  0 <= tau <= 1.
   std::vector<double> quantile(double tau) const;
 };
@@ -55,7 +55,7 @@ class DeepAr {
   virtual Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const = 0;
 
   virtual int horizon() const = 0;
-  virtual int history_needed() const = 0;         // Values of history that can matter; more do no harm.
+  virtual int history_needed() const = 0;  // Values of history that can matter; more do no harm.
   // Recipe, sizes, lags, season, seed, steps taken, held-out loss, parameters' count: what the artefact's header says.
   virtual const json::object& describe() const = 0;
   // One self-describing safetensors file: weights by name, describe() in its metadata under "tidecast".
@@ -69,10 +69,10 @@ Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact);
 
 struct TrainedDeepAr {
   std::shared_ptr<const DeepAr> model;
-  int best_step = 0;              // Steps after which the kept averaged weights were taken.
-  int steps = 0;                  // Steps run.
-  double train_loss = 0;          // Mean NLL of the last 50 batches, in scaled units.
-  double held_out_loss = 0;       // Of the kept weights; NaN when select is off.
+  int best_step = 0;         // Steps after which the kept averaged weights were taken.
+  int steps = 0;             // Steps run.
+  double train_loss = 0;     // Mean NLL of the last 50 batches, in scaled units.
+  double held_out_loss = 0;  // Of the kept weights; NaN when select is off.
 };
 // Errors: kInvalidArgument - an option out of range, series too short to cut one window; kCancelled; kInternal - the
 // loss left the numbers (it says at which step).

@@ -116,7 +116,9 @@ TEST(TrainDeepAr, StaysInTheNumbersForSeriesThatAreHardlyData) {
     if (i % 3 != 0 || (i > 60 && i < 130)) gaps[i] = kNaN;
   std::vector<double> all_missing_but_one(200, kNaN);
   all_missing_but_one[3] = 1;
-  const struct { const char* name; std::vector<double> values;
+  const struct {
+    const char* name;
+    std::vector<double> values;
   } cases[] = {{"zero", std::vector<double>(200, 0.0)},
                {"constant", std::vector<double>(200, -3.5)},
                {"sparse", sparse},
@@ -262,7 +264,9 @@ TEST_F(Forecasting, RandomDamageToTheHeaderNeverCrashes) {
     std::string damaged = bytes;
     for (std::uint64_t i = 0; i <= rng.below(4); ++i) damaged[rng.below(1500)] = static_cast<char>(rng.below(256));
     const auto read = load_deepar(damaged);
-    if (read.ok()) { EXPECT_LE((*read)->horizon(), 1000) << "seed " << seed << ", round " << round; }
+    if (read.ok()) {
+      EXPECT_LE((*read)->horizon(), 1000) << "seed " << seed << ", round " << round;
+    }
   }
 }
 

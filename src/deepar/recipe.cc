@@ -10,13 +10,13 @@ namespace {
 
 constexpr Milliseconds kSecond{1000}, kMinute{60'000}, kHour{3'600'000}, kDay{86'400'000}, kWeek{604'800'000};
 
-constexpr int kLagMax = 1200;            // As in GluonTS.
+constexpr int kLagMax = 1200;  // As in GluonTS.
 constexpr int kRecentLags = 7;
-constexpr int kPointsPerLag = 200;       // Fewer points than this times the lags are a small set.
-constexpr int kContextMax = 64;          // Whole seasons are taken into the context up to here.
-constexpr int kHeldOutWindows = 100;     // Wanted over all series.
-constexpr int kHeldOutMax = 10;          // Of one series.
-constexpr double kHeldOutShare = 0.15;   // Of a series' length.
+constexpr int kPointsPerLag = 200;      // Fewer points than this times the lags are a small set.
+constexpr int kContextMax = 64;         // Whole seasons are taken into the context up to here.
+constexpr int kHeldOutWindows = 100;    // Wanted over all series.
+constexpr int kHeldOutMax = 10;         // Of one series.
+constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
 
 // The coarsest unit that divides the step: GluonTS looks at the multiples of coarser ones.

@@ -21,18 +21,18 @@ float calendar_value(CalendarField field, EventTime time);
 struct ModelSpec {
   Milliseconds step{0};
   int horizon = 0;
-  int context = 0;                      // C: steps of warm-up whose next values are forecast in training too.
-  int season = 0;                       // m, in steps.
-  int week_lag = 0;                     // What the copy gate calls a week: 7 days where that is a lag, else m.
-  int scale_length = 0;                 // Ls = max(C, m): the values that location and scale are taken from.
-  std::vector<int> lags;                // Ascending, with 1, season and week_lag among them.
+  int context = 0;        // C: steps of warm-up whose next values are forecast in training too.
+  int season = 0;         // m, in steps.
+  int week_lag = 0;       // What the copy gate calls a week: 7 days where that is a lag, else m.
+  int scale_length = 0;   // Ls = max(C, m): the values that location and scale are taken from.
+  std::vector<int> lags;  // Ascending, with 1, season and week_lag among them.
   std::vector<CalendarField> calendar;
   int cells = 0, layers = 0;
 
   static constexpr int kConstants = 4;  // Of the window: see window.h.
   int inputs() const { return static_cast<int>(lags.size() + calendar.size()) + kConstants; }  // In this order.
-  int sequence() const { return context + horizon - 1; }          // T: steps of a training window.
-  int past() const { return context - 1 + lags.back(); }          // Values before the split that the inputs reach.
+  int sequence() const { return context + horizon - 1; }  // T: steps of a training window.
+  int past() const { return context - 1 + lags.back(); }  // Values before the split that the inputs reach.
   bool operator==(const ModelSpec&) const = default;
 };
 
@@ -40,10 +40,10 @@ struct TrainingPlan {
   ModelSpec spec;
   bool small_set = false;
   int steps = 0, schedule_steps = 0;
-  int evaluate_every = 0;               // Steps between looks at the held-out windows.
-  int patience = 0;                     // Steps without a better look that end the training.
+  int evaluate_every = 0;  // Steps between looks at the held-out windows.
+  int patience = 0;        // Steps without a better look that end the training.
   double average_decay = 0;
-  std::vector<int> held_out;            // Per series: windows at its end that are not targets; 0 where select is off.
+  std::vector<int> held_out;  // Per series: windows at its end that are not targets; 0 where select is off.
 };
 
 // GluonTS's lags of a step's width (gluonts/time_feature/lag.py): the last seven and those round multiples of coarser

@@ -31,7 +31,10 @@ std::string ranges(const std::vector<int>& lags) {
 }
 
 TEST(Lags, AreGluonTssForEveryWidthOfStep) {
-  const struct { Milliseconds step; const char* lags; } table[] = {
+  const struct {
+    Milliseconds step;
+    const char* lags;
+  } table[] = {
       {1000ms, "1-7,58-62,118-122,178-182"},
       {10'000ms, "1-8,10-14,16-20,358-362,718-722,1078-1082"},
       {kMinute, "1-7,58-62,118-122,178-182"},

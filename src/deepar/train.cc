@@ -66,9 +66,9 @@ json::object about_data(std::span<const TimeSeries> series) {
       bytes.append(reinterpret_cast<const char*>(&canonical), sizeof canonical);
     }
   }
-  return {{"series", series.size()},       {"points", points},
-          {"missing", missing},            {"data_start", to_rfc3339(start)},
-          {"data_end", to_rfc3339(end)},   {"data_sha256", sha256_hex(bytes)}};
+  return {{"series", series.size()},     {"points", points},
+          {"missing", missing},          {"data_start", to_rfc3339(start)},
+          {"data_end", to_rfc3339(end)}, {"data_sha256", sha256_hex(bytes)}};
 }
 
 json::value number_or_null(double value) { return std::isfinite(value) ? json::value(value) : json::value(nullptr); }

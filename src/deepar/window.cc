@@ -25,10 +25,7 @@ struct Mean {
 }  // namespace
 
 ScaledWindow::ScaledWindow(const ModelSpec& spec)
-    : spec_(spec),
-      past_(spec.past()),
-      x_(static_cast<std::size_t>(past_ + spec.horizon)),
-      observed_(x_.size()) {}
+    : spec_(spec), past_(spec.past()), x_(static_cast<std::size_t>(past_ + spec.horizon)), observed_(x_.size()) {}
 
 bool ScaledWindow::read(std::span<const double> values, std::size_t split, int known) {
   const auto value_at = [&](int t) {  // NaN outside the series and after what is known.

@@ -24,12 +24,14 @@ class ByteWriter {
   explicit ByteWriter(std::uint8_t version) { number(version); }
 
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  ByteWriter& number(T value) {
+  requires std::is_arithmetic_v<T> ByteWriter& number(T value) {
     bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
     return *this;
   }
-  ByteWriter& raw(std::string_view bytes) { bytes_.append(bytes); return *this; }
+  ByteWriter& raw(std::string_view bytes) {
+    bytes_.append(bytes);
+    return *this;
+  }
   ByteWriter& text(std::string_view text) { return number(static_cast<std::uint32_t>(text.size())).raw(text); }
   void reserve(std::size_t size) { bytes_.reserve(size); }
 
@@ -49,8 +51,7 @@ class ByteReader {
   static Result<ByteReader> unseal(std::string_view value, std::uint8_t version, std::string_view what);
 
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  T number() {
+  requires std::is_arithmetic_v<T> T number() {
     T value{};
     const std::string_view bytes = raw(sizeof value);
     if (!failed_) std::memcpy(&value, bytes.data(), sizeof value);

@@ -60,9 +60,14 @@ std::vector<Encoding> encodings() {
       {"raw file", encode_raw_file({"a.zst", 1, 2, 3, 4}), [](auto v) { return decode_raw_file(v).status(); }}};
   RawBlockWriter writer;
   const ArchivedRecord record{0, ProcessingTime::from_ms(0), "stored", R"({"a":1})"};
-  EXPECT_TRUE(writer.write({&record, 1}, [&](std::uint64_t, std::string_view value) {
-    all.push_back({"raw block", std::string(value), [](auto v) { return decode_raw_block(v).status(); }});
-  }).ok());
+  EXPECT_TRUE(
+      writer
+          .write(
+              {&record, 1},
+              [&](std::uint64_t, std::string_view value) {
+                all.push_back({"raw block", std::string(value), [](auto v) { return decode_raw_block(v).status(); }});
+              })
+          .ok());
   return all;
 }
 

@@ -114,9 +114,12 @@ std::string encode_row(const FeatureGroup& group, const FeatureRow& row) {
   writer.number(row.write_time.ms());
   for (const FeatureValue& value : row.values) {
     writer.number(static_cast<std::uint8_t>(value.index() != 0));
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) writer.number(*integer);
-    else if (const auto* number = std::get_if<double>(&value)) writer.number(*number);
-    else writer.number(std::int64_t{0});
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+      writer.number(*integer);
+    else if (const auto* number = std::get_if<double>(&value))
+      writer.number(*number);
+    else
+      writer.number(std::int64_t{0});
   }
   return writer.seal();
 }
@@ -131,9 +134,12 @@ Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, s
   for (const auto& column : group.columns) {
     const auto present = reader->number<std::uint8_t>();
     const auto bits = reader->number<std::uint64_t>();
-    if (present == 0) row.values.emplace_back();
-    else if (column.type == FieldType::kInteger) row.values.emplace_back(static_cast<std::int64_t>(bits));
-    else row.values.emplace_back(std::bit_cast<double>(bits));
+    if (present == 0)
+      row.values.emplace_back();
+    else if (column.type == FieldType::kInteger)
+      row.values.emplace_back(static_cast<std::int64_t>(bits));
+    else
+      row.values.emplace_back(std::bit_cast<double>(bits));
   }
   if (Status status = reader->finish(""); !status.ok()) return std::move(status).in(what());
   return row;
@@ -197,8 +203,14 @@ Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view val
 // ---- manifest -----------------------------------------------------------------------------------------------------
 
 std::string encode_rows_file(const RowsFile& file) {
-  return ByteWriter(kVersion).text(file.path).number(file.first.ms()).number(file.last.ms()).number(file.rows)
-      .number(file.bytes).raw({reinterpret_cast<const char*>(file.sha256.data()), file.sha256.size()}).seal();
+  return ByteWriter(kVersion)
+      .text(file.path)
+      .number(file.first.ms())
+      .number(file.last.ms())
+      .number(file.rows)
+      .number(file.bytes)
+      .raw({reinterpret_cast<const char*>(file.sha256.data()), file.sha256.size()})
+      .seal();
 }
 
 Result<RowsFile> decode_rows_file(std::string_view value) {

@@ -39,7 +39,7 @@ std::string rows_prefix(std::string_view group);
 std::string row_key(std::string_view group, EventTime window_end);
 std::string files_prefix(std::string_view group);
 std::string file_key(std::string_view group, EventTime first_window_end);
-EventTime time_in(std::string_view key);                            // The time at the end of a row's or file's key.
+EventTime time_in(std::string_view key);  // The time at the end of a row's or file's key.
 
 // ---- values -------------------------------------------------------------------------------------------------------
 // Each decode_* gives kDataLoss on a damaged value.
@@ -63,7 +63,7 @@ Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, s
 
 std::string encode_keys(std::span<const KeySeen> keys);
 Result<std::vector<KeySeen>> decode_keys(std::string_view value);
-Result<ProcessingTime> newest_of_keys(std::string_view value);      // Latest first_seen, without decoding the pack.
+Result<ProcessingTime> newest_of_keys(std::string_view value);  // Latest first_seen, without decoding the pack.
 
 std::string encode_dead_letter(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
@@ -71,7 +71,7 @@ Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view val
 // A file of the manifest; paths are relative to the store's folder.
 struct RowsFile {
   std::string path;
-  EventTime first, last;             // window_end of its first and last row.
+  EventTime first, last;  // window_end of its first and last row.
   std::uint64_t rows = 0, bytes = 0;
   std::array<std::uint8_t, 32> sha256{};
 };
@@ -80,7 +80,7 @@ Result<RowsFile> decode_rows_file(std::string_view value);
 
 struct RawFile {
   std::string path;
-  std::uint64_t first = 0, last = 0; // Arrival numbers.
+  std::uint64_t first = 0, last = 0;  // Arrival numbers.
   std::uint64_t records = 0, bytes = 0;
 };
 std::string encode_raw_file(const RawFile& file);

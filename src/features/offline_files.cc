@@ -49,9 +49,12 @@ Status create_rows_table(duck::Session& session, const std::string& table, const
     appender.time(row.window_end.ms()).time(row.write_time.ms()).boolean(false);
     appender.time(row.window_start.ms()).time(row.window_end.ms());
     for (const FeatureValue& value : row.values) {
-      if (const auto* integer = std::get_if<std::int64_t>(&value)) appender.integer(*integer);
-      else if (const auto* number = std::get_if<double>(&value)) appender.number(*number);
-      else appender.null();
+      if (const auto* integer = std::get_if<std::int64_t>(&value))
+        appender.integer(*integer);
+      else if (const auto* number = std::get_if<double>(&value))
+        appender.number(*number);
+      else
+        appender.null();
     }
     TRY(appender.end_row());
   }
@@ -63,8 +66,8 @@ Status write_parquet(duck::Session& session, const FeatureGroup& group, std::spa
   const std::string table = "rows_to_write";
   TRY(create_rows_table(session, table, group, rows));
   // The table has one thread and keeps the order in which it was filled.
-  const Status written = session.exec(fmt::format("COPY {} TO {} (FORMAT parquet, COMPRESSION zstd)", table,
-                                                  duck::quoted_text(path.string())));
+  const Status written = session.exec(
+      fmt::format("COPY {} TO {} (FORMAT parquet, COMPRESSION zstd)", table, duck::quoted_text(path.string())));
   const Status dropped = session.exec("DROP TABLE " + table);
   return written.ok() ? dropped : written;
 }
@@ -88,8 +91,10 @@ Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::spa
   auto session = TRY(duck::Session::open());
   std::vector<duck::Column> columns;
   const Status status = session.query(sql, columns, [&](std::vector<json::value>&& cells) {
-    FeatureRow row{EventTime::from_ms(cells[0].as_int64()), EventTime::from_ms(cells[1].as_int64()),
-                   ProcessingTime::from_ms(cells[2].as_int64()), {}};
+    FeatureRow row{EventTime::from_ms(cells[0].as_int64()),
+                   EventTime::from_ms(cells[1].as_int64()),
+                   ProcessingTime::from_ms(cells[2].as_int64()),
+                   {}};
     row.values.reserve(group.columns.size());
     for (std::size_t i = 0; i < group.columns.size(); ++i)
       row.values.push_back(feature_value(group.columns[i], cells[3 + i]));

@@ -54,10 +54,10 @@ class RawBlockWriter {
 };
 
 struct RawBlock {
-  ProcessingTime hour;             // Start of the hour in which its records arrived.
+  ProcessingTime hour;  // Start of the hour in which its records arrived.
   std::uint64_t last_number = 0;
   std::uint32_t records = 0;
-  std::string_view frame;          // Points into the value.
+  std::string_view frame;  // Points into the value.
 };
 Result<RawBlock> decode_raw_block(std::string_view value);
 

@@ -15,8 +15,10 @@ struct Block {
 std::vector<Block> blocks_of(RawBlockWriter& writer, const std::vector<ArchivedRecord>& records) {
   std::vector<Block> blocks;
   EXPECT_TRUE(writer
-                  .write(records, [&](std::uint64_t first,
-                                      std::string_view value) { blocks.push_back({first, std::string(value)}); })
+                  .write(records,
+                         [&](std::uint64_t first, std::string_view value) {
+                           blocks.push_back({first, std::string(value)});
+                         })
                   .ok());
   return blocks;
 }
@@ -37,8 +39,10 @@ TEST(RawBlock, ARecordIsOneLineWithItsNumberArrivalAndVerdict) {
   EXPECT_EQ(block.last_number, 19u);
   EXPECT_EQ(block.records, 2u);
   EXPECT_EQ(lines_of(block.frame),
-            R"({"n":17,"arrival":"2026-05-06T00:00:00.250Z","verdict":"stored","record":{"fee":1}})" "\n"
-            R"({"n":19,"arrival":"2026-05-06T00:00:01Z","verdict":"late","record":{  "fee": 2 }})" "\n");
+            R"({"n":17,"arrival":"2026-05-06T00:00:00.250Z","verdict":"stored","record":{"fee":1}})"
+            "\n"
+            R"({"n":19,"arrival":"2026-05-06T00:00:01Z","verdict":"late","record":{  "fee": 2 }})"
+            "\n");
 }
 
 TEST(RawBlock, ABlockEndsWithTheHourOfArrival) {

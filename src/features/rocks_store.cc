@@ -22,8 +22,8 @@ Status check_values(const FeatureGroup& group, const FeatureRow& row) {
     return invalid_argument("{} values, the group has {} columns", row.values.size(), group.columns.size());
   for (std::size_t i = 0; i < row.values.size(); ++i) {
     const FeatureColumn& column = group.columns[i];
-    const bool fits = row.values[i].index() == 0 || std::holds_alternative<std::int64_t>(row.values[i]) ==
-                                                        (column.type == FieldType::kInteger);
+    const bool fits = row.values[i].index() == 0 ||
+                      std::holds_alternative<std::int64_t>(row.values[i]) == (column.type == FieldType::kInteger);
     if (!fits) return invalid_argument("column {}: the value is no {}", column.name, name_of(column.type));
   }
   return ok();
@@ -246,9 +246,12 @@ Result<TimeSeries> RocksFeatureStore::series(std::string_view group, std::string
   for (const FeatureRow& row : rows) {
     const FeatureValue& value = row.values[*index];
     double& cell = series.values[static_cast<std::size_t>((row.window_start - series.start) / definition.window)];
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) cell = static_cast<double>(*integer);
-    else if (const auto* number = std::get_if<double>(&value)) cell = *number;
-    else cell = kNull;  // The row is there and says so itself.
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+      cell = static_cast<double>(*integer);
+    else if (const auto* number = std::get_if<double>(&value))
+      cell = *number;
+    else
+      cell = kNull;  // The row is there and says so itself.
   }
   return series;
 }

@@ -87,13 +87,13 @@ class RocksFeatureStore final : public FeatureStore {
   RawBlockWriter raw_writer_;
   std::optional<duck::Session> parquet_writer_;  // From the first file on; opening one takes longer than a file.
   std::uint64_t next_pack_ = 0;
-  std::optional<std::uint64_t> last_number_;   // Of the last archived record.
-  std::uint64_t raw_outbox_bytes_ = 0;         // Since the last raw file of this process.
+  std::optional<std::uint64_t> last_number_;  // Of the last archived record.
+  std::uint64_t raw_outbox_bytes_ = 0;        // Since the last raw file of this process.
 
   // Changed by the writer after each commit or flush, read by everybody.
   mutable std::shared_mutex mutex_;
   keyspace::Totals totals_;
-  std::vector<GroupState> state_;              // One a group.
+  std::vector<GroupState> state_;  // One a group.
 };
 
 }  // namespace tidecast

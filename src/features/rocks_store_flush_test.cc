@@ -268,7 +268,7 @@ bool live_until(const FeatureStore::Options& options, int fatal_step) {
   const auto store = open_store(options, hook);
   const auto committed = store->recover()->cursors;
   int next = committed.empty() ? 0 : std::stoi(committed.at("poll")) + 1;  // What a restarted source does.
-  if (next > 0) static_cast<void>(store->flush({}, next - 1 == 2));       // The last one may have been cut short.
+  if (next > 0) static_cast<void>(store->flush({}, next - 1 == 2));        // The last one may have been cut short.
   for (; next < 4 && !died; ++next) {
     Commit commit = raw_commit(fmt::format("2026-05-06T0{}:20:00Z", next), static_cast<std::uint64_t>(next) * 10, 3);
     commit.cursor = std::to_string(next);

@@ -28,10 +28,14 @@ class RandomLife {
 
   void step() {
     const std::uint64_t dice = rng_.below(10);
-    if (dice < 6) commit();
-    else if (dice < 8) ASSERT_TRUE(store_->flush(now_, false).ok());
-    else if (dice < 9) ASSERT_TRUE(store_->flush(now_, true).ok());
-    else reopen();
+    if (dice < 6)
+      commit();
+    else if (dice < 8)
+      ASSERT_TRUE(store_->flush(now_, false).ok());
+    else if (dice < 9)
+      ASSERT_TRUE(store_->flush(now_, true).ok());
+    else
+      reopen();
   }
 
   void reopen() {
@@ -50,7 +54,11 @@ class RandomLife {
     ASSERT_EQ(recovered.late_by_group, model_.last.late_by_group);
     ASSERT_EQ(archive_of(*store_), model_.archive);
     std::vector<RecordKey> keys;
-    ASSERT_TRUE(store_->visit_keys([&](auto pack) { for (const auto& seen : pack) keys.push_back(seen.key); }).ok());
+    ASSERT_TRUE(store_
+                    ->visit_keys([&](auto pack) {
+                      for (const auto& seen : pack) keys.push_back(seen.key);
+                    })
+                    .ok());
     ASSERT_EQ(keys, model_.keys);
     std::vector<std::string> dead;
     for (const auto& letter : store_->dead_letters(SIZE_MAX).value()) dead.push_back(letter.raw);

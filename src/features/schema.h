@@ -35,8 +35,8 @@ struct FeatureGroup {
 struct FeatureRow {
   EventTime window_start;
   EventTime window_end;
-  ProcessingTime write_time;          // When the window closed: the arrival of the record that closed it.
-  std::vector<FeatureValue> values;   // One a column of the group.
+  ProcessingTime write_time;         // When the window closed: the arrival of the record that closed it.
+  std::vector<FeatureValue> values;  // One a column of the group.
 };
 
 // Half open: [from, until).

@@ -39,35 +39,35 @@ struct KeySeen {
 
 // A record for the raw archive; verdict is "stored" or "late".
 struct ArchivedRecord {
-  std::uint64_t number;        // Of its arrival: 0 for the first record ever read.
+  std::uint64_t number;  // Of its arrival: 0 for the first record ever read.
   ProcessingTime arrival;
   std::string_view verdict;
-  std::string_view raw;        // Must outlive the commit.
+  std::string_view raw;  // Must outlive the commit.
 };
 
 struct DeadLetter {
   std::uint64_t number;
   ProcessingTime arrival;
-  std::string reason;          // "/fee: found text, expected integer".
-  std::string raw;             // The bytes as they came.
+  std::string reason;  // "/fee: found text, expected integer".
+  std::string raw;     // The bytes as they came.
 };
 
 struct ClosedWindow {
-  std::size_t group;           // Index into Options::groups.
+  std::size_t group;  // Index into Options::groups.
   FeatureRow row;
 };
 
 // All that one batch changes.  Filled by `stream`.
 struct Commit {
-  std::string source;                      // Name of the source, and
-  std::string cursor;                      // where it goes on.
-  ProcessingTime arrival;                  // Of the batch's last record.
+  std::string source;      // Name of the source, and
+  std::string cursor;      // where it goes on.
+  ProcessingTime arrival;  // Of the batch's last record.
   std::vector<KeySeen> new_keys;
-  std::string engine_state;                // Watermarks, open windows; opaque here.
+  std::string engine_state;  // Watermarks, open windows; opaque here.
   std::vector<ClosedWindow> closed;
   std::vector<ArchivedRecord> archived;
   std::vector<DeadLetter> dead;
-  Books books;                             // Totals after this batch.
+  Books books;                                         // Totals after this batch.
   std::map<std::string, std::uint64_t> late_by_group;  // Totals after this batch.
 };
 
@@ -83,7 +83,7 @@ struct Recovered {
 struct OfflineFile {
   std::string group;
   std::filesystem::path path;
-  EventRange range;            // Of window_end.
+  EventRange range;  // Of window_end.
   std::uint64_t rows = 0;
 };
 
@@ -92,7 +92,7 @@ class FeatureStore {
   struct Options {
     std::filesystem::path directory;
     std::vector<FeatureGroup> groups;
-    bool sync = true;                              // fsync each commit; off only in tests of other things.
+    bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
   };

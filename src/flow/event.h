@@ -25,11 +25,13 @@ struct RawRecord {
 
 // Records of one source in the order of their arrival (arrival never decreases), and where to go on after them.
 struct RawBatch {
-  std::string bytes;               // Records, then kRawPadding zero bytes.
+  std::string bytes;  // Records, then kRawPadding zero bytes.
   std::vector<RawRecord> records;
-  std::string cursor;              // Opaque to all but the source: its position after the last record.
+  std::string cursor;  // Opaque to all but the source: its position after the last record.
 
-  std::string_view raw(std::size_t i) const { return std::string_view(bytes).substr(records[i].offset, records[i].length); }
+  std::string_view raw(std::size_t i) const {
+    return std::string_view(bytes).substr(records[i].offset, records[i].length);
+  }
   void append(std::string_view record, ProcessingTime arrival) {  // Before pad().
     records.push_back({static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(record.size()), arrival});
     bytes += record;

@@ -72,7 +72,8 @@ Status Alarm::restore(const json::object& saved) {
   const int good_in_a_row = static_cast<int>(TRY(saved_integer(saved, "good_in_a_row")));
   const int none_in_a_row = static_cast<int>(TRY(saved_integer(saved, "none_in_a_row")));
   if (const auto at = recent.find_first_not_of("bgn"); at != recent.npos)
-    return invalid_argument("saved \"recent\": '{}'; allowed are b (breach), g (good), n (nothing to judge)", recent[at]);
+    return invalid_argument("saved \"recent\": '{}'; allowed are b (breach), g (good), n (nothing to judge)",
+                            recent[at]);
   state_ = state;
   stands_ = stands;
   good_in_a_row_ = good_in_a_row;

@@ -9,7 +9,8 @@ namespace tidecast {
 namespace {
 
 Evaluation evaluation(char kind, int number) {
-  Evaluation e{.stage = "production", .version = 1, .at = ProcessingTime::from_ms(number), .loss = {}, .threshold = 0.2};
+  Evaluation e{
+      .stage = "production", .version = 1, .at = ProcessingTime::from_ms(number), .loss = {}, .threshold = 0.2};
   if (kind == 'n') return e;
   e.forecasts = 60;
   e.loss = kind == 'b' ? 0.3 : 0.1;
@@ -70,7 +71,7 @@ TEST(Alarm, IsRaisedByMBreachesAmongTheLastNEvaluationsAndNoSooner) {
   expect_all({{{3, 3, 2}, "b b b", "O O A+"},
               {{3, 3, 2}, "b b g b b b", "O O O O O A+"},
               {{2, 3, 2}, "b g b", "O O A+"},
-              {{2, 3, 2}, "b g g b", "O O O O"},        // The first has left the window.
+              {{2, 3, 2}, "b g g b", "O O O O"},  // The first has left the window.
               {{1, 1, 1}, "b", "A+"},
               {{1, 5, 2}, "g b", "O A+"},
               {{3, 5, 2}, "b g b g b", "O O O O A+"}});
@@ -90,7 +91,7 @@ TEST(Alarm, ThatWasClearedIsNotRaisedAgainByTheOldBreaches) {
 }
 
 TEST(Alarm, AnEvaluationWithoutALossIsNeitherABreachNorGood) {
-  expect_all({{{3, 3, 2}, "b b n b", "O O O O"},        // It takes a place among the last three.
+  expect_all({{{3, 3, 2}, "b b n b", "O O O O"},  // It takes a place among the last three.
               {{3, 4, 2}, "b b n b", "O O O A+"},
               {{3, 3, 2}, "b b b g n g", "O O A+ A A A"},
               {{3, 3, 2}, "b b b g n g g", "O O A+ A A A O+"}});
@@ -121,8 +122,8 @@ TEST(Alarm, ANewVersionStartsTheCountAnewAndAnAlarmStaysUntilItIsCleared) {
 }
 
 TEST(Alarm, GoesOnAfterARestartAsIfNothingHadHappened) {
-  expect_all({{{3, 3, 2}, "b s b s b s g s g", "O O O O A+ A A A O+"},
-              {{3, 3, 2}, "n s n s n s g", "O O O O N+ N O+"}});
+  expect_all(
+      {{{3, 3, 2}, "b s b s b s g s g", "O O O O A+ A A A O+"}, {{3, 3, 2}, "n s n s n s g", "O O O O N+ N O+"}});
 }
 
 // The rule once more, in its plainest form: everything is looked up in the whole history.
@@ -144,8 +145,10 @@ std::string plain_states(const AlarmRule& rule, const std::string& kinds) {
       stands = false;
       from = now + 1;
     }
-    if (kinds[now] != 'n') state = stands ? 'A' : 'O';
-    else if (now >= 2 && kinds[now - 1] == 'n' && kinds[now - 2] == 'n') state = 'N';
+    if (kinds[now] != 'n')
+      state = stands ? 'A' : 'O';
+    else if (now >= 2 && kinds[now - 1] == 'n' && kinds[now - 2] == 'n')
+      state = 'N';
     out += state;
   }
   return out;
@@ -176,10 +179,9 @@ TEST(Alarm, SaysWhyItChanged) {
   for (const char kind : std::string("bgbggnnng"))
     if (const auto change = alarm.on_evaluation(evaluation(kind, ++number)))
       reasons.push_back(change->state + ": " + change->why);
-  EXPECT_EQ(reasons, (std::vector<std::string>{"ALARM: 2 of 3 evaluations breached.",
-                                               "OK: 2 good evaluations in a row.",
-                                               "NO_DATA: 3 evaluations in a row without anything to judge.",
-                                               "OK: Data again."}));
+  EXPECT_EQ(reasons, (std::vector<std::string>{
+                         "ALARM: 2 of 3 evaluations breached.", "OK: 2 good evaluations in a row.",
+                         "NO_DATA: 3 evaluations in a row without anything to judge.", "OK: Data again."}));
 }
 
 TEST(Alarm, CountsTheBreachesAmongTheLastN) {
@@ -203,9 +205,12 @@ TEST(Alarm, ARuleThatBecameShorterKeepsTheNewestEvaluations) {
 TEST(Alarm, ADamagedStateIsRefusedByNameAndChangesNothing) {
   Alarm alarm("a", {});
   const json::object good = alarm.save();
-  for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{
-           {"state", "FINE"}, {"state", 3}, {"stands", "yes"}, {"recent", "bgx"}, {"good_in_a_row", 1.5},
-           {"none_in_a_row", nullptr}}) {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{{"state", "FINE"},
+                                                                                   {"state", 3},
+                                                                                   {"stands", "yes"},
+                                                                                   {"recent", "bgx"},
+                                                                                   {"good_in_a_row", 1.5},
+                                                                                   {"none_in_a_row", nullptr}}) {
     json::object damaged = good;
     damaged[key] = value;
     const Status status = alarm.restore(damaged);

@@ -22,8 +22,12 @@ Score score_of(const Forecast& forecast, std::span<const double> truth, Processi
   CHECK(truth.size() == steps && forecast.naive.size() == steps && forecast.seasonal_naive.size() == steps);
   CHECK(!forecast.taus.empty() && forecast.quantiles.size() == forecast.taus.size());
 
-  Score score{.stage = forecast.stage, .version = forecast.version, .series = forecast.series,
-              .origin = forecast.origin, .landed_at = landed_at, .quantile_losses = {}};
+  Score score{.stage = forecast.stage,
+              .version = forecast.version,
+              .series = forecast.series,
+              .origin = forecast.origin,
+              .landed_at = landed_at,
+              .quantile_losses = {}};
   for (std::size_t q = 0; q < forecast.taus.size(); ++q) {
     CHECK(forecast.quantiles[q].size() == steps);
     score.quantile_losses.push_back(quantile_loss(forecast.taus[q], truth, forecast.quantiles[q]).loss);

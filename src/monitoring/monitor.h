@@ -13,8 +13,8 @@
 
 namespace tidecast {
 
-// The score of one forecast, whose taus rise; `truth` [steps] from its origin on, NaN where there is none: such steps count
-// nowhere.
+// The score of one forecast, whose taus rise; `truth` [steps] from its origin on, NaN where there is none: such steps
+// count nowhere.
 Score score_of(const Forecast& forecast, std::span<const double> truth, ProcessingTime landed_at);
 
 // Pools scores of one stage and version: per quantile 2 sum QL / sum |y|, then the mean over the quantiles; a breach is
@@ -29,7 +29,7 @@ Evaluation evaluate(const std::string& stage, int version, std::span<const Score
 struct AlarmRule {
   int breaches = 3;
   int of = 3;
-  int clear_after = 2;           // So many good evaluations in a row.
+  int clear_after = 2;  // So many good evaluations in a row.
 };
 enum class AlarmState { kOk, kAlarm, kNoData };
 std::string_view name_of(AlarmState state);
@@ -47,7 +47,7 @@ class Alarm {
   void reset();
 
   AlarmState state() const { return state_; }
-  int breaches() const;          // Among the last rule.of evaluations.
+  int breaches() const;  // Among the last rule.of evaluations.
   const std::string& name() const { return name_; }
   json::object save() const;
   Status restore(const json::object& saved);
@@ -56,16 +56,17 @@ class Alarm {
   std::string name_;
   AlarmRule rule_;
   AlarmState state_ = AlarmState::kOk;
-  bool stands_ = false;          // Raised and not cleared, whether state_ shows it or NO_DATA hides it.
-  std::vector<char> recent_;     // Last evaluations: breach, good, or none.
+  bool stands_ = false;       // Raised and not cleared, whether state_ shows it or NO_DATA hides it.
+  std::vector<char> recent_;  // Last evaluations: breach, good, or none.
   int good_in_a_row_ = 0;
   int none_in_a_row_ = 0;
 };
 
 struct RetrainRule {
   bool on_alarm = true;
-  Milliseconds cool_down{7'200'000};   // After a run has ended; after the decision on its model where one was waited for.
-  int attempts = 3;                    // Unsuccessful ones in a row before it gives up until the alarm clears.
+  Milliseconds cool_down{
+      7'200'000};    // After a run has ended; after the decision on its model where one was waited for.
+  int attempts = 3;  // Unsuccessful ones in a row before it gives up until the alarm clears.
 };
 enum class RetrainState { kIdle, kQueued, kTraining, kWaitingForApproval, kCoolingDown, kGaveUp };
 std::string_view name_of(RetrainState state);  // "idle", "queued", "training", "waiting_for_approval", ...
@@ -83,11 +84,11 @@ class RetrainPolicy {
   bool on_run_started(ProcessingTime at);
   bool on_run_ended(ProcessingTime at, RunOutcome outcome, bool needs_approval);
   bool on_deployed_or_rejected(ProcessingTime at);
-  bool on_tick(ProcessingTime at);               // Ends a cool-down that is over.
+  bool on_tick(ProcessingTime at);  // Ends a cool-down that is over.
 
   RetrainState state() const { return state_; }
-  const std::string& why() const { return why_; }          // "alarm loss_production" while queued or training.
-  std::optional<ProcessingTime> next_due() const;          // When on_tick has something to do.
+  const std::string& why() const { return why_; }  // "alarm loss_production" while queued or training.
+  std::optional<ProcessingTime> next_due() const;  // When on_tick has something to do.
   json::object save() const;
   Status restore(const json::object& saved);
 

@@ -14,9 +14,15 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Three steps; worked out by hand below.
 Forecast example() {
-  return {.stage = "production", .version = 4, .series = "tx.fee", .origin = EventTime::from_ms(60'000),
-          .made_at = ProcessingTime::from_ms(61'000), .taus = {0.05, 0.5, 0.95},
-          .quantiles = {{8, 8, 8}, {10, 10, 10}, {12, 12, 12}}, .mean = {10, 11, 10}, .naive = {9, 9, 9},
+  return {.stage = "production",
+          .version = 4,
+          .series = "tx.fee",
+          .origin = EventTime::from_ms(60'000),
+          .made_at = ProcessingTime::from_ms(61'000),
+          .taus = {0.05, 0.5, 0.95},
+          .quantiles = {{8, 8, 8}, {10, 10, 10}, {12, 12, 12}},
+          .mean = {10, 11, 10},
+          .naive = {9, 9, 9},
           .seasonal_naive = {10, 12, 20}};
 }
 
@@ -30,15 +36,15 @@ TEST(ScoreOf, SumsWhatEvaluationsPool) {
   EXPECT_EQ(score.landed_at, ProcessingTime::from_ms(300'000));
   EXPECT_EQ(score.steps, 3);
   ASSERT_EQ(score.quantile_losses.size(), 3u);
-  EXPECT_DOUBLE_EQ(score.quantile_losses[0], 2 * 0.05 * (2 + 4 + 6));           // All truths above.
-  EXPECT_DOUBLE_EQ(score.quantile_losses[1], 0 + 2 + 4);                        // 2 * 0.5 * |y - f|
-  EXPECT_DOUBLE_EQ(score.quantile_losses[2], 2 * (0.05 * 2 + 0 + 0.95 * 2));    // Below, exact, above.
+  EXPECT_DOUBLE_EQ(score.quantile_losses[0], 2 * 0.05 * (2 + 4 + 6));         // All truths above.
+  EXPECT_DOUBLE_EQ(score.quantile_losses[1], 0 + 2 + 4);                      // 2 * 0.5 * |y - f|
+  EXPECT_DOUBLE_EQ(score.quantile_losses[2], 2 * (0.05 * 2 + 0 + 0.95 * 2));  // Below, exact, above.
   EXPECT_DOUBLE_EQ(score.naive_loss, 1 + 3 + 5);
   EXPECT_DOUBLE_EQ(score.seasonal_naive_loss, 0 + 0 + 6);
   EXPECT_DOUBLE_EQ(score.absolute_truth, 36);
   EXPECT_DOUBLE_EQ(score.squared_error, 0 + 1 + 16);
-  EXPECT_DOUBLE_EQ(score.error, 0 - 1 - 4);                                     // mean - truth
-  EXPECT_EQ(score.inside, 2);                                                   // 12 lies on the border, 14 outside.
+  EXPECT_DOUBLE_EQ(score.error, 0 - 1 - 4);  // mean - truth
+  EXPECT_EQ(score.inside, 2);                // 12 lies on the border, 14 outside.
 }
 
 TEST(ScoreOf, AStepWithoutATruthCountsNowhere) {
@@ -80,8 +86,12 @@ TEST(ScoreOf, OfAPointForecastTheMeanOverSymmetricQuantilesIsItsAbsoluteError) {
 }
 
 Score score_with(std::vector<double> quantile_losses, double truth, int steps) {
-  return {.stage = "production", .version = 1, .series = "x", .steps = steps,
-          .quantile_losses = std::move(quantile_losses), .absolute_truth = truth};
+  return {.stage = "production",
+          .version = 1,
+          .series = "x",
+          .steps = steps,
+          .quantile_losses = std::move(quantile_losses),
+          .absolute_truth = truth};
 }
 
 TEST(Evaluate, PoolsEachQuantileOverAllForecastsAndThenTakesTheMean) {
@@ -100,7 +110,7 @@ TEST(Evaluate, PoolsEachQuantileOverAllForecastsAndThenTakesTheMean) {
   EXPECT_DOUBLE_EQ(*e.loss, (4.0 / 40 + 10.0 / 40 + 10.0 / 40) / 3);
   EXPECT_FALSE(e.breach);
   EXPECT_DOUBLE_EQ(e.threshold, 0.24);
-  EXPECT_DOUBLE_EQ(e.rmse, 2);                                        // sqrt(20 / 5)
+  EXPECT_DOUBLE_EQ(e.rmse, 2);  // sqrt(20 / 5)
   EXPECT_DOUBLE_EQ(e.coverage, 0.8);
   EXPECT_DOUBLE_EQ(e.bias, -0.6);
   EXPECT_DOUBLE_EQ(e.naive, 0.25);

@@ -4,8 +4,9 @@
 namespace tidecast {
 namespace {
 
-constexpr RetrainState kStates[] = {RetrainState::kIdle, RetrainState::kQueued, RetrainState::kTraining,
-                                    RetrainState::kWaitingForApproval, RetrainState::kCoolingDown, RetrainState::kGaveUp};
+constexpr RetrainState kStates[] = {RetrainState::kIdle,        RetrainState::kQueued,
+                                    RetrainState::kTraining,    RetrainState::kWaitingForApproval,
+                                    RetrainState::kCoolingDown, RetrainState::kGaveUp};
 
 }  // namespace
 
@@ -23,8 +24,10 @@ std::string_view name_of(RetrainState state) {
 
 void RetrainPolicy::become(RetrainState state) {
   state_ = state;
-  if (state == RetrainState::kQueued) why_ = "alarm " + standing_alarm_;
-  else if (state != RetrainState::kTraining) why_.clear();
+  if (state == RetrainState::kQueued)
+    why_ = "alarm " + standing_alarm_;
+  else if (state != RetrainState::kTraining)
+    why_.clear();
 }
 
 void RetrainPolicy::cool_down(ProcessingTime from) {
@@ -60,8 +63,10 @@ bool RetrainPolicy::on_run_ended(ProcessingTime at, RunOutcome outcome, bool nee
   failures_ = succeeded ? 0 : failures_ + 1;
   if (succeeded && needs_approval) become(RetrainState::kWaitingForApproval);
   // Without a standing alarm nothing would ever wake a policy that gave up.
-  else if (failures_ >= rule_.attempts && !standing_alarm_.empty()) become(RetrainState::kGaveUp);
-  else cool_down(at);
+  else if (failures_ >= rule_.attempts && !standing_alarm_.empty())
+    become(RetrainState::kGaveUp);
+  else
+    cool_down(at);
   return true;
 }
 

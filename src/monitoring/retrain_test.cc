@@ -93,8 +93,9 @@ TEST(RetrainPolicy, WaitsForAPersonAndCoolsDownFromTheDecisionOn) {
 }
 
 TEST(RetrainPolicy, GivesUpAfterThreeFailuresInARowUntilTheAlarmClears) {
-  EXPECT_EQ(states(kRule, "0:alarm 0:start 1:gate 121:tick 121:start 122:failed 242:tick 242:start 243:skipped "
-                          "900:tick 901:alarm 902:cleared 903:alarm"),
+  EXPECT_EQ(states(kRule,
+                   "0:alarm 0:start 1:gate 121:tick 121:start 122:failed 242:tick 242:start 243:skipped "
+                   "900:tick 901:alarm 902:cleared 903:alarm"),
             "queued training cooling_down queued training cooling_down queued training gave_up "
             "gave_up gave_up idle queued");
 }
@@ -184,9 +185,11 @@ TEST(RetrainPolicy, ADamagedStateIsRefusedByNameAndChangesNothing) {
   RetrainPolicy policy(kRule);
   policy.on_alarm(minute(0), "loss_production");
   const json::object good = policy.save();
-  for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{
-           {"state", "resting"}, {"why", 1}, {"standing_alarm", nullptr}, {"cool_until_ms", "soon"},
-           {"failures", true}}) {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{{"state", "resting"},
+                                                                                   {"why", 1},
+                                                                                   {"standing_alarm", nullptr},
+                                                                                   {"cool_until_ms", "soon"},
+                                                                                   {"failures", true}}) {
     json::object damaged = good;
     damaged[key] = value;
     const Status status = policy.restore(damaged);

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -15,9 +17,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <ctime>
 #include <thread>
@@ -41,10 +40,10 @@ template <typename T = void>
 using Task = asio::awaitable<T, Executor>;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
-constexpr std::chrono::milliseconds kGrace{500};           // For answers under way when the server stops.
-constexpr std::chrono::milliseconds kLinger{1000};         // For a client to read our last words.
-constexpr std::chrono::milliseconds kAcceptPause{100};     // After a failed accept: out of descriptors, most likely.
-constexpr std::size_t kReplyMax = 256 << 20;               // Bytes of an answer that http_call takes.
+constexpr std::chrono::milliseconds kGrace{500};        // For answers under way when the server stops.
+constexpr std::chrono::milliseconds kLinger{1000};      // For a client to read our last words.
+constexpr std::chrono::milliseconds kAcceptPause{100};  // After a failed accept: out of descriptors, most likely.
+constexpr std::size_t kReplyMax = 256 << 20;            // Bytes of an answer that http_call takes.
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -122,9 +121,9 @@ std::string http_date() {
 }
 
 std::string head_of(const HttpResponse& response, unsigned version, bool keep_alive) {
-  std::string head = fmt::format("HTTP/1.{} {} {}\r\nServer: tidecast\r\nDate: {}\r\nConnection: {}\r\n",
-                                 version % 10, response.status, http_reason(response.status), http_date(),
-                                 keep_alive ? "keep-alive" : "close");
+  std::string head =
+      fmt::format("HTTP/1.{} {} {}\r\nServer: tidecast\r\nDate: {}\r\nConnection: {}\r\n", version % 10,
+                  response.status, http_reason(response.status), http_date(), keep_alive ? "keep-alive" : "close");
   if (response.status != 204 && response.status != 304) {
     if (!response.body.empty()) head += fmt::format("Content-Type: {}\r\n", response.content_type);
     head += fmt::format("Content-Length: {}\r\n", response.body.size());
@@ -299,8 +298,10 @@ class Server final : public HttpServer {
       std::optional<HttpResponse> last_words = answer_to(error, options_);
       if (session.overdue && (parser.got_some() || buffer.size() > 0))
         last_words = problem(408, fmt::format("the request came too slowly; allowed: {} ms", options_.timeout_ms));
-      if (last_words) co_await send(session, *last_words, 11, false, false);
-      else session.socket.close(error);
+      if (last_words)
+        co_await send(session, *last_words, 11, false, false);
+      else
+        session.socket.close(error);
       co_return false;
     }
     const unsigned version = parser.get().version();
@@ -328,11 +329,11 @@ class Server final : public HttpServer {
     session.begin(Phase::kWriting, timeout());
     const std::string head = head_of(response, version, keep_alive);
     const bool bodiless = head_only || response.status == 204 || response.status == 304;
-    const std::array<asio::const_buffer, 2> parts{
-        asio::buffer(head), bodiless ? asio::const_buffer() : asio::buffer(response.body)};
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(head),
+                                                  bodiless ? asio::const_buffer() : asio::buffer(response.body)};
     auto [error, count] = co_await asio::async_write(session.socket, parts, kAwait);
     if (error) session.socket.close(error);
-    co_return keep_alive && session.socket.is_open();
+    co_return keep_alive&& session.socket.is_open();
   }
 
   // Closing a socket with unread bytes resets the connection, and the client may lose the answer; so read them first.
@@ -360,11 +361,11 @@ class Server final : public HttpServer {
   std::unordered_set<Session*> sessions_;  // Outlives io_, whose coroutines hold them.
   std::size_t welcome_ = 0;                // Sessions that were not turned away.
   bool stopping_ = false;
-  bool draining_ = false;                  // stop() has begun and some sessions are not over.
+  bool draining_ = false;  // stop() has begun and some sessions are not over.
   asio::io_context io_{1};
   Acceptor acceptor_{io_};
   Timer timer_{io_}, grace_{io_};
-  std::thread thread_;                     // The only one that touches the above while it runs.
+  std::thread thread_;  // The only one that touches the above while it runs.
 };
 
 // Leaves `outcome` as it is until all is over.
@@ -428,8 +429,10 @@ Result<HttpResponse> http_call(const std::string& host, std::uint16_t port, cons
     for (const auto& field : parser.get()) {
       const std::string_view name(field.name_string().data(), field.name_string().size());
       std::string value(field.value().data(), field.value().size());
-      if (field.name() == http::field::content_type) response.content_type = std::move(value);
-      else response.headers.emplace_back(lower(name), std::move(value));
+      if (field.name() == http::field::content_type)
+        response.content_type = std::move(value);
+      else
+        response.headers.emplace_back(lower(name), std::move(value));
     }
     response.body = std::move(parser.get().body());
     return response;

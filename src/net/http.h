@@ -39,11 +39,11 @@ struct HttpResponse {
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 struct HttpServerOptions {
-  std::string address = "127.0.0.1";             // Loopback only; another address is refused (kFailedPrecondition).
-  std::uint16_t port = 8080;                     // 0: any free one.
-  std::size_t header_max = 16'384;               // Bytes of request line and headers.
-  std::size_t body_max = 6'291'456;              // Bytes; SageMaker's limit of InvokeEndpoint.  More is a 413.
-  std::size_t connections_max = 256;             // One more is answered 503 and closed.
+  std::string address = "127.0.0.1";  // Loopback only; another address is refused (kFailedPrecondition).
+  std::uint16_t port = 8080;          // 0: any free one.
+  std::size_t header_max = 16'384;    // Bytes of request line and headers.
+  std::size_t body_max = 6'291'456;   // Bytes; SageMaker's limit of InvokeEndpoint.  More is a 413.
+  std::size_t connections_max = 256;  // One more is answered 503 and closed.
   // For each of: a request to begin and its header to end, its body, the answer to be taken.  After it an idle
   // connection is closed, and a request that came too slowly is answered 408.
   int timeout_ms = 60'000;

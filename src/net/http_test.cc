@@ -58,7 +58,8 @@ class RawClient {
     }
   }
   std::string until_closed() {
-    while (read()) {}
+    while (read()) {
+    }
     return take(buffer_.size());
   }
 
@@ -66,8 +67,10 @@ class RawClient {
   bool read() {
     char chunk[4096];
     const ssize_t count = ::recv(fd_, chunk, sizeof chunk, 0);
-    if (count > 0) buffer_.append(chunk, static_cast<std::size_t>(count));
-    else if (count < 0 && errno == EAGAIN) ADD_FAILURE() << "the server neither answered nor closed";
+    if (count > 0)
+      buffer_.append(chunk, static_cast<std::size_t>(count));
+    else if (count < 0 && errno == EAGAIN)
+      ADD_FAILURE() << "the server neither answered nor closed";
     return count > 0;
   }
   std::string take(std::size_t size) {
@@ -110,8 +113,12 @@ constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 TEST(HttpServer, HandsTheHandlerMethodPathQueryHeadersAndBody) {
   const auto server = serve();
   const auto response = http_call("localhost", server->port(),
-                                  {.method = "POST", .path = "/models/3", .query = "why=it+works",
-                                   .headers = {{"X-Note", "by hand"}}, .body = "{}"}, 10'000);
+                                  {.method = "POST",
+                                   .path = "/models/3",
+                                   .query = "why=it+works",
+                                   .headers = {{"X-Note", "by hand"}},
+                                   .body = "{}"},
+                                  10'000);
   ASSERT_TRUE(response.ok()) << response.message();
   EXPECT_EQ(response->status, 200);
   EXPECT_EQ(response->content_type, "text/plain");

@@ -18,9 +18,9 @@ TEST(Problem, GivesEachCodeItsStatus) {
 TEST(Problem, IsProblemJsonWithItsMembers) {
   const HttpResponse response = problem(404, "no \"such\" thing", {{"where", "/series"}});
   EXPECT_EQ(response.content_type, "application/problem+json");
-  EXPECT_EQ(response.body,
-            R"({"title":"Not Found","status":404,"detail":"no \"such\" thing","where":"/series",)"
-            R"("message":"no \"such\" thing"})" "\n");
+  EXPECT_EQ(response.body, R"({"title":"Not Found","status":404,"detail":"no \"such\" thing","where":"/series",)"
+                           R"("message":"no \"such\" thing"})"
+                           "\n");
 }
 
 }  // namespace

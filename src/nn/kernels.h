@@ -38,9 +38,9 @@ struct StudentTStep {
 inline constexpr double kSigmaFloor = 1e-7;
 
 struct AdamStep {
-  double rate = 0;         // Learning rate of this step.
-  int step = 1;            // From 1; corrects the bias of the moments.
-  double weight_decay = 0; // L2, added to the gradient.
+  double rate = 0;            // Learning rate of this step.
+  int step = 1;               // From 1; corrects the bias of the moments.
+  double weight_decay = 0;    // L2, added to the gradient.
   double gradient_scale = 1;  // Multiplies the gradient first (clipping).
   double average_keep = 0;    // average = keep * average + (1 - keep) * parameter.
 };

@@ -37,7 +37,11 @@ TYPED_TEST_SUITE(KernelsOf, Reals);
 
 TYPED_TEST(KernelsOf, ElementaryFunctionsAgreeWithLibm) {
   using Real = TypeParam;
-  const struct { Elementwise function; double (*exact)(double); double low, high, relative, absolute; } cases[] = {
+  const struct {
+    Elementwise function;
+    double (*exact)(double);
+    double low, high, relative, absolute;
+  } cases[] = {
       {kExp, [](double x) { return std::exp(x); }, -80, 80, 3e-7, 0},
       {kLog, [](double x) { return std::log(x); }, 1e-30, 50, 2e-7, 2e-7},
       {kTanh, [](double x) { return std::tanh(x); }, -12, 12, 5e-7, 0},
@@ -197,7 +201,9 @@ TYPED_TEST(KernelsOf, StudentTLossIsTheNegativeLogDensityWithTheGatesLocation) {
                       : student_t_nll(static_cast<double>(target[lane]), 2 + softplus(r(0)), location, softplus(r(2)));
         EXPECT_NEAR(static_cast<double>(loss[lane]), expected, sizeof(Real) == 8 ? 1e-9 : 2e-5)
             << kernels->name << " lane " << lane;
-        if (lane == 3) { EXPECT_EQ(gradient[lane], 0) << "an unobserved value teaches nothing"; }
+        if (lane == 3) {
+          EXPECT_EQ(gradient[lane], 0) << "an unobserved value teaches nothing";
+        }
       }
     }
 }
@@ -210,8 +216,8 @@ TEST(StudentTLoss, StaysFiniteAtTheEdgesOfFloat) {
     const float extremes[kLanes] = {1e6f, -1e6f, 1e6f, 0, 1e6f, -1e6f, 0, 1};
     for (std::size_t i = 0; i < kLanes; ++i) {
       target[i] = extremes[i];
-      raw[i] = i % 2 ? 1e5f : -1e5f;                     // Degrees of freedom: 2 or very many.
-      raw[2 * kLanes + i] = i % 3 ? -1e5f : 50.f;        // Scale: at its floor, or large.
+      raw[i] = i % 2 ? 1e5f : -1e5f;               // Degrees of freedom: 2 or very many.
+      raw[2 * kLanes + i] = i % 3 ? -1e5f : 50.f;  // Scale: at its floor, or large.
     }
     kernels->student_t_loss({kLanes, raw.data(), nullptr}, target.data(), weight.data(), 1.f, loss.data(),
                             gradient.data());

@@ -267,8 +267,7 @@ void LstmVector::first_layer_sum(const float* inputs, int from, float* out) {
                             .k = columns_.shape_.inputs - from};
   std::copy_n(weights.bias.data(), lanes, gates_.data());
   kernels_.linear(lanes, 1, rest, {}, nullptr, true, gates_.data());
-  for (int gate = 0; gate < 4; ++gate)
-    std::copy_n(gates_.data() + gate * columns_.pitch_, cells, out + gate * cells);
+  for (int gate = 0; gate < 4; ++gate) std::copy_n(gates_.data() + gate * columns_.pitch_, cells, out + gate * cells);
 }
 
 template class LstmPass<float>;

@@ -17,9 +17,9 @@ struct NetworkShape {
 };
 
 struct ParameterBlock {
-  std::string name;                 // "lstm.weight_ih_l0", ..., "head.weight", "head.bias"
-  std::vector<std::int64_t> shape;  // [out][in] or [out]
-  std::size_t offset = 0, size = 0; // In elements of the flat array.
+  std::string name;                  // "lstm.weight_ih_l0", ..., "head.weight", "head.bias"
+  std::vector<std::int64_t> shape;   // [out][in] or [out]
+  std::size_t offset = 0, size = 0;  // In elements of the flat array.
 };
 
 // Per layer l: lstm.weight_ih_l [4 cells][inputs], lstm.weight_hh_l [4 cells][cells], lstm.bias_ih_l and lstm.bias_hh_l

@@ -15,9 +15,9 @@
 namespace tidecast::nn {
 
 struct TensorView {
-  std::string dtype;                // "F32", "I64", ...
+  std::string dtype;  // "F32", "I64", ...
   std::vector<std::int64_t> shape;
-  std::string_view bytes;           // Points into the text given to parse(); exactly shape x size of dtype.
+  std::string_view bytes;  // Points into the text given to parse(); exactly shape x size of dtype.
 
   // The numbers, copied.  Errors: kInvalidArgument - not F32.
   Result<std::vector<float>> floats() const;

@@ -38,7 +38,9 @@ TEST(Safetensors, EveryCutOfAFileIsAnErrorOrHarmless) {
 }
 
 TEST(Safetensors, AHeaderThatLiesIsRefusedWithTheReason) {
-  const struct { std::string header, reason; } cases[] = {
+  const struct {
+    std::string header, reason;
+  } cases[] = {
       {"[1]", "not a JSON object"},
       {"{", "header: byte"},
       {R"({"a":3})", "tensor 'a'"},

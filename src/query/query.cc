@@ -17,14 +17,15 @@ constexpr std::size_t kMostDeadLetters = 100'000;
 // Interrupts the session when the time is up, unless it is destroyed before.
 class Deadline {
  public:
-  Deadline(duck::Session& session, Milliseconds time) : watcher_([this, &session, time] {
-    std::unique_lock lock(mutex_);
-    if (ended_.wait_for(lock, time, [this] { return over_; })) return;
-    expired_ = true;
-    // Again and again: an interrupt between two of the query's steps would be lost.
-    do session.interrupt();
-    while (!ended_.wait_for(lock, 10ms, [this] { return over_; }));
-  }) {}
+  Deadline(duck::Session& session, Milliseconds time)
+      : watcher_([this, &session, time] {
+          std::unique_lock lock(mutex_);
+          if (ended_.wait_for(lock, time, [this] { return over_; })) return;
+          expired_ = true;
+          // Again and again: an interrupt between two of the query's steps would be lost.
+          do session.interrupt();
+          while (!ended_.wait_for(lock, 10ms, [this] { return over_; }));
+        }) {}
   ~Deadline() { end(); }
 
   // Stops watching; true if the time had run out.
@@ -106,15 +107,22 @@ std::string as_utf8(std::string_view bytes) {
 }
 
 Status append_value(duck::Appender& appender, SqlType type, const SqlValue& value) {
-  if (value.is_null()) appender.null();
-  else if (type == SqlType::kBoolean && value.is_bool()) appender.boolean(value.get_bool());
-  else if (type == SqlType::kInteger && value.is_int64()) appender.integer(value.get_int64());
-  else if (type == SqlType::kTime && value.is_int64()) appender.time(value.get_int64());
-  else if (type == SqlType::kNumber && value.is_double()) appender.number(value.get_double());
-  else if (type == SqlType::kNumber && value.is_int64()) appender.number(static_cast<double>(value.get_int64()));
+  if (value.is_null())
+    appender.null();
+  else if (type == SqlType::kBoolean && value.is_bool())
+    appender.boolean(value.get_bool());
+  else if (type == SqlType::kInteger && value.is_int64())
+    appender.integer(value.get_int64());
+  else if (type == SqlType::kTime && value.is_int64())
+    appender.time(value.get_int64());
+  else if (type == SqlType::kNumber && value.is_double())
+    appender.number(value.get_double());
+  else if (type == SqlType::kNumber && value.is_int64())
+    appender.number(static_cast<double>(value.get_int64()));
   else if (type == SqlType::kText && value.is_string())
     appender.text(as_utf8({value.get_string().data(), value.get_string().size()}));
-  else return internal_error("{} where a {} belongs", to_text(value), sql_name(type));
+  else
+    return internal_error("{} where a {} belongs", to_text(value), sql_name(type));
   return ok();
 }
 

@@ -35,22 +35,22 @@ struct SqlTable {
 };
 
 struct QueryLimits {
-  Milliseconds time{10'000};            // Of real time.
+  Milliseconds time{10'000};  // Of real time.
   std::size_t rows = 10'000;
-  std::size_t bytes = 64 << 20;         // Of text in the result, roughly.
+  std::size_t bytes = 64 << 20;  // Of text in the result, roughly.
   int threads = 1;
   int memory_mb = 512;
 };
 
 struct QueryColumn {
   std::string name;
-  std::string type;                     // DuckDB's name: "BIGINT", "DOUBLE", "TIMESTAMP WITH TIME ZONE".
+  std::string type;  // DuckDB's name: "BIGINT", "DOUBLE", "TIMESTAMP WITH TIME ZONE".
 };
 
 struct QueryResult {
   std::vector<QueryColumn> columns;
   std::vector<SqlRow> rows;
-  bool truncated = false;               // There are more rows than the limit.
+  bool truncated = false;  // There are more rows than the limit.
 };
 
 // Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or its

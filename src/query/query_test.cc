@@ -96,17 +96,17 @@ TEST_F(Query, DeadLettersAreATableEvenIfTheyAreNoUtf8) {
 
 TEST_F(Query, TablesOfTheCallerAreFilledOnlyWhenNamed) {
   int filled = 0;
-  tables_.push_back({"runs",
-                     {{"id", SqlType::kInteger},
-                      {"loss", SqlType::kNumber},
-                      {"name", SqlType::kText},
-                      {"at", SqlType::kTime},
-                      {"good", SqlType::kBoolean}},
-                     [&]() -> Result<std::vector<SqlRow>> {
-                       ++filled;
-                       return std::vector<SqlRow>{{1, 0.5, "first", 60'000, true},
-                                                  {2, nullptr, nullptr, nullptr, nullptr}};
-                     }});
+  tables_.push_back(
+      {"runs",
+       {{"id", SqlType::kInteger},
+        {"loss", SqlType::kNumber},
+        {"name", SqlType::kText},
+        {"at", SqlType::kTime},
+        {"good", SqlType::kBoolean}},
+       [&]() -> Result<std::vector<SqlRow>> {
+         ++filled;
+         return std::vector<SqlRow>{{1, 0.5, "first", 60'000, true}, {2, nullptr, nullptr, nullptr, nullptr}};
+       }});
   EXPECT_EQ(text("SELECT 1"), "[1]");
   EXPECT_EQ(filled, 0);
   EXPECT_EQ(text("SELECT * FROM Runs ORDER BY id"),

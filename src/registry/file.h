@@ -25,7 +25,8 @@ class RegistryFile {
   // One statement with its parameters (as Statement::bind takes them, and times), run to its end.
   template <typename... Values>
   Status run(std::string_view sql, const Values&... values) {
-    return each(sql, [](const sqlite::Statement&) { return ok(); }, values...);
+    return each(
+        sql, [](const sqlite::Statement&) { return ok(); }, values...);
   }
 
   // Calls `visit`, a function of a Statement that returns a Status, for each row.
@@ -42,9 +43,13 @@ class RegistryFile {
       : path_(std::move(path)), database_(std::move(database)) {}
 
   template <typename Value>
-  static const Value& plain(const Value& value) { return value; }
+  static const Value& plain(const Value& value) {
+    return value;
+  }
   template <typename Kind>
-  static std::int64_t plain(const TimePoint<Kind>& time) { return time.ms(); }
+  static std::int64_t plain(const TimePoint<Kind>& time) {
+    return time.ms();
+  }
 
   std::filesystem::path path_;
   sqlite::Database database_;

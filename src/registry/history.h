@@ -16,7 +16,7 @@ struct LogRow {
   std::string details;  // As they are stored: the hash covers this very text.
 };
 
-struct Placement {      // Of one stage.
+struct Placement {  // Of one stage.
   std::optional<int> version, previous;
   bool operator==(const Placement&) const = default;
 };

@@ -106,7 +106,8 @@ INSTANTIATE_TEST_SUITE_P(
         // Rows removed: at the beginning, in the middle, at the end, all.
         Tampering{"DELETE FROM log WHERE number = 1", "log row 1: it is missing"},
         Tampering{"DELETE FROM log WHERE number = 7", "log row 7: it is missing"},
-        Tampering{"DELETE FROM log WHERE number = 7; UPDATE log SET number = number - 1 WHERE number > 7", "log row 7:"},
+        Tampering{"DELETE FROM log WHERE number = 7; UPDATE log SET number = number - 1 WHERE number > 7",
+                  "log row 7:"},
         Tampering{"DELETE FROM log WHERE number = 12", "log row 12: it is missing"},
         Tampering{"DELETE FROM log", "log row 1: it is missing"},
         // The last row removed, and the kept end with it: what the tables hold gives it away.
@@ -115,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "stage production: model 1 stands there, but the log says model 3"},
         // Two rows exchanged, a row added.
         Tampering{"UPDATE log SET number = 99 WHERE number = 3; UPDATE log SET number = 3 WHERE number = 4; "
-                  "UPDATE log SET number = 4 WHERE number = 99", "log row 3:"},
+                  "UPDATE log SET number = 4 WHERE number = 99",
+                  "log row 3:"},
         Tampering{"INSERT INTO log SELECT 13, at, actor, what, version, stage, why, details, hash FROM log "
                   "WHERE number = 12",
                   "log row 13:"},
@@ -123,7 +125,8 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE model SET approval = 'Approved' WHERE version = 2",
                   "model 2: it is Approved, but the log says Rejected"},
         Tampering{"UPDATE model SET loss = 0.01 WHERE version = 1", "model 1: it is not what the log registered"},
-        Tampering{"UPDATE model SET artefact_hash = 'x' WHERE version = 1", "model 1: it is not what the log registered"},
+        Tampering{"UPDATE model SET artefact_hash = 'x' WHERE version = 1",
+                  "model 1: it is not what the log registered"},
         Tampering{"UPDATE model SET metrics = '{}' WHERE version = 3", "model 3: it is not what the log registered"},
         Tampering{"UPDATE model SET created_at = 0 WHERE version = 3", "model 3: it is not what the log registered"},
         Tampering{"DELETE FROM model WHERE version = 2", "2 models, but the log registers 3"},
@@ -140,11 +143,12 @@ TEST(RegistryLog, TheDatabaseItselfRefusesToChangeHistory) {
   const TemporaryFolder folder;
   live(*open(folder));
   auto raw = must(sqlite::Database::open(folder.path() / "registry.db"));
-  for (const char* sql : {"UPDATE log SET actor = 'cli:mallory'", "DELETE FROM log", "DELETE FROM log WHERE number = 12",
-                          "INSERT OR REPLACE INTO log SELECT * FROM log WHERE number = 3",
-                          "INSERT INTO log SELECT 14, at, actor, what, version, stage, why, details, hash FROM log "
-                          "WHERE number = 12",
-                          "DELETE FROM model WHERE version = 2", "UPDATE model SET loss = 0"})
+  for (const char* sql :
+       {"UPDATE log SET actor = 'cli:mallory'", "DELETE FROM log", "DELETE FROM log WHERE number = 12",
+        "INSERT OR REPLACE INTO log SELECT * FROM log WHERE number = 3",
+        "INSERT INTO log SELECT 14, at, actor, what, version, stage, why, details, hash FROM log "
+        "WHERE number = 12",
+        "DELETE FROM model WHERE version = 2", "UPDATE model SET loss = 0"})
     EXPECT_EQ(raw.exec(sql).code(), Code::kFailedPrecondition) << sql;
   EXPECT_TRUE(open(folder)->verify_log().ok());
 }

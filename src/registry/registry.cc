@@ -79,7 +79,8 @@ Result<LogRow> read_log_row(const Statement& row) {
 
 class SqliteRegistry final : public Registry {
  public:
-  SqliteRegistry(RegistryFile file, std::filesystem::path models) : file_(std::move(file)), models_(std::move(models)) {}
+  SqliteRegistry(RegistryFile file, std::filesystem::path models)
+      : file_(std::move(file)), models_(std::move(models)) {}
 
   Result<int> add(ModelVersion model, std::string_view artefact, const std::string& actor) override {
     const std::lock_guard lock(mutex_);
@@ -87,7 +88,8 @@ class SqliteRegistry final : public Registry {
     if (!model.artefact_hash.empty() && model.artefact_hash != hash)
       return invalid_argument("the artefact's hash is {}, not {} as stated", hash, model.artefact_hash);
     if (!std::isfinite(model.loss) || !std::isfinite(model.loss_point_90))
-      return invalid_argument("loss {}, its 90 % point {}; allowed are finite numbers", model.loss, model.loss_point_90);
+      return invalid_argument("loss {}, its 90 % point {}; allowed are finite numbers", model.loss,
+                              model.loss_point_90);
     model.artefact_hash = hash;
     model.approval = Approval::kPendingManualApproval;
     // As they will be read, so that their hash in the log is that of what is kept.
@@ -102,8 +104,14 @@ class SqliteRegistry final : public Registry {
       TRY(file_.run("INSERT INTO model VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", model.version, model.run, model.created_at,
                     model.data_end, model.artefact_hash, model.loss, model.loss_point_90, name_of(model.approval),
                     to_text(model.metrics)));
-      return append({.at = model.created_at, .actor = actor, .what = "register", .version = model.version, .stage = "",
-                     .why = model.run, .details = registered_facts(model), .hash = ""});
+      return append({.at = model.created_at,
+                     .actor = actor,
+                     .what = "register",
+                     .version = model.version,
+                     .stage = "",
+                     .why = model.run,
+                     .details = registered_facts(model),
+                     .hash = ""});
     }));
     return model.version;
   }
@@ -150,8 +158,14 @@ class SqliteRegistry final : public Registry {
       if (now.version == version) return ok();
       const bool back = now.previous == version && version < now.version;
       TRY(file_.run("INSERT OR REPLACE INTO placement VALUES (?, ?, ?)", stage, version, now.version));
-      return append({.at = at, .actor = actor, .what = back ? "rollback" : "deploy", .version = version, .stage = stage,
-                     .why = why, .details = {{"from", json_of(now.version)}}, .hash = ""});
+      return append({.at = at,
+                     .actor = actor,
+                     .what = back ? "rollback" : "deploy",
+                     .version = version,
+                     .stage = stage,
+                     .why = why,
+                     .details = {{"from", json_of(now.version)}},
+                     .hash = ""});
     });
   }
 
@@ -252,28 +266,42 @@ class SqliteRegistry final : public Registry {
       if (now != Approval::kPendingManualApproval)
         return failed_precondition("model {} is {} already; that is not changed any more", version, name_of(now));
       TRY(file_.run("UPDATE model SET approval = ? WHERE version = ?", name_of(decision), version));
-      return append({.at = at, .actor = actor, .what = what, .version = version, .stage = "", .why = why,
-                     .details = {}, .hash = ""});
+      return append({.at = at,
+                     .actor = actor,
+                     .what = what,
+                     .version = version,
+                     .stage = "",
+                     .why = why,
+                     .details = {},
+                     .hash = ""});
     });
   }
 
   Status move_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) {
-    if (!std::isfinite(value) || value < 0) return invalid_argument("threshold {}; allowed are numbers from 0 on", value);
+    if (!std::isfinite(value) || value < 0)
+      return invalid_argument("threshold {}; allowed are numbers from 0 on", value);
     const std::optional<double> now = TRY(find_threshold());
     if (now == value) return ok();
     TRY(file_.run("INSERT OR REPLACE INTO threshold VALUES (1, ?)", value));
-    return append({.at = at, .actor = actor, .what = "threshold", .version = 0, .stage = "", .why = why,
-                   .details = {{"from", json_of(now)}, {"to", value}}, .hash = ""});
+    return append({.at = at,
+                   .actor = actor,
+                   .what = "threshold",
+                   .version = 0,
+                   .stage = "",
+                   .why = why,
+                   .details = {{"from", json_of(now)}, {"to", value}},
+                   .hash = ""});
   }
 
   Result<ModelVersion> find(int version) const {
     std::optional<ModelVersion> found;
-    TRY(file_.each("SELECT * FROM model WHERE version = ?",
-                   [&](const Statement& row) -> Status {
-                     found = TRY(read_model(row));
-                     return ok();
-                   },
-                   version));
+    TRY(file_.each(
+        "SELECT * FROM model WHERE version = ?",
+        [&](const Statement& row) -> Status {
+          found = TRY(read_model(row));
+          return ok();
+        },
+        version));
     if (!found) return not_found("there is no model {}", version);
     return std::move(*found);
   }

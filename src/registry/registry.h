@@ -1,14 +1,15 @@
 #pragma once
 // Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db)
 // and the artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and
-// placement are separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
+// placement are separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands
+// in.
 //
 // Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed
-// history shows.  A change and its row are one transaction, on the disk when the call returns; asking for what is already
-// so changes nothing and adds no row, so that a repeat after a crash is safe.  Format: docs/registry.md.
+// history shows.  A change and its row are one transaction, on the disk when the call returns; asking for what is
+// already so changes nothing and adds no row, so that a repeat after a crash is safe.  Format: docs/registry.md.
 //
-// One writer; any number of readers.  Threads: any; calls take turns.  All times are the clock's that the caller passes.
-// Errors: kUnavailable - the disk said no;  kDataLoss - damaged, the file is named.
+// One writer; any number of readers.  Threads: any; calls take turns.  All times are the clock's that the caller
+// passes. Errors: kUnavailable - the disk said no;  kDataLoss - damaged, the file is named.
 
 #include <filesystem>
 #include <memory>
@@ -25,24 +26,24 @@ enum class Approval { kPendingManualApproval, kApproved, kRejected };
 std::string_view name_of(Approval approval);  // "PendingManualApproval", "Approved", "Rejected".
 
 struct ModelVersion {
-  int version = 0;               // 1, 2, 3, ...
-  std::string run;               // The run that made it.
+  int version = 0;  // 1, 2, 3, ...
+  std::string run;  // The run that made it.
   ProcessingTime created_at;
-  EventTime data_end;            // End of the data it was trained on.
+  EventTime data_end;  // End of the data it was trained on.
   std::string artefact_hash;
-  double loss = 0;               // Of the gate's back-test (mean wQL).
-  double loss_point_90 = 0;      // 90 % point of that loss, bootstrapped: the threshold is never set below it.
+  double loss = 0;           // Of the gate's back-test (mean wQL).
+  double loss_point_90 = 0;  // 90 % point of that loss, bootstrapped: the threshold is never set below it.
   Approval approval = Approval::kPendingManualApproval;
-  json::object metrics;          // Everything the gate and the back-test measured.
+  json::object metrics;  // Everything the gate and the back-test measured.
 };
 
-struct Transition {              // One row of the log.
+struct Transition {  // One row of the log.
   std::int64_t number = 0;
   ProcessingTime at;
-  std::string actor;             // "auto", "scheduler", "cli:anna"
-  std::string what;              // "register", "approve", "reject", "deploy", "rollback", "threshold"
-  int version = 0;               // 0 where it concerns none.
-  std::string stage;             // "staging", "production", "".
+  std::string actor;  // "auto", "scheduler", "cli:anna"
+  std::string what;   // "register", "approve", "reject", "deploy", "rollback", "threshold"
+  int version = 0;    // 0 where it concerns none.
+  std::string stage;  // "staging", "production", "".
   std::string why;
   json::object details;
   std::string hash;
@@ -56,13 +57,15 @@ class Registry {
 
   // The next version, PendingManualApproval.  The artefact is durable before its row is.
   // `model`'s version, approval and, if empty, artefact_hash are given here.  Metrics are kept as JSON: a whole double
-  // comes back as an integer.  kInvalidArgument - a loss that is no number, or an artefact_hash that is not the artefact's.
+  // comes back as an integer.  kInvalidArgument - a loss that is no number, or an artefact_hash that is not the
+  // artefact's.
   virtual Result<int> add(ModelVersion model, std::string_view artefact, const std::string& actor) = 0;
-  virtual Result<ModelVersion> get(int version) const = 0;                    // kNotFound.
-  virtual Result<std::vector<ModelVersion>> list() const = 0;                 // Newest first.
-  virtual Result<std::string> artefact(int version) const = 0;                // kDataLoss if gone or of another hash.
+  virtual Result<ModelVersion> get(int version) const = 0;      // kNotFound.
+  virtual Result<std::vector<ModelVersion>> list() const = 0;   // Newest first.
+  virtual Result<std::string> artefact(int version) const = 0;  // kDataLoss if gone or of another hash.
 
-  // kFailedPrecondition if the version is not pending (the same decision a second time is no error and changes nothing).
+  // kFailedPrecondition if the version is not pending (the same decision a second time is no error and changes
+  // nothing).
   virtual Status approve(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
   virtual Status reject(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 
@@ -80,10 +83,10 @@ class Registry {
   virtual Status set_threshold_if_absent(double value, ProcessingTime at) = 0;
   virtual Status set_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 
-  virtual Result<std::vector<Transition>> log() const = 0;                    // Oldest first.
-  // That no row of the log was edited, removed, added or moved, and that approvals, placements, threshold and what is kept
-  // of each version are what the log tells.  It cannot show a change by someone who made all hashes anew: keep the last
-  // row's hash elsewhere for that.  kDataLoss - "log row 17: ...", "model 2: ...".
+  virtual Result<std::vector<Transition>> log() const = 0;  // Oldest first.
+  // That no row of the log was edited, removed, added or moved, and that approvals, placements, threshold and what is
+  // kept of each version are what the log tells.  It cannot show a change by someone who made all hashes anew: keep the
+  // last row's hash elsewhere for that.  kDataLoss - "log row 17: ...", "model 2: ...".
   virtual Status verify_log() const = 0;
 };
 

@@ -180,8 +180,9 @@ TEST(Registry, TheInitialThresholdIsSetOnceAndNeverOverwrites) {
   ASSERT_TRUE(registry->set_threshold(0.141, at(2), "auto", "model 1 in production").ok());
   ASSERT_TRUE(registry->set_threshold_if_absent(0.24, at(3)).ok());
   EXPECT_EQ(must(registry->threshold()), 0.141);
-  EXPECT_EQ(log_of(*registry), "1 threshold 0 by scheduler: initial value of the definition {\"from\":null,\"to\":0.24}\n"
-                               "2 threshold 0 by auto: model 1 in production {\"from\":0.24,\"to\":0.141}\n");
+  EXPECT_EQ(log_of(*registry),
+            "1 threshold 0 by scheduler: initial value of the definition {\"from\":null,\"to\":0.24}\n"
+            "2 threshold 0 by auto: model 1 in production {\"from\":0.24,\"to\":0.141}\n");
 }
 
 TEST(Registry, AThresholdThatIsNoNumberOrNegativeIsRefused) {
@@ -197,16 +198,16 @@ TEST(UpdatedThreshold, MovesTowardsALowerLossByTheUpdateRateDownToThe90PercentPo
     double threshold, update_rate, loss, loss_point_90, expected;
   };
   for (const Case& c : {
-           Case{0.24, 0.0, 0.10, 0.05, 0.24},   // 0 never moves it,
-           {0.24, 1.0, 0.10, 0.05, 0.10},       // 1 takes the new loss,
-           {0.24, 0.5, 0.10, 0.05, 0.17},       // 0.5 half way,
+           Case{0.24, 0.0, 0.10, 0.05, 0.24},  // 0 never moves it,
+           {0.24, 1.0, 0.10, 0.05, 0.10},      // 1 takes the new loss,
+           {0.24, 0.5, 0.10, 0.05, 0.17},      // 0.5 half way,
            {0.24, 0.25, 0.20, 0.05, 0.23},
-           {0.24, 1.0, 0.10, 0.13, 0.13},       // never below the 90 % point,
+           {0.24, 1.0, 0.10, 0.13, 0.13},  // never below the 90 % point,
            {0.24, 0.5, 0.10, 0.18, 0.18},
-           {0.24, 0.5, 0.10, 0.30, 0.24},       // never raised: neither by that point
+           {0.24, 0.5, 0.10, 0.30, 0.24},  // never raised: neither by that point
            {0.24, 0.0, 0.10, 0.20, 0.24},
-           {0.24, 1.0, 0.30, 0.05, 0.24},       // nor by a higher loss,
-           {0.24, 1.0, 0.24, 0.05, 0.24},       // nor moved by an equal one.
+           {0.24, 1.0, 0.30, 0.05, 0.24},  // nor by a higher loss,
+           {0.24, 1.0, 0.24, 0.05, 0.24},  // nor moved by an equal one.
            {0.24, 1.0, std::numeric_limits<double>::quiet_NaN(), 0.05, 0.24},
        }) {
     EXPECT_NEAR(updated_threshold(c.threshold, c.update_rate, c.loss, c.loss_point_90), c.expected, 1e-15)

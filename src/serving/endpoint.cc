@@ -197,7 +197,9 @@ HttpResponse Endpoints::respond(const std::string& stage, const ServedModel& ser
     const auto& series = std::get<SeriesInvocation>(parsed.value());
     const Result<TimeSeries> history = history_(series.series, series.as_of);
     if (!history.ok()) return problem(http_status_of(history.code()), history.message(), {{"where", "/series"}});
-    const SeriesAnswer about{.stage = stage, .version = served.version, .series = series.series,
+    const SeriesAnswer about{.stage = stage,
+                             .version = served.version,
+                             .series = series.series,
                              .quantiles = series.quantiles.value_or(named_quantiles(options_.default_quantiles)),
                              .paths = series.samples.value_or(options_.paths)};
     response = answer_series(*served.model, about, *history, options_.seed);

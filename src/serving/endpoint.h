@@ -32,10 +32,10 @@ using ModelLoader = std::function<Result<std::shared_ptr<const DeepAr>>(std::str
 
 struct EndpointOptions {
   std::vector<std::string> stages{"staging", "production"};  // GET /ping answers for the last of them.
-  std::vector<double> default_quantiles{0.05, 0.5, 0.95};   // Of the short form; the long form's are 0.1 ... 0.9.
-  int paths = 100;               // Of the short form, if the request does not say.
+  std::vector<double> default_quantiles{0.05, 0.5, 0.95};    // Of the short form; the long form's are 0.1 ... 0.9.
+  int paths = 100;                                           // Of the short form, if the request does not say.
   std::uint64_t seed = 7;
-  Milliseconds step{60'000};     // Step width of the long form's series.
+  Milliseconds step{60'000};  // Step width of the long form's series.
 };
 
 // Thread-safe.
@@ -74,8 +74,8 @@ class Endpoints {
   const EndpointOptions options_;
   const HistoryReader history_;
   const ModelLoader loader_;
-  mutable std::mutex mutex_;              // Guards what stages_ holds; held for a copy only, never during a forecast.
-  std::map<std::string, Stage> stages_;   // The keys never change.
+  mutable std::mutex mutex_;             // Guards what stages_ holds; held for a copy only, never during a forecast.
+  std::map<std::string, Stage> stages_;  // The keys never change.
 };
 
 }  // namespace tidecast

@@ -62,7 +62,8 @@ TEST(Endpoint, AnswersTheLongFormWithMeanAndDecilesUnlessAskedOtherwise) {
   EXPECT_EQ(response.body,  // 100 paths from 10 to 109.
             R"({"predictions":[{"mean":[59.5,59.75],"quantiles":{"0.1":[20,20.25],"0.2":[30,30.25],"0.3":[40,40.25],)"
             R"("0.4":[50,50.25],"0.5":[60,60.25],"0.6":[69,69.25],"0.7":[79,79.25],"0.8":[89,89.25],)"
-            R"("0.9":[99,99.25]}}]})" "\n");
+            R"("0.9":[99,99.25]}}]})"
+            "\n");
 }
 
 TEST(Endpoint, AnswersOnlyWhatWasAskedForUnderTheRequestsOwnNames) {
@@ -84,7 +85,8 @@ TEST(Endpoint, ForecastsASeriesThatItKnows) {
   EXPECT_EQ(response.body,
             R"({"series":"fees.avg","stage":"production","model_version":4,"origin":"2026-05-06T00:10:00Z",)"
             R"("step":"1min","times":["2026-05-06T00:10:00Z","2026-05-06T00:11:00Z"],"mean":[60,60.25],)"
-            R"("quantiles":{"0.05":[15,15.25],"0.5":[60,60.25],"0.95":[105,105.25]}})" "\n");
+            R"("quantiles":{"0.05":[15,15.25],"0.5":[60,60.25],"0.95":[105,105.25]}})"
+            "\n");
 }
 
 TEST(Endpoint, ForecastsASeriesAsOfATimeWithOtherQuantilesAndPaths) {
@@ -102,8 +104,8 @@ TEST(Endpoint, GivesTheSameForecastInBothForms) {
   const auto& model = static_cast<const FakeModel&>(*endpoints.serving("production")->model);
   ASSERT_EQ(endpoints.handle(invocation("production", R"({"series":"fees.avg"})")).status, 200);
   const std::uint64_t short_seed = model.last_seed;
-  const HttpResponse response = endpoints.handle(invocation(
-      "production", R"({"instances":[{"start":"2026-05-06 00:00:00","target":[2,2,2,2,2,2,2,2,2,2]}]})"));
+  const HttpResponse response = endpoints.handle(
+      invocation("production", R"({"instances":[{"start":"2026-05-06 00:00:00","target":[2,2,2,2,2,2,2,2,2,2]}]})"));
   ASSERT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(model.last_seed, short_seed);
 }
@@ -226,7 +228,8 @@ TEST(Ping, IsHealthyOnceTheLastStageServes) {
   ASSERT_TRUE(endpoints.deploy("production", 3, "10 2", sample()).ok());
   const HttpResponse response = endpoints.handle(ping);
   EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(response.body, R"({"status":"healthy","stage":"production","model_version":3})" "\n");
+  EXPECT_EQ(response.body, R"({"status":"healthy","stage":"production","model_version":3})"
+                           "\n");
 }
 
 TEST(Deploy, PutsAModelInPlaceAndKeepsTheOneBefore) {
@@ -312,8 +315,9 @@ TEST(Deploy, NeverMixesOrDropsAnAnswerWhileModelsAreSwapped) {
     callers.push_back(std::async(std::launch::async, [&] {
       std::set<std::string> answers;
       for (; !over; ++answered)
-        answers.insert(endpoints.handle(invocation(
-            "production", R"({"series":"fees.avg","quantiles":["0.5"],"num_samples":1})")).body);
+        answers.insert(
+            endpoints.handle(invocation("production", R"({"series":"fees.avg","quantiles":["0.5"],"num_samples":1})"))
+                .body);
       return answers;
     }));
   for (int swap = 0; swap < 200; ++swap) {
@@ -331,7 +335,8 @@ TEST(Deploy, NeverMixesOrDropsAnAnswerWhileModelsAreSwapped) {
     return fmt::format(R"({{"series":"fees.avg","stage":"production","model_version":{0},)"
                        R"("origin":"2026-05-06T00:10:00Z","step":"1min",)"
                        R"("times":["2026-05-06T00:10:00Z","2026-05-06T00:11:00Z"],)"
-                       R"("mean":[{1},{1}.25],"quantiles":{{"0.5":[{1},{1}.25]}}}})" "\n",
+                       R"("mean":[{1},{1}.25],"quantiles":{{"0.5":[{1},{1}.25]}}}})"
+                       "\n",
                        version, level);
   };
   std::set<std::string> all;
@@ -346,7 +351,10 @@ TEST(Deploy, FreesAModelThatNobodyHoldsAnyMore) {
   std::atomic<int> alive = 0;
   Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const DeepAr>> {
     ++alive;
-    return std::shared_ptr<const DeepAr>(new FakeModel(1, 2), [&](const DeepAr* model) { delete model; --alive; });
+    return std::shared_ptr<const DeepAr>(new FakeModel(1, 2), [&](const DeepAr* model) {
+      delete model;
+      --alive;
+    });
   });
   for (int version = 1; version <= 20; ++version) {
     ASSERT_TRUE(endpoints.deploy("production", version, "", sample()).ok());

@@ -15,8 +15,8 @@ Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& histor
   const std::size_t expected = static_cast<std::size_t>(paths) * static_cast<std::size_t>(horizon);
   if (sampled.paths != paths || sampled.horizon != horizon || sampled.values.size() != expected)
     return internal_error("the model gave {} numbers for {} paths of {} steps", sampled.values.size(), paths, horizon);
-  const auto wild = std::find_if_not(sampled.values.begin(), sampled.values.end(),
-                                     [](float value) { return std::isfinite(value); });
+  const auto wild =
+      std::find_if_not(sampled.values.begin(), sampled.values.end(), [](float value) { return std::isfinite(value); });
   if (wild != sampled.values.end())
     return internal_error("the model's forecast is not finite at step {}", (wild - sampled.values.begin()) % horizon);
   return sampled;

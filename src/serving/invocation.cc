@@ -130,8 +130,7 @@ Parsed<TimeSeries> instance_at(const json::value& value, const std::string& wher
     series.values.push_back(TRY(value_at(item, where + "/target", series.values.size())));
     observed |= !std::isnan(series.values.back());
   }
-  if (!observed)
-    return Fault{where + "/target", shown(*target) + " without a number among them", std::string(kTarget)};
+  if (!observed) return Fault{where + "/target", shown(*target) + " without a number among them", std::string(kTarget)};
   return series;
 }
 
@@ -149,10 +148,14 @@ Parsed<InstancesInvocation> configuration_at(const json::value& value) {
     const std::string place = where + "/output_types";
     const json::array& items = *TRY(array_at(*types, place, 3, "of mean, quantiles, samples"));
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (items[i] == "mean") invocation.want_mean = true;
-      else if (items[i] == "quantiles") invocation.want_quantiles = true;
-      else if (items[i] == "samples") invocation.want_samples = true;
-      else return Fault{fmt::format("{}/{}", place, i), shown(items[i]), "\"mean\", \"quantiles\" or \"samples\""};
+      if (items[i] == "mean")
+        invocation.want_mean = true;
+      else if (items[i] == "quantiles")
+        invocation.want_quantiles = true;
+      else if (items[i] == "samples")
+        invocation.want_samples = true;
+      else
+        return Fault{fmt::format("{}/{}", place, i), shown(items[i]), "\"mean\", \"quantiles\" or \"samples\""};
     }
   }
   return invocation;

@@ -16,15 +16,15 @@
 namespace tidecast {
 
 inline constexpr int kInstancesMax = 1'000;
-inline constexpr int kSamplesMax = 10'000;         // Paths of one instance.
-inline constexpr int kPathsMax = 100'000;          // Instances times paths: bounds how long a request takes.
+inline constexpr int kSamplesMax = 10'000;  // Paths of one instance.
+inline constexpr int kPathsMax = 100'000;   // Instances times paths: bounds how long a request takes.
 inline constexpr std::size_t kQuantilesMax = 99;
-inline constexpr int kSamplesDefault = 100;        // Of the long form, as of Amazon's batch transform.
+inline constexpr int kSamplesDefault = 100;  // Of the long form, as of Amazon's batch transform.
 
 // A quantile under the name that the request gave it, which the answer repeats: "0.50" stays "0.50".
 struct NamedQuantile {
   std::string name;
-  double tau;                                      // In (0, 1).
+  double tau;  // In (0, 1).
 };
 std::vector<NamedQuantile> named_quantiles(const std::vector<double>& taus);
 
@@ -38,8 +38,8 @@ struct SeriesInvocation {
 
 // The long form: SageMaker DeepAR's, which brings its series along.
 struct InstancesInvocation {
-  std::vector<TimeSeries> instances;               // Not empty; values NaN where missing.
-  std::vector<NamedQuantile> quantiles;            // Of use if want_quantiles.
+  std::vector<TimeSeries> instances;     // Not empty; values NaN where missing.
+  std::vector<NamedQuantile> quantiles;  // Of use if want_quantiles.
   int samples = kSamplesDefault;
   bool want_mean = true, want_quantiles = true, want_samples = false;
 };
@@ -59,8 +59,8 @@ struct Fault {
 template <typename T>
 class Parsed {
  public:
-  Parsed(T value) : value_(std::move(value)) {}        // NOLINT: implicit, so that `return value;` works.
-  Parsed(Fault fault) : value_(std::move(fault)) {}    // NOLINT: implicit, as above.
+  Parsed(T value) : value_(std::move(value)) {}      // NOLINT: implicit, so that `return value;` works.
+  Parsed(Fault fault) : value_(std::move(fault)) {}  // NOLINT: implicit, as above.
   bool ok() const { return value_.index() == 0; }
   T value() && { return std::get<0>(std::move(value_)); }
   const T& value() const& { return std::get<0>(value_); }

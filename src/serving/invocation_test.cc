@@ -155,8 +155,7 @@ TEST(Invocation, SaysWhereARequestIsWrongWhatItFoundAndWhatIsAllowed) {
       {R"({"series":"a","as_of":"now"})", "/as_of", "\"now\"", kAsOf},
       {R"({"series":"a","quantiles":["2"]})", "/quantiles/0", "\"2\"", "a quantile above 0 and below 1, like \"0.9\""},
       {R"({"series":"a","asof":"2026-05-06"})", "", "the member \"asof\"", "series, as_of, quantiles, num_samples"},
-      {R"({"series":")" + std::string(5000, 'x') + R"(","as_of":[]})", "/as_of", "an array of 0",
-       kAsOf},
+      {R"({"series":")" + std::string(5000, 'x') + R"(","as_of":[]})", "/as_of", "an array of 0", kAsOf},
       {R"({"instances":")" + std::string(5000, 'x') + R"("})", "/instances", "a text of 5002 bytes",
        "an array of 1 to 1000 instances"},
       {"", "", "byte 0: the JSON value ends too early", kJson},
@@ -185,14 +184,15 @@ TEST(LongForm, BoundsThePathsOfAWholeRequest) {
   EXPECT_EQ(long_form(ten).instances.size(), 10u);
   const Parsed<Invocation> parsed = parse(eleven);
   ASSERT_FALSE(parsed.ok());
-  EXPECT_EQ(parsed.status().message(), "/configuration/num_samples: found 10000 for each of 11 instances; "
-                                       "allowed: together 100000 paths a request");
+  EXPECT_EQ(parsed.status().message(),
+            "/configuration/num_samples: found 10000 for each of 11 instances; "
+            "allowed: together 100000 paths a request");
 }
 
 TEST(ShortForm, ReadsSeriesTimeAndQuantiles) {
-  const SeriesInvocation asked = short_form(
-      R"({"series":"tx_metrics.avg_fee_1min","as_of":"2026-05-06T14:30:00Z","quantiles":["0.1",0.9],)"
-      R"("num_samples":200})");
+  const SeriesInvocation asked =
+      short_form(R"({"series":"tx_metrics.avg_fee_1min","as_of":"2026-05-06T14:30:00Z","quantiles":["0.1",0.9],)"
+                 R"("num_samples":200})");
   EXPECT_EQ(asked.series, "tx_metrics.avg_fee_1min");
   ASSERT_TRUE(asked.as_of && asked.quantiles);
   EXPECT_EQ(to_rfc3339(*asked.as_of), "2026-05-06T14:30:00Z");
@@ -215,8 +215,10 @@ TEST(Invocation, SurvivesAnyDamageToARequest) {
     std::string body = good;
     for (std::uint64_t n = 1 + rng.below(3); n > 0; --n) {
       const std::size_t at = rng.below(body.size());
-      if (rng.below(2)) body[at] = static_cast<char>(rng.below(256));
-      else body.erase(at, 1 + rng.below(5));
+      if (rng.below(2))
+        body[at] = static_cast<char>(rng.below(256));
+      else
+        body.erase(at, 1 + rng.below(5));
     }
     const Parsed<Invocation> parsed = parse(body);
     if (parsed.ok()) continue;

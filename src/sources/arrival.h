@@ -33,7 +33,9 @@ class ArrivalRule {
   // latest: arrival of the record before, where reading goes on in the middle of a file; else nullopt.
   explicit ArrivalRule(std::optional<ProcessingTime> latest = std::nullopt) : latest_(latest) {}
 
-  void enter(std::optional<EventTime> time) { if (time) ahead_.insert(time->ms()); }
+  void enter(std::optional<EventTime> time) {
+    if (time) ahead_.insert(time->ms());
+  }
 
   // Arrival of the oldest record entered and not left.  One without an event time arrives with the one before it, the
   // first one at the first median that is known; nullopt: none is known yet, as none of the records entered has a

@@ -53,7 +53,8 @@ Result<Position> position_of(std::string_view cursor, const std::string& identit
 class FileSource final : public Source {
  public:
   FileSource(FileOptions options, UnpackedFile file)
-      : options_(std::move(options)), where_(fmt::format("{}: {}", options_.name, options_.path.string())),
+      : options_(std::move(options)),
+        where_(fmt::format("{}: {}", options_.name, options_.path.string())),
         lines_(std::move(file)) {}
 
   const std::string& name() const override { return options_.name; }
@@ -114,8 +115,10 @@ class FileSource final : public Source {
   Status look_ahead() {
     if (next_arrival_) return ok();
     if (failed_.ok()) {
-      if (Status status = read_ahead(); status.ok()) return ok();
-      else failed_ = std::move(status).in(where_);
+      if (Status status = read_ahead(); status.ok())
+        return ok();
+      else
+        failed_ = std::move(status).in(where_);
     }
     return failed_;
   }
@@ -148,14 +151,14 @@ class FileSource final : public Source {
   }
 
   FileOptions options_;
-  std::string where_;                           // What errors begin with.
+  std::string where_;  // What errors begin with.
   LineReader lines_;
   std::deque<Waiting> ahead_;                   // Read, not given out: the next record and up to kLookAhead more.
   ArrivalRule rule_;                            // Has entered those of ahead_.
   std::optional<ProcessingTime> next_arrival_;  // Of ahead_.front(), once it is known.
   Status failed_;
-  bool at_end_ = false;                         // The file has no more lines than those in ahead_.
-  Position position_;                           // After the last record given out.
+  bool at_end_ = false;  // The file has no more lines than those in ahead_.
+  Position position_;    // After the last record given out.
   std::size_t last_batch_bytes_ = 0;
 };
 

@@ -39,12 +39,12 @@ class LineReader {
   Status fill(std::uint64_t keep_from);
 
   UnpackedFile file_;
-  std::string buffer_;               // The unpacked stream from buffer_offset_ on; its first filled_ bytes are read.
+  std::string buffer_;  // The unpacked stream from buffer_offset_ on; its first filled_ bytes are read.
   std::size_t filled_ = 0;
   std::uint64_t buffer_offset_ = 0;
-  std::uint64_t next_ = 0;           // Where the next line begins.
-  std::uint64_t searched_ = 0;       // From next_ up to here there is no line end.
-  bool at_end_ = false;              // Nothing more comes from the file.
+  std::uint64_t next_ = 0;      // Where the next line begins.
+  std::uint64_t searched_ = 0;  // From next_ up to here there is no line end.
+  bool at_end_ = false;         // Nothing more comes from the file.
 };
 
 }  // namespace tidecast

@@ -61,9 +61,9 @@ std::vector<TransactionBody> shuffled(std::vector<TransactionBody> bodies, std::
   return walk;
 }
 
-// Where transaction `number` stands among `count` bodies: every round takes each body once, in an order of its own (an affine walk
-// through the shuffled bodies), so that dear neighbours of one round are none in the next.  A pure function: any reply can be
-// rendered without those before it.
+// Where transaction `number` stands among `count` bodies: every round takes each body once, in an order of its own (an
+// affine walk through the shuffled bodies), so that dear neighbours of one round are none in the next.  A pure
+// function: any reply can be rendered without those before it.
 std::size_t body_index(std::uint64_t number, std::size_t count, std::uint64_t seed) {
   const std::uint64_t round = number / count, random = mix64(mix64(seed) ^ mix64(round));
   std::uint64_t stride = 1 + (random >> 32) % count;
@@ -87,19 +87,23 @@ Result<std::unique_ptr<Recording>> Recording::open(const RecordingOptions& optio
   auto bodies = TRY(compile_bodies(ndjson).in(options.bodies.string()));
   const auto& constant = options.constant_fee_level;
   const std::string level = constant ? fmt::format("{}", *constant) : "of the schedule";
-  const std::string decides = fmt::format("{} {} seed {} from {} minutes {} every {} fee level {}", sha256_hex(csv),
-                                          sha256_hex(ndjson), options.seed, options.first_minute, options.minutes,
-                                          options.every.count(), level);
+  const std::string decides =
+      fmt::format("{} {} seed {} from {} minutes {} every {} fee level {}", sha256_hex(csv), sha256_hex(ndjson),
+                  options.seed, options.first_minute, options.minutes, options.every.count(), level);
   return std::unique_ptr<Recording>(
       new Recording(options, sha256_hex(decides).substr(0, 16), std::move(schedule), std::move(bodies)));
 }
 
 Recording::Recording(const RecordingOptions& options, std::string identity, std::vector<ScheduleMinute> schedule,
                      std::vector<TransactionBody> bodies)
-    : identity_(std::move(identity)), seed_(options.seed), schedule_(std::move(schedule)),
-      bodies_(shuffled(std::move(bodies), options.seed)), constant_fee_level_(options.constant_fee_level),
+    : identity_(std::move(identity)),
+      seed_(options.seed),
+      schedule_(std::move(schedule)),
+      bodies_(shuffled(std::move(bodies), options.seed)),
+      constant_fee_level_(options.constant_fee_level),
       start_(schedule_[static_cast<std::size_t>(options.first_minute)].start),
-      timetable_(timetable_options(options, schedule_.size()), schedule_), walk_(timetable_) {
+      timetable_(timetable_options(options, schedule_.size()), schedule_),
+      walk_(timetable_) {
   for (const TransactionBody& body : bodies_) longest_body_ = std::max(longest_body_, body.longest());
 }
 
@@ -136,7 +140,9 @@ namespace {
 class RecordingSource final : public Source {
  public:
   RecordingSource(std::string name, std::unique_ptr<Recording> recording, ReplySplitter splitter)
-      : name_(std::move(name)), recording_(std::move(recording)), splitter_(std::move(splitter)),
+      : name_(std::move(name)),
+        recording_(std::move(recording)),
+        splitter_(std::move(splitter)),
         cursor_beginning_(fmt::format("recording {} reply ", recording_->identity())) {}
 
   const std::string& name() const override { return name_; }

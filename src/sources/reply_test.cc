@@ -27,10 +27,11 @@ using Texts = std::vector<std::string>;
 
 TEST(SplitReply, GivesTheTextOfEachElementUnchanged) {
   const auto records = split(R"( {"n":2, "txs" : [ {"a": [1, 2 ], "b":"}]"} ,
-    {"a":[]}, [ ] ,{}, -1.5e3 , "x\"]" ,null,true ] , "more":{} } )", "/txs");
+    {"a":[]}, [ ] ,{}, -1.5e3 , "x\"]" ,null,true ] , "more":{} } )",
+                             "/txs");
   ASSERT_TRUE(records.ok()) << records.message();
-  EXPECT_EQ(*records, (Texts{R"({"a": [1, 2 ], "b":"}]"})", R"({"a":[]})", "[ ]", "{}", "-1.5e3", R"("x\"]")", "null",
-                             "true"}));
+  EXPECT_EQ(*records,
+            (Texts{R"({"a": [1, 2 ], "b":"}]"})", R"({"a":[]})", "[ ]", "{}", "-1.5e3", R"("x\"]")", "null", "true"}));
 }
 
 TEST(SplitReply, TurnsANewestFirstReplyRound) {
@@ -116,7 +117,7 @@ class RandomJson {
     return std::string(kSpaces[rng_.below(std::size(kSpaces))]);
   }
   std::string text() {
-    static constexpr std::string_view kParts[] = {"a", "{",       "}",         "[",              "]",        ",",
+    static constexpr std::string_view kParts[] = {"a", "{",     "}",     "[",         "]",        ",",
                                                   ":", R"(\")", R"(\\)", R"(\u0041)", "\xc3\xa9", " "};
     std::string text = "\"";
     for (std::uint64_t n = rng_.below(12); n > 0; --n) text += kParts[rng_.below(std::size(kParts))];
@@ -163,8 +164,8 @@ TEST(SplitReply, AgreesWithAFullParserOnRandomDocuments) {
     RandomJson random(seed);
     std::vector<std::string> elements;
     const std::string array = random.array(4, &elements);
-    const std::string reply = random.space() + "{" + random.space() + "\"a\":" + random.value(2) + ",\"txs\":" +
-                              random.space() + array + ",\"z\":" + random.value(2) + "}" + random.space();
+    const std::string reply = random.space() + "{" + random.space() + "\"a\":" + random.value(2) +
+                              ",\"txs\":" + random.space() + array + ",\"z\":" + random.value(2) + "}" + random.space();
     const auto parsed = parse_json(reply);
     ASSERT_TRUE(parsed.ok()) << reply;
     const auto records = split(reply, "/txs");

@@ -43,12 +43,12 @@ class Source {
 // records all arrive at its time; duplicates, delays and damage are part of it (timetable.h).
 struct RecordingOptions {
   std::string name = "recording";
-  std::filesystem::path bodies;      // NDJSON, zstd.
-  std::filesystem::path schedule;    // CSV, zstd: minute_utc,tx_per_minute,fee_level.
-  std::int64_t first_minute = 0;     // Of the schedule.
-  std::int64_t minutes = 0;          // 0: to its end.
+  std::filesystem::path bodies;    // NDJSON, zstd.
+  std::filesystem::path schedule;  // CSV, zstd: minute_utc,tx_per_minute,fee_level.
+  std::int64_t first_minute = 0;   // Of the schedule.
+  std::int64_t minutes = 0;        // 0: to its end.
   Milliseconds every{5'000};
-  std::string records = "/txs";      // JSON Pointer to the array of records in a reply.
+  std::string records = "/txs";  // JSON Pointer to the array of records in a reply.
   std::uint64_t seed = 7;
   std::optional<double> constant_fee_level;  // Replaces the schedule's fee levels (for tests of what they cause).
 };

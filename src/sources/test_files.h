@@ -2,13 +2,13 @@
 // Files for this room's tests: a folder that goes away with the test, and zstd frames.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 
 namespace tidecast {
 

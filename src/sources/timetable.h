@@ -26,10 +26,10 @@ struct TimetableOptions {
 };
 
 struct TimetableEntry {
-  std::uint64_t number = 0;      // Of the transaction in the whole schedule, from 0 on: decides its body and its round.
-  std::int64_t minute = 0;       // Of the schedule.
-  std::int64_t time_s = 0;       // Since the first minute of this part.
-  std::size_t reply = 0;         // The first that has it, from 0 on.
+  std::uint64_t number = 0;  // Of the transaction in the whole schedule, from 0 on: decides its body and its round.
+  std::int64_t minute = 0;   // Of the schedule.
+  std::int64_t time_s = 0;   // Since the first minute of this part.
+  std::size_t reply = 0;     // The first that has it, from 0 on.
   Damage damage = Damage::kNone;
 };
 
@@ -67,7 +67,7 @@ class TimetableWalk {
  public:
   explicit TimetableWalk(const Timetable& timetable) : timetable_(timetable) {}
 
-  void seek(std::size_t reply);                // <= replies().
+  void seek(std::size_t reply);                 // <= replies().
   std::size_t reply() const { return reply_; }  // The next.
 
   // What the next reply holds, newest first; valid until the next call.  Not at the end.

@@ -41,9 +41,12 @@ TEST(Timetable, CountsSecondsDelaysAndDamageAreDrawnAsStated) {
     const double wait_s = static_cast<double>(entry.reply + 1) * 5 - static_cast<double>(entry.time_s);
     ASSERT_GT(wait_s, 0);
     ASSERT_LE(wait_s, 605);
-    if (wait_s >= 150) ++very_late;
-    else if (wait_s > 80) ++middling;  // exp(-75 / 3) of them: none.
-    else waited_s += wait_s;
+    if (wait_s >= 150)
+      ++very_late;
+    else if (wait_s > 80)
+      ++middling;  // exp(-75 / 3) of them: none.
+    else
+      waited_s += wait_s;
     if (entry.damage != Damage::kNone) ++damaged, ++kinds[entry.damage];
   }
   EXPECT_EQ(per_second.size(), 60u);

@@ -43,7 +43,7 @@ class TransactionBody {
  private:
   enum class HoleKind : std::uint8_t { kHash, kTxIndex, kFee, kTime, kInputValue };
   struct Hole {
-    std::uint32_t at;      // In text_, where the value is written.
+    std::uint32_t at;  // In text_, where the value is written.
     HoleKind kind;
   };
   class Compiler;

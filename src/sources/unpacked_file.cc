@@ -29,10 +29,17 @@ bool is_zstd(std::string_view bytes) {
 void UnpackedFile::FreeUnpacker::operator()(ZSTD_DCtx_s* unpacker) const { ZSTD_freeDCtx(unpacker); }
 
 UnpackedFile::UnpackedFile(UnpackedFile&& other) noexcept
-    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_),
-      identity_(std::move(other.identity_)), raw_position_(other.raw_position_), position_(other.position_),
-      unpacker_(std::move(other.unpacker_)), packed_(std::move(other.packed_)), packed_begin_(other.packed_begin_),
-      packed_end_(other.packed_end_), inside_frame_(other.inside_frame_) {}
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_),
+      identity_(std::move(other.identity_)),
+      raw_position_(other.raw_position_),
+      position_(other.position_),
+      unpacker_(std::move(other.unpacker_)),
+      packed_(std::move(other.packed_)),
+      packed_begin_(other.packed_begin_),
+      packed_end_(other.packed_end_),
+      inside_frame_(other.inside_frame_) {}
 
 UnpackedFile::~UnpackedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);

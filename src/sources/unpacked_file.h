@@ -31,12 +31,14 @@ class UnpackedFile {
 
   std::uint64_t size() const { return size_; }  // On disk, when it was opened.
   bool is_packed() const { return unpacker_ != nullptr; }
-  double read_fraction() const;                 // Of its bytes on disk, 0 to 1.
+  double read_fraction() const;  // Of its bytes on disk, 0 to 1.
   // Size and a hash of the first 64 kB, both as on disk: "1234-89abcdef01234567".
   const std::string& identity() const { return identity_; }
 
  private:
-  struct FreeUnpacker { void operator()(ZSTD_DCtx_s* unpacker) const; };
+  struct FreeUnpacker {
+    void operator()(ZSTD_DCtx_s* unpacker) const;
+  };
 
   UnpackedFile(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
   Status look_at_beginning();
@@ -52,9 +54,9 @@ class UnpackedFile {
 
   // Only of a packed file:
   std::unique_ptr<ZSTD_DCtx_s, FreeUnpacker> unpacker_;
-  std::string packed_;              // Read from disk; packed_[packed_begin_, packed_end_) is not unpacked yet.
+  std::string packed_;  // Read from disk; packed_[packed_begin_, packed_end_) is not unpacked yet.
   std::size_t packed_begin_ = 0, packed_end_ = 0;
-  bool inside_frame_ = false;       // More of the present frame must come.
+  bool inside_frame_ = false;  // More of the present frame must come.
 };
 
 // All of a small file: configuration-sized data.  Errors: as open() and read(); kInvalidArgument - larger than `most`

@@ -19,16 +19,16 @@ std::vector<double> confidence_quantiles(double confidence);
 
 // Numerator and denominator of a weighted quantile loss, so that windows can be pooled.
 struct QuantileLoss {
-  double loss = 0;    // 2 * sum rho_tau(y - f), rho_tau(u) = max(tau u, (tau - 1) u)
-  double scale = 0;   // sum |y|
+  double loss = 0;   // 2 * sum rho_tau(y - f), rho_tau(u) = max(tau u, (tau - 1) u)
+  double scale = 0;  // sum |y|
 };
 QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span<const double> forecast);
 
 // One window (or one scored forecast): truth and the forecast of each quantile.
 struct QuantileForecast {
-  std::vector<double> actual;                   // [steps], NaN where there is no truth.
-  std::vector<std::vector<double>> quantiles;   // [taus][steps]
-  std::vector<double> mean;                     // [steps]; may be empty where only quantiles are judged.
+  std::vector<double> actual;                  // [steps], NaN where there is no truth.
+  std::vector<std::vector<double>> quantiles;  // [taus][steps]
+  std::vector<double> mean;                    // [steps]; may be empty where only quantiles are judged.
 };
 
 // Per quantile 2 sum rho / sum |y| over all windows' steps, then the mean over the quantiles: mean weighted quantile

@@ -166,9 +166,7 @@ TEST(SeasonalError, OfAPastTooShortForASeasonTakesSingleSteps) {
   EXPECT_TRUE(std::isnan(seasonal_error({}, 4)));
 }
 
-TEST(SeasonalError, LeavesPairsWithAGapOut) {
-  EXPECT_EQ(seasonal_error(std::vector<double>{1, kNaN, 4, 10}, 1), 6);
-}
+TEST(SeasonalError, LeavesPairsWithAGapOut) { EXPECT_EQ(seasonal_error(std::vector<double>{1, kNaN, 4, 10}, 1), 6); }
 
 TEST(Mase, IsTheMediansMeanMissInSeasonalErrors) {
   const QuantileForecast window{{1, 2, kNaN}, {{0, 0, 0}, {4, 1, 9}, {9, 9, 9}}, {}};

@@ -185,8 +185,7 @@ Appender::~Appender() = default;
 
 Result<Appender> Appender::open(Session& session, const std::string& table) {
   auto handle = std::make_unique<Handle>();
-  TRY(handle->status(
-      duckdb_appender_create(session.handles_->connection, nullptr, table.c_str(), &handle->appender)));
+  TRY(handle->status(duckdb_appender_create(session.handles_->connection, nullptr, table.c_str(), &handle->appender)));
   return Appender(std::move(handle));
 }
 

@@ -81,8 +81,8 @@ class Appender {
   Appender& integer(std::int64_t value);
   Appender& number(double value);
   Appender& text(std::string_view value);
-  Appender& time(std::int64_t ms);     // For a column of a TIMESTAMP type.
-  Status end_row();                    // Reports what went wrong in the row.
+  Appender& time(std::int64_t ms);  // For a column of a TIMESTAMP type.
+  Status end_row();                 // Reports what went wrong in the row.
   Status close();
 
  private:

@@ -60,8 +60,10 @@ Result<std::string> read_file(const fs::path& path) {
   for (char buffer[1 << 16];;) {
     const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
     if (got == 0) return content;
-    if (got > 0) content.append(buffer, static_cast<std::size_t>(got));
-    else if (errno != EINTR) return Status(Code::kUnavailable, errno_status(path, "read").message());
+    if (got > 0)
+      content.append(buffer, static_cast<std::size_t>(got));
+    else if (errno != EINTR)
+      return Status(Code::kUnavailable, errno_status(path, "read").message());
   }
 }
 
@@ -94,8 +96,10 @@ FileWriter::~FileWriter() {
 Status FileWriter::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd_, bytes.data(), bytes.size());
-    if (put >= 0) bytes.remove_prefix(static_cast<std::size_t>(put));
-    else if (errno != EINTR) return write_error(path_, "write");
+    if (put >= 0)
+      bytes.remove_prefix(static_cast<std::size_t>(put));
+    else if (errno != EINTR)
+      return write_error(path_, "write");
   }
   return ok();
 }

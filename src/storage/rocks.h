@@ -10,8 +10,8 @@
 // Errors: kFailedPrecondition - another process, or this one, has the folder open;  kUnavailable - the disk said no or
 // is full;  kDataLoss - the database finds itself damaged;  kInternal - anything else.
 
-#include <functional>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,10 +1,10 @@
 #include "storage/rocks.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <fstream>
-#include <sys/resource.h>
 
 #include "storage/file.h"
 #include "storage/temporary_folder.h"

@@ -106,8 +106,9 @@ Result<Database> Database::open(const std::filesystem::path& path, const Databas
   if (opened == nullptr) return unavailable("{}: no memory for SQLite", path.string());
   if (code != SQLITE_OK) return error_of(opened, code, "").in(path.string());
   sqlite3_busy_timeout(opened, options.busy_timeout_ms);
-  TRY(database.exec(fmt::format("PRAGMA journal_mode=WAL; PRAGMA synchronous={}; PRAGMA foreign_keys=ON;",
-                                options.survive_power_loss ? "FULL" : "NORMAL"))
+  TRY(database
+          .exec(fmt::format("PRAGMA journal_mode=WAL; PRAGMA synchronous={}; PRAGMA foreign_keys=ON;",
+                            options.survive_power_loss ? "FULL" : "NORMAL"))
           .in(path.string()));
   return database;
 }

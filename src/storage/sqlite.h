@@ -49,8 +49,10 @@ class Statement {
       return bind_null(index);
     else if constexpr (std::is_enum_v<Value> || std::is_integral_v<Value>)
       return bind_int64(index, static_cast<std::int64_t>(value));
-    else if constexpr (std::is_floating_point_v<Value>) return bind_real(index, value);
-    else return bind_text(index, value);
+    else if constexpr (std::is_floating_point_v<Value>)
+      return bind_real(index, value);
+    else
+      return bind_text(index, value);
   }
   template <typename Value>
   Status bind(int index, const std::optional<Value>& value) {
@@ -72,7 +74,7 @@ class Statement {
   bool is_null(int column) const;
   std::int64_t int64(int column) const;
   double real(int column) const;
-  std::string text(int column) const;      // Also the bytes of a blob.
+  std::string text(int column) const;  // Also the bytes of a blob.
   std::optional<std::int64_t> maybe_int64(int column) const;
   std::optional<double> maybe_real(int column) const;
   std::optional<std::string> maybe_text(int column) const;
@@ -89,8 +91,8 @@ class Statement {
 };
 
 struct DatabaseOptions {
-  // synchronous=FULL: a commit is on the disk when it returns.  Otherwise NORMAL: a crash of the program loses nothing, a
-  // power cut may lose the last commits, never their order.
+  // synchronous=FULL: a commit is on the disk when it returns.  Otherwise NORMAL: a crash of the program loses nothing,
+  // a power cut may lose the last commits, never their order.
   bool survive_power_loss = false;
   int busy_timeout_ms = 5000;  // How long a locked database is waited for.
 };
@@ -109,7 +111,8 @@ class Database {
   Status run(std::string_view sql, const Values&... values) {
     auto statement = TRY(prepare(sql));
     TRY(statement.bind_all(values...));
-    while (TRY(statement.step())) {}
+    while (TRY(statement.step())) {
+    }
     return ok();
   }
 

@@ -5,10 +5,11 @@
 //   count(x) rows where x is not null    0
 //   sum      of x's type                 null if every x is null, or if it does not fit x's type
 //   min, max of x's type                 null if every x is null
-//   avg      double(sum) / double(n)     null if every x is null; equals Flink SQL's CAST(sum AS DOUBLE) / CAST(count AS DOUBLE)
+//   avg      double(sum) / double(n)     null if every x is null; equals Flink SQL's CAST(sum AS DOUBLE) / CAST(count
+//   AS DOUBLE)
 //
-// Integer sums are exact: 128 bits inside, so no number of 64-bit values overflows them.  Number sums are added up in the order of
-// arrival, in double.
+// Integer sums are exact: 128 bits inside, so no number of 64-bit values overflows them.  Number sums are added up in
+// the order of arrival, in double.
 
 #include <cstddef>
 
@@ -18,9 +19,9 @@
 namespace tidecast {
 
 struct Accumulator {
-  std::int64_t count = 0;    // Of the values taken.
-  __int128 integer = 0;      // Sum, least or greatest of the integers, or
-  double number = 0;         // of the numbers.
+  std::int64_t count = 0;  // Of the values taken.
+  __int128 integer = 0;    // Sum, least or greatest of the integers, or
+  double number = 0;       // of the numbers.
 
   bool operator==(const Accumulator&) const = default;
 };
@@ -32,12 +33,16 @@ inline void add(Accumulator& total, AggregateKind kind, const EventColumn* field
   if (kind == AggregateKind::kCount) return;
   if (field->type == FieldType::kInteger) {
     const std::int64_t x = field->integers[i];
-    if (kind == AggregateKind::kSum || kind == AggregateKind::kAvg) total.integer += x;
-    else if (first || (kind == AggregateKind::kMin ? x < total.integer : x > total.integer)) total.integer = x;
+    if (kind == AggregateKind::kSum || kind == AggregateKind::kAvg)
+      total.integer += x;
+    else if (first || (kind == AggregateKind::kMin ? x < total.integer : x > total.integer))
+      total.integer = x;
   } else {
     const double x = field->numbers[i];
-    if (kind == AggregateKind::kSum || kind == AggregateKind::kAvg) total.number += x;
-    else if (first || (kind == AggregateKind::kMin ? x < total.number : x > total.number)) total.number = x;
+    if (kind == AggregateKind::kSum || kind == AggregateKind::kAvg)
+      total.number += x;
+    else if (first || (kind == AggregateKind::kMin ? x < total.number : x > total.number))
+      total.number = x;
   }
 }
 

@@ -55,7 +55,8 @@ bool Decoder::read_key(RecordKey& key) {
     if (value.kind == JsonKind::kText) id = scanner_.text(value);
     if (value.kind == JsonKind::kNumber && form_of(value.raw) == NumberForm::kInteger) id = value.raw;
     if (!id || id->empty()) {
-      reason_ = fmt::format("{}: found {}, expected an id: a text that is not empty, or an integer", event_.id[i], describe(value));
+      reason_ = fmt::format("{}: found {}, expected an id: a text that is not empty, or an integer", event_.id[i],
+                            describe(value));
       return false;
     }
     if (event_.id.size() == 1) {
@@ -72,7 +73,8 @@ bool Decoder::read_time(ProcessingTime arrival, EventTime& time) {
   const JsonValue value = scanner_.value(slot_of_time());
   const std::optional<EventTime> found = event_time_of(value, event_.time_unit, scanner_);
   if (!found) {
-    reason_ = fmt::format("{}: found {}, expected {}", event_.time_pointer, describe(value), expected_of(event_.time_unit));
+    reason_ =
+        fmt::format("{}: found {}, expected {}", event_.time_pointer, describe(value), expected_of(event_.time_unit));
     return false;
   }
   time = *found;

@@ -1,6 +1,7 @@
 #pragma once
-// Raw records to columns, strictly by the mapping: what does not fit becomes a dead letter with a reason that says where, what was found
-// and what is expected.  A record's fate depends on itself and its arrival alone.  One thread.  Rules: docs/windows.md.
+// Raw records to columns, strictly by the mapping: what does not fit becomes a dead letter with a reason that says
+// where, what was found and what is expected.  A record's fate depends on itself and its arrival alone.  One thread.
+// Rules: docs/windows.md.
 
 #include <optional>
 #include <string>

@@ -36,8 +36,9 @@ std::string reason(const EventMapping& event, std::string_view record) {
 }
 
 TEST(Decoder, FillsColumns) {
-  const EventBatch events = decode(mapping(), {R"({"id":"a","t":1600000000000,"fee":7,"rate":1.5,"label":"x","rbf":false})",
-                                               R"({"fee":-8,"t":1600000000001,"id":"b","rate":null})"});
+  const EventBatch events =
+      decode(mapping(), {R"({"id":"a","t":1600000000000,"fee":7,"rate":1.5,"label":"x","rbf":false})",
+                         R"({"fee":-8,"t":1600000000001,"id":"b","rate":null})"});
   EXPECT_TRUE(events.rejected.empty());
   EXPECT_EQ(events.time[1].ms(), 1600000000001);
   EXPECT_EQ(events.key[0], record_key("a"));
@@ -71,7 +72,8 @@ TEST(Decoder, SaysWhereWhatAndWhatInstead) {
       {R"({"id":1.5,"t":0,"fee":1})", "/id: found number 1.5, expected an id: a text that is not empty, or an integer"},
       {R"({"id":"a","t":"0","fee":1})",
        R"(/t: found text "0", expected milliseconds since 1970 as an integer, in the years 1 to 9999)"},
-      {R"({"id":"a","fee":1})", "/t: found nothing, expected milliseconds since 1970 as an integer, in the years 1 to 9999"},
+      {R"({"id":"a","fee":1})",
+       "/t: found nothing, expected milliseconds since 1970 as an integer, in the years 1 to 9999"},
       {R"({"id":"a","t":0,"fee":1)", "not JSON: cut off, or something follows the object"},
   };
   for (const auto& [record, expected] : cases) EXPECT_EQ(reason(mapping(), record), expected) << record;
@@ -96,8 +98,9 @@ TEST(Decoder, TakesAnIntegerIdByItsDigits) {
 TEST(Decoder, JoinsSeveralIds) {
   EventMapping event = mapping();
   event.id = {"/bike", "/id"};
-  const EventBatch events = decode(event, {R"({"id":"1","bike":"23","t":0,"fee":1})", R"({"id":"31","bike":"2","t":0,"fee":1})",
-                                           R"({"bike":23,"id":1,"t":0,"fee":1})"});
+  const EventBatch events =
+      decode(event, {R"({"id":"1","bike":"23","t":0,"fee":1})", R"({"id":"31","bike":"2","t":0,"fee":1})",
+                     R"({"bike":23,"id":1,"t":0,"fee":1})"});
   EXPECT_NE(events.key[0], events.key[1]);
   EXPECT_EQ(events.key[0], events.key[2]);
 }

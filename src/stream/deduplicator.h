@@ -1,11 +1,11 @@
 #pragma once
-// Knows which identifiers were seen.  A record is a duplicate iff its key is known and was first seen less than `keep` before the
-// record's own arrival; a key seen again after that counts as new from then on.  A duplicate does not prolong anything.
+// Knows which identifiers were seen.  A record is a duplicate iff its key is known and was first seen less than `keep`
+// before the record's own arrival; a key seen again after that counts as new from then on.  A duplicate does not
+// prolong anything.
 //
 // Arrivals must not decrease.  Memory: about 50 bytes a key, and 40 more while keys expire.  One thread.
 
 #include <boost/unordered/unordered_flat_map.hpp>
-
 #include <cstring>
 #include <deque>
 #include <optional>

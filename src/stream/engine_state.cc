@@ -63,7 +63,8 @@ Result<TumblingWindow::State> decode_group(const GroupShape& shape, Reader& read
   if (has_watermark == 1) state.watermark = EventTime::from_ms(reader.take<std::int64_t>());
   if (state.watermark && !plausible(*state.watermark)) return damaged("a watermark out of time");
   const auto windows = reader.take<std::uint32_t>();
-  if (!reader.ok() || windows > reader.left() / (8 + shape.columns * kColumn)) return damaged("more windows than bytes");
+  if (!reader.ok() || windows > reader.left() / (8 + shape.columns * kColumn))
+    return damaged("more windows than bytes");
   for (std::uint32_t w = 0; w < windows; ++w) {
     OpenWindow window{EventTime::from_ms(reader.take<std::int64_t>()), {}};
     if (!plausible(window.start)) return damaged("a window out of time");
@@ -108,7 +109,8 @@ void encode_engine_state(std::span<const GroupShape> shapes, std::span<const Tum
   bytes += checksum(bytes);
 }
 
-Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes) {
+Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes,
+                                                               std::string_view bytes) {
   if (bytes.size() < kMagic.size() + kChecksum) return damaged("too short");
   const std::string_view body = bytes.substr(0, bytes.size() - kChecksum);
   if (checksum(body) != bytes.substr(body.size())) return damaged("its checksum is wrong");
@@ -122,7 +124,8 @@ Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const G
     const std::string_view layout = reader.take_bytes(reader.take<std::uint32_t>());
     if (!reader.ok()) return damaged("cut off");
     if (layout != shape.layout)
-      return failed_precondition("the stored windows are of the group '{}', the definition has '{}'", layout, shape.layout);
+      return failed_precondition("the stored windows are of the group '{}', the definition has '{}'", layout,
+                                 shape.layout);
     states.push_back(TRY(decode_group(shape, reader)));
   }
   if (!reader.ok() || reader.left() != 0) return damaged("of the wrong length");

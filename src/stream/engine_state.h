@@ -27,7 +27,9 @@ struct GroupShape {
 void encode_engine_state(std::span<const GroupShape> shapes, std::span<const TumblingWindow::State* const> states,
                          std::string& bytes);
 
-// Errors: kFailedPrecondition - written with other groups (the message names both);  kDataLoss - damaged, or of another version.
-Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes);
+// Errors: kFailedPrecondition - written with other groups (the message names both);  kDataLoss - damaged, or of another
+// version.
+Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes,
+                                                               std::string_view bytes);
 
 }  // namespace tidecast

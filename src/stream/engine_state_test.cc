@@ -11,8 +11,9 @@ const std::vector<GroupShape> kShapes = {{"minutes", 60s, 2}, {"hours", 1h, 1}, 
 
 std::vector<TumblingWindow::State> sample() {
   const __int128 huge = static_cast<__int128>(INT64_MAX) * 1000;
-  return {{EventTime::from_ms(119'000), {{EventTime::from_ms(60'000), {{3, -huge, 0.0}, {2, 0, -1.25}}},
-                                         {EventTime::from_ms(120'000), {{1, huge, 0.0}, {0, 0, 0.0}}}}},
+  return {{EventTime::from_ms(119'000),
+           {{EventTime::from_ms(60'000), {{3, -huge, 0.0}, {2, 0, -1.25}}},
+            {EventTime::from_ms(120'000), {{1, huge, 0.0}, {0, 0, 0.0}}}}},
           {EventTime::from_ms(0), {{EventTime::from_ms(-3'600'000), {{1, 5, 0.0}}}}},
           {std::nullopt, {}}};
 }
@@ -52,7 +53,8 @@ TEST(EngineState, RefusesOtherGroupsByName) {
 TEST(EngineState, RefusesEveryTruncation) {
   const std::string bytes = encoded(sample());
   for (std::size_t length = 0; length < bytes.size(); ++length)
-    EXPECT_EQ(decode_engine_state(kShapes, std::string_view(bytes).substr(0, length)).code(), Code::kDataLoss) << length;
+    EXPECT_EQ(decode_engine_state(kShapes, std::string_view(bytes).substr(0, length)).code(), Code::kDataLoss)
+        << length;
   EXPECT_EQ(decode_engine_state(kShapes, bytes + '\0').code(), Code::kDataLoss);
 }
 

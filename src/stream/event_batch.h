@@ -1,6 +1,6 @@
 #pragma once
-// A batch decoded: columns, index i being record i of the RawBatch.  Reused from batch to batch, so nothing is allocated once it
-// has grown.
+// A batch decoded: columns, index i being record i of the RawBatch.  Reused from batch to batch, so nothing is
+// allocated once it has grown.
 
 #include <cstdint>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace tidecast {
 
-// One mapped field.  Of the two vectors only the one of its type is filled; a text or boolean has neither: aggregates ask
-// only whether it is there.
+// One mapped field.  Of the two vectors only the one of its type is filled; a text or boolean has neither: aggregates
+// ask only whether it is there.
 struct EventColumn {
   FieldType type = FieldType::kInteger;
   std::vector<std::int64_t> integers;
@@ -21,16 +21,16 @@ struct EventColumn {
 };
 
 struct EventBatch {
-  std::vector<std::uint8_t> alive;    // 0: a dead letter; then nothing else at this index means anything.
+  std::vector<std::uint8_t> alive;  // 0: a dead letter; then nothing else at this index means anything.
   std::vector<EventTime> time;
-  std::vector<RecordKey> key;         // All zero if nothing is de-duplicated.
-  std::vector<EventColumn> columns;   // One a field of the mapping.
+  std::vector<RecordKey> key;        // All zero if nothing is de-duplicated.
+  std::vector<EventColumn> columns;  // One a field of the mapping.
 
   struct Rejection {
     std::size_t record;
     std::string reason;
   };
-  std::vector<Rejection> rejected;    // In order.
+  std::vector<Rejection> rejected;  // In order.
 };
 
 }  // namespace tidecast

@@ -37,7 +37,8 @@ TEST(EventTime, RoundsDownBefore1970Too) {
 }
 
 TEST(EventTime, RefusesWhatIsNoTime) {
-  for (const char* wrong : {"null", "true", "\"1600059321\"", "1e9", "1.5e9", "1.", "01", "[]", "{}", "253402300800", "-62135596801"})
+  for (const char* wrong :
+       {"null", "true", "\"1600059321\"", "1e9", "1.5e9", "1.", "01", "[]", "{}", "253402300800", "-62135596801"})
     EXPECT_EQ(ms(TimeUnit::kSeconds, wrong), std::nullopt) << wrong;
   EXPECT_EQ(ms(TimeUnit::kMilliseconds, "1600059321123.5"), std::nullopt);
   EXPECT_EQ(ms(TimeUnit::kRfc3339, "1600059321"), std::nullopt);

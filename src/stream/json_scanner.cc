@@ -48,7 +48,8 @@ bool JsonScanner::scan(std::string_view record) {
   std::fill(places_.begin(), places_.end(), nullptr);
   if (simd_ == nullptr || simd_->capacity() < record.size()) {  // Grows a few times, then never again.
     const std::size_t capacity = std::max<std::size_t>(2 * record.size(), 1 << 16);
-    const auto code = simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, kMaxDepth, simd_);
+    const auto code =
+        simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, kMaxDepth, simd_);
     CHECK(code == simdjson::SUCCESS);
   }
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.data());
@@ -93,7 +94,8 @@ JsonScanner::Position JsonScanner::walk_object(Position position, const PointerT
     if (at(position) != '"' || at(position + 1) != ':') return fail(position, "a key and a colon");
     std::string_view key = scalar(position);
     key = key.substr(1, key.size() - 2);
-    if (has_escapes_) key = text({JsonKind::kText, scalar(position)}).value_or(key);  // With half a pair it names nothing.
+    if (has_escapes_)
+      key = text({JsonKind::kText, scalar(position)}).value_or(key);  // With half a pair it names nothing.
     const std::uint32_t child = PointerTree::child(node, key);
     position = child == PointerTree::kNone ? skip_value(position + 2) : take(position + 2, tree_.node(child));
     if (position == nullptr) return nullptr;

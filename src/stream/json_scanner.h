@@ -1,14 +1,15 @@
 #pragma once
-// One pass over a raw record that checks it as JSON and notes where the mapped values stand; nothing is built or copied.
+// One pass over a raw record that checks it as JSON and notes where the mapped values stand; nothing is built or
+// copied.
 //
-// simdjson's first stage (SIMD, chosen at run time) checks UTF-8, quotes and control characters and lists where each bracket,
-// comma, colon and scalar begins.  The scanner walks that list once by JSON's grammar.  Why not its on-demand front end: that
-// skips what it is not asked for without looking, so a record that is no JSON would pass into the archive; and this is no
-// slower (docs/windows.md has the figures).
+// simdjson's first stage (SIMD, chosen at run time) checks UTF-8, quotes and control characters and lists where each
+// bracket, comma, colon and scalar begins.  The scanner walks that list once by JSON's grammar.  Why not its on-demand
+// front end: that skips what it is not asked for without looking, so a record that is no JSON would pass into the
+// archive; and this is no slower (docs/windows.md has the figures).
 //
 // Checked: the whole record, once: one object, brackets, commas, colons, keys, strings and their escapes, literals,
-// UTF-8, nothing after the end, at most 64 levels.  Not checked: what follows the first digit of a number that no pointer
-// names.  A key that comes twice: the last one counts, with all that is below it.
+// UTF-8, nothing after the end, at most 64 levels.  Not checked: what follows the first digit of a number that no
+// pointer names.  A key that comes twice: the last one counts, with all that is below it.
 
 #include <memory>
 #include <optional>
@@ -26,8 +27,8 @@ namespace tidecast {
 
 enum class JsonKind { kMissing, kNull, kBoolean, kNumber, kText, kObject, kArray };
 
-// A value as it stands in the record: of a scalar its exact characters (a text with its quotes), of an object or array only
-// the first.  Valid as long as the record.
+// A value as it stands in the record: of a scalar its exact characters (a text with its quotes), of an object or array
+// only the first.  Valid as long as the record.
 struct JsonValue {
   JsonKind kind = JsonKind::kMissing;
   std::string_view raw;
@@ -45,8 +46,8 @@ class JsonScanner {
   const std::string& error() const { return error_; }
 
   JsonValue value(std::size_t slot) const;
-  // The characters that a text stands for.  Without escapes a view into the record, else into a buffer that the next call
-  // overwrites.  nullopt: half of a surrogate pair.
+  // The characters that a text stands for.  Without escapes a view into the record, else into a buffer that the next
+  // call overwrites.  nullopt: half of a surrogate pair.
   std::optional<std::string_view> text(JsonValue value);
 
  private:

@@ -34,7 +34,8 @@ class Scan {
 
 TEST(JsonScanner, FindsValuesInAnyOrderAndAtAnyDepth) {
   Scan scan({"/hash", "/x/time", "/out/1/value", "/none", "/x"});
-  ASSERT_TRUE(scan(R"( { "x" : {"time":17 , "more":[{}]}, "out":[{"value":1},{"value":-2.5}], "hash":"ab" } )")) << scan.error();
+  ASSERT_TRUE(scan(R"( { "x" : {"time":17 , "more":[{}]}, "out":[{"value":1},{"value":-2.5}], "hash":"ab" } )"))
+      << scan.error();
   EXPECT_EQ(scan.raw(0), "\"ab\"");
   EXPECT_EQ(scan.raw(1), "17");
   EXPECT_EQ(scan.raw(2), "-2.5");

@@ -12,7 +12,8 @@ TEST(JsonValues, TakesIntegersExactlyOrNotAtAll) {
   EXPECT_EQ(integer_of(number("-0")), 0);
   EXPECT_EQ(integer_of(number("9223372036854775807")), INT64_MAX);
   EXPECT_EQ(integer_of(number("-9223372036854775808")), INT64_MIN);
-  for (const char* wrong : {"9223372036854775808", "-9223372036854775809", "1.0", "1e3", "007", "-01", "1x", "-", "1\"a\""})
+  for (const char* wrong :
+       {"9223372036854775808", "-9223372036854775809", "1.0", "1e3", "007", "-01", "1x", "-", "1\"a\""})
     EXPECT_EQ(integer_of(number(wrong)), std::nullopt) << wrong;
   EXPECT_EQ(integer_of({JsonKind::kText, "\"1\""}), std::nullopt);
 }
@@ -44,7 +45,8 @@ TEST(JsonValues, DescribesWhatStandsThere) {
 }
 
 TEST(JsonValues, CutsLongTextBetweenCharacters) {
-  const std::string long_text = "\"" + std::string(58, 'x') + "\u00e9\u00e9\"";  // The first e-acute is bytes 59 and 60.
+  const std::string long_text =
+      "\"" + std::string(58, 'x') + "\u00e9\u00e9\"";  // The first e-acute is bytes 59 and 60.
   EXPECT_EQ(describe({JsonKind::kText, long_text}), "text \"" + std::string(58, 'x') + "...");
 }
 

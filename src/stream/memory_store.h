@@ -1,6 +1,7 @@
 #pragma once
-// A feature store that lives in memory, for tests of the rooms above it.  It outlives the pipeline that fills it, so a restart is
-// another Pipeline::open on the same store; the next commit can be made to fail.  Of the real store's files it has none.
+// A feature store that lives in memory, for tests of the rooms above it.  It outlives the pipeline that fills it, so a
+// restart is another Pipeline::open on the same store; the next commit can be made to fail.  Of the real store's files
+// it has none.
 
 #include <algorithm>
 #include <limits>
@@ -85,7 +86,8 @@ class MemoryStore : public FeatureStore {
     if (found.empty()) return series;
     series.start = found.front().window_start;
     const auto steps = (found.back().window_end - series.start) / features.window;
-    const double nothing = features.columns[*c].empty == EmptyWindow::kZero ? 0 : std::numeric_limits<double>::quiet_NaN();
+    const double nothing =
+        features.columns[*c].empty == EmptyWindow::kZero ? 0 : std::numeric_limits<double>::quiet_NaN();
     series.values.assign(static_cast<std::size_t>(steps), nothing);
     for (const FeatureRow& row : found) {
       double& value = series.values[static_cast<std::size_t>((row.window_start - series.start) / features.window)];
@@ -99,12 +101,13 @@ class MemoryStore : public FeatureStore {
     return OfflineView{{}, TRY(range(group, {}, ProcessingTime::max()))};
   }
   Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const override {
-    return std::vector<DeadLetter>(dead_.begin(), dead_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, dead_.size())));
+    return std::vector<DeadLetter>(dead_.begin(),
+                                   dead_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, dead_.size())));
   }
   Status visit_archive(const std::function<void(std::string_view line)>& visit) const override {
     for (const Archived& record : archive_)
-      visit(fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{}}})", record.number, to_rfc3339(record.arrival),
-                        record.verdict, record.raw));
+      visit(fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{}}})", record.number,
+                        to_rfc3339(record.arrival), record.verdict, record.raw));
     return ok();
   }
 
@@ -116,8 +119,8 @@ class MemoryStore : public FeatureStore {
 
   std::vector<FeatureGroup> groups_;
   Recovered recovered_;
-  std::vector<std::vector<KeySeen>> keys_;       // By commit.
-  std::vector<std::vector<FeatureRow>> rows_;    // By group, in the order of closing.
+  std::vector<std::vector<KeySeen>> keys_;     // By commit.
+  std::vector<std::vector<FeatureRow>> rows_;  // By group, in the order of closing.
   std::vector<Archived> archive_;
   std::vector<DeadLetter> dead_;
   std::size_t commits_ = 0;

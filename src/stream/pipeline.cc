@@ -14,7 +14,10 @@ namespace {
 class WindowedPipeline final : public Pipeline {
  public:
   WindowedPipeline(PipelineOptions options, FeatureStore& store, Decoder decoder)
-      : options_(std::move(options)), store_(store), decoder_(std::move(decoder)), known_(options_.event.deduplicate_for) {
+      : options_(std::move(options)),
+        store_(store),
+        decoder_(std::move(decoder)),
+        known_(options_.event.deduplicate_for) {
     for (std::size_t g = 0; g < options_.groups.size(); ++g) {
       const WindowGroup& group = options_.groups[g];
       windows_.emplace_back(g, group, options_.event);
@@ -120,8 +123,8 @@ class WindowedPipeline final : public Pipeline {
   std::vector<TumblingWindow> windows_;  // One a group.
   std::vector<GroupShape> shapes_;
   EventBatch events_;
-  std::vector<std::uint64_t> late_;      // Of this batch, by group.
-  Commit commit_;                        // The last one, or the one in the making; its vectors are reused.
+  std::vector<std::uint64_t> late_;  // Of this batch, by group.
+  Commit commit_;                    // The last one, or the one in the making; its vectors are reused.
   bool failed_ = false;
 };
 
@@ -133,9 +136,9 @@ Status check_store(const PipelineOptions& options, const FeatureStore& store) {
   for (std::size_t g = 0; g < kept.size(); ++g) {
     const WindowGroup& group = options.groups[g];
     if (kept[g].name != group.name || kept[g].window != group.window || kept[g].columns.size() != group.columns.size())
-      return failed_precondition("group {} is {} ({}, {} columns) in the store, but {} ({}, {} columns) in the pipeline", g,
-                                 kept[g].name, to_text(kept[g].window), kept[g].columns.size(), group.name,
-                                 to_text(group.window), group.columns.size());
+      return failed_precondition(
+          "group {} is {} ({}, {} columns) in the store, but {} ({}, {} columns) in the pipeline", g, kept[g].name,
+          to_text(kept[g].window), kept[g].columns.size(), group.name, to_text(group.window), group.columns.size());
   }
   return ok();
 }

@@ -17,20 +17,20 @@ enum class TimeUnit { kSeconds, kMilliseconds, kMicroseconds, kNanoseconds, kRfc
 
 struct EventField {
   std::string name;
-  std::string pointer;                    // JSON Pointer into the record: "/fee".
+  std::string pointer;  // JSON Pointer into the record: "/fee".
   FieldType type = FieldType::kInteger;
-  bool optional = false;                  // Missing or null is a dead letter unless optional.
+  bool optional = false;  // Missing or null is a dead letter unless optional.
   std::string unit;
 };
 
 struct EventMapping {
-  std::vector<std::string> id;            // Pointers; empty: nothing is de-duplicated.
+  std::vector<std::string> id;  // Pointers; empty: nothing is de-duplicated.
   std::string time_pointer = "/time";
   TimeUnit time_unit = TimeUnit::kSeconds;
   std::vector<EventField> fields;
   std::optional<Milliseconds> deduplicate_for;  // nullopt: for ever.
-  std::optional<Milliseconds> max_ahead;  // An event time further ahead of its arrival is a dead letter.
-  std::optional<Milliseconds> max_behind; // An event time older than its arrival by more is a dead letter.
+  std::optional<Milliseconds> max_ahead;        // An event time further ahead of its arrival is a dead letter.
+  std::optional<Milliseconds> max_behind;       // An event time older than its arrival by more is a dead letter.
 };
 
 enum class AggregateKind { kCount, kSum, kMin, kMax, kAvg };
@@ -38,26 +38,28 @@ enum class AggregateKind { kCount, kSum, kMin, kMax, kAvg };
 struct AggregateColumn {
   std::string name;
   AggregateKind kind = AggregateKind::kCount;
-  std::optional<std::size_t> field;       // Index into EventMapping::fields; nullopt for count().  count(x) counts non-nulls.
+  std::optional<std::size_t>
+      field;  // Index into EventMapping::fields; nullopt for count().  count(x) counts non-nulls.
 };
 
 struct WindowGroup {
   std::string name;
-  Milliseconds window{60'000};            // Tumbling, aligned to 1970-01-01T00:00:00Z.
-  Milliseconds lateness{60'000};          // The watermark trails the newest event time by this.
+  Milliseconds window{60'000};    // Tumbling, aligned to 1970-01-01T00:00:00Z.
+  Milliseconds lateness{60'000};  // The watermark trails the newest event time by this.
   std::vector<AggregateColumn> columns;
 };
 
 struct PipelineOptions {
-  std::string source;                     // Name under which the cursor is kept.
+  std::string source;  // Name under which the cursor is kept.
   EventMapping event;
-  std::vector<WindowGroup> groups;        // In the order of FeatureStore::groups().
+  std::vector<WindowGroup> groups;  // In the order of FeatureStore::groups().
 };
 
 // The feature group that a window group fills: types, units and empty-window rules of its columns.
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event);
 
-// The event time of one record by this mapping; nullopt if it has none that can be read.  For the file source's arrival rule.
+// The event time of one record by this mapping; nullopt if it has none that can be read.  For the file source's arrival
+// rule.
 std::optional<EventTime> event_time_of(const EventMapping& event, std::string_view record);
 
 class Pipeline {
@@ -67,8 +69,9 @@ class Pipeline {
   static Result<std::unique_ptr<Pipeline>> open(PipelineOptions options, FeatureStore& store);
   virtual ~Pipeline() = default;
 
-  // Takes the whole batch through to one commit.  Returns the windows it closed, in the order of their closing (their rows are
-  // readable from the store).  On an error nothing of the batch has happened and the pipeline must be opened again.
+  // Takes the whole batch through to one commit.  Returns the windows it closed, in the order of their closing (their
+  // rows are readable from the store).  On an error nothing of the batch has happened and the pipeline must be opened
+  // again.
   virtual Result<std::vector<ClosedWindow>> ingest(const RawBatch& batch) = 0;
 
   virtual const std::string& cursor() const = 0;           // Where the source goes on ("" at the beginning).

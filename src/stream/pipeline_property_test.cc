@@ -1,5 +1,6 @@
-// The pipeline against an oracle that is too simple to be wrong: it keeps every event and groups and sorts when a window closes.
-// However the stream is cut into batches, and wherever it is stopped and opened again, the result is the oracle's.
+// The pipeline against an oracle that is too simple to be wrong: it keeps every event and groups and sorts when a
+// window closes. However the stream is cut into batches, and wherever it is stopped and opened again, the result is the
+// oracle's.
 
 #include <gtest/gtest.h>
 
@@ -36,25 +37,34 @@ PipelineOptions random_options(Rng& rng) {
   const std::int64_t widths[] = {1, 1'000, 7'000, 60'000, 300'000};
   const std::int64_t lateness[] = {0, 1, 5'000, 60'000, 200'000};
   for (std::uint64_t g = 1 + rng.below(3); g > 0; --g)
-    options.groups.push_back({fmt::format("g{}", g), Milliseconds(widths[rng.below(5)]), Milliseconds(lateness[rng.below(5)]),
-                              {{"n", K::kCount, {}}, {"fees", K::kCount, 0}, {"sum", K::kSum, 0}, {"min", K::kMin, 0},
-                               {"max", K::kMax, 0}, {"avg", K::kAvg, 0}}});
+    options.groups.push_back({fmt::format("g{}", g),
+                              Milliseconds(widths[rng.below(5)]),
+                              Milliseconds(lateness[rng.below(5)]),
+                              {{"n", K::kCount, {}},
+                               {"fees", K::kCount, 0},
+                               {"sum", K::kSum, 0},
+                               {"min", K::kMin, 0},
+                               {"max", K::kMax, 0},
+                               {"avg", K::kAvg, 0}}});
   return options;
 }
 
-// Disorder within and beyond every lateness, equal times, silences, early times round 1970, duplicates soon and much later
-// (some with another time), letters that are dead for several reasons.
+// Disorder within and beyond every lateness, equal times, silences, early times round 1970, duplicates soon and much
+// later (some with another time), letters that are dead for several reasons.
 std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
   std::int64_t now = rng.below(2) > 0 ? 1'600'000'000'000 : -200'000;
   std::vector<Input> inputs;
   for (int i = 0; i < 400; ++i) {
-    now += rng.below(20) == 0 ? static_cast<std::int64_t>(rng.below(300'000)) : static_cast<std::int64_t>(rng.below(3'000));
+    now += rng.below(20) == 0 ? static_cast<std::int64_t>(rng.below(300'000))
+                              : static_cast<std::int64_t>(rng.below(3'000));
     Input input{"", now, now, fmt::format("id{}", i), std::nullopt, false};
     if (rng.below(3) == 0) input.time -= static_cast<std::int64_t>(rng.below(rng.below(2) > 0 ? 30'000 : 800'000));
     if (rng.below(10) == 0) input.time += static_cast<std::int64_t>(rng.below(120'000));
-    if (rng.below(4) > 0) input.fee = static_cast<std::int64_t>(rng.next() >> rng.below(63)) * (rng.below(2) > 0 ? 1 : -1);
+    if (rng.below(4) > 0)
+      input.fee = static_cast<std::int64_t>(rng.next() >> rng.below(63)) * (rng.below(2) > 0 ? 1 : -1);
     if (!inputs.empty() && rng.below(5) == 0) {
-      const Input& earlier = inputs[inputs.size() - 1 - rng.below(std::min<std::size_t>(inputs.size(), rng.below(2) > 0 ? 5 : 400))];
+      const Input& earlier =
+          inputs[inputs.size() - 1 - rng.below(std::min<std::size_t>(inputs.size(), rng.below(2) > 0 ? 5 : 400))];
       input.id = earlier.id;
       if (rng.below(2) > 0) input.time = earlier.time;
     }
@@ -63,7 +73,8 @@ std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
     if (rng.below(15) == 0) {
       input.dead = true;
       const std::size_t cut = rng.below(input.raw.size());
-      input.raw = rng.below(2) > 0 ? input.raw.substr(0, cut) : fmt::format(R"({{"fee":1.5,"t":{},"id":"{}"}})", now, input.id);
+      input.raw =
+          rng.below(2) > 0 ? input.raw.substr(0, cut) : fmt::format(R"({{"fee":1.5,"t":{},"id":"{}"}})", now, input.id);
     }
     if (event.max_ahead && input.time - input.arrival > event.max_ahead->count()) input.dead = true;
     if (event.max_behind && input.arrival - input.time > event.max_behind->count()) input.dead = true;
@@ -77,9 +88,12 @@ std::string text_of(std::size_t group, std::int64_t start, std::int64_t end, std
                     const std::vector<FeatureValue>& values) {
   std::string text = fmt::format("row {} {} {} {}", group, start, end, written);
   for (const FeatureValue& value : values) {
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) text += fmt::format(" {}", *integer);
-    else if (const auto* number = std::get_if<double>(&value)) text += fmt::format(" {:a}", *number);
-    else text += " null";
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+      text += fmt::format(" {}", *integer);
+    else if (const auto* number = std::get_if<double>(&value))
+      text += fmt::format(" {:a}", *number);
+    else
+      text += " null";
   }
   return text + "\n";
 }
@@ -96,10 +110,17 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
   std::vector<Group> groups(options.groups.size());
   for (const Input& input : inputs) {
     ++books.read;
-    if (input.dead) { ++books.dead; fates += "dead\n"; continue; }
+    if (input.dead) {
+      ++books.dead;
+      fates += "dead\n";
+      continue;
+    }
     const auto known = first_seen.find(input.id);
     const auto& keep = options.event.deduplicate_for;
-    if (known != first_seen.end() && (!keep || input.arrival - known->second < keep->count())) { ++books.duplicate; continue; }
+    if (known != first_seen.end() && (!keep || input.arrival - known->second < keep->count())) {
+      ++books.duplicate;
+      continue;
+    }
     first_seen[input.id] = input.arrival;
     bool counted = false;
     for (std::size_t g = 0; g < groups.size(); ++g) {
@@ -112,7 +133,8 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
         counted = true;
       }
       groups[g].newest = std::max(groups[g].newest, input.time);
-      if (const std::int64_t caused = groups[g].newest - options.groups[g].lateness.count(); caused > 0) groups[g].watermark = caused;
+      if (const std::int64_t caused = groups[g].newest - options.groups[g].lateness.count(); caused > 0)
+        groups[g].watermark = caused;
       while (!groups[g].open.empty() && groups[g].open.begin()->first + width - 1 <= groups[g].watermark) {
         const auto& [opened, fees] = *groups[g].open.begin();
         std::vector<std::int64_t> present;
@@ -121,7 +143,8 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
         std::sort(present.begin(), present.end());
         __int128 sum = 0;
         for (const std::int64_t fee : present) sum += fee;
-        std::vector<FeatureValue> values = {static_cast<std::int64_t>(fees.size()), static_cast<std::int64_t>(present.size())};
+        std::vector<FeatureValue> values = {static_cast<std::int64_t>(fees.size()),
+                                            static_cast<std::int64_t>(present.size())};
         values.resize(6);
         if (!present.empty()) {
           if (sum == static_cast<std::int64_t>(sum)) values[2] = static_cast<std::int64_t>(sum);
@@ -143,7 +166,8 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
 }
 
 // Runs the stream in batches of 1 to `largest` records, opening the pipeline anew before some of them.
-std::string run(const PipelineOptions& options, const std::vector<Input>& inputs, std::uint64_t largest, bool restarts, Rng& rng) {
+std::string run(const PipelineOptions& options, const std::vector<Input>& inputs, std::uint64_t largest, bool restarts,
+                Rng& rng) {
   std::vector<FeatureGroup> features;
   for (const WindowGroup& group : options.groups) features.push_back(feature_group_of(group, options.event));
   MemoryStore store(features);
@@ -159,8 +183,8 @@ std::string run(const PipelineOptions& options, const std::vector<Input>& inputs
     const auto closed = pipeline->ingest(batch);
     if (!closed.ok()) return closed.message();
     for (const ClosedWindow& window : closed.value())
-      rows += text_of(window.group, window.row.window_start.ms(), window.row.window_end.ms(), window.row.write_time.ms(),
-                      window.row.values);
+      rows += text_of(window.group, window.row.window_start.ms(), window.row.window_end.ms(),
+                      window.row.write_time.ms(), window.row.values);
   }
   std::map<std::uint64_t, std::string> fate_of;
   for (const auto& record : store.archive()) fate_of[record.number] = record.verdict;
@@ -172,7 +196,8 @@ std::string run(const PipelineOptions& options, const std::vector<Input>& inputs
   for (const auto& [number, fate] : fate_of) text += fate + "\n";
   const Books books = store.books();
   text += fmt::format("{} {} {} {} {}\n", books.read, books.stored, books.duplicate, books.late, books.dead);
-  for (const WindowGroup& group : options.groups) text += fmt::format("{} late\n", store.recovered().late_by_group.at(group.name));
+  for (const WindowGroup& group : options.groups)
+    text += fmt::format("{} late\n", store.recovered().late_by_group.at(group.name));
   return text;
 }
 

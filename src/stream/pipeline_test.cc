@@ -41,11 +41,19 @@ RawBatch batch(std::string cursor, std::initializer_list<std::string> records, s
 
 TEST(FeatureGroupOf, TypesUnitsAndEmptyWindowsFollowTheAggregate) {
   EventMapping event;
-  event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"}, {"temp", "/temp", FieldType::kNumber, true, "celsius"}};
+  event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
+                  {"temp", "/temp", FieldType::kNumber, true, "celsius"}};
   using K = AggregateKind;
-  const WindowGroup group{"g", 5min, 0ms,
-                          {{"n", K::kCount, {}}, {"fees", K::kCount, 0}, {"fee_sum", K::kSum, 0}, {"fee_avg", K::kAvg, 0},
-                           {"temp_sum", K::kSum, 1}, {"temp_max", K::kMax, 1}, {"fee_min", K::kMin, 0}}};
+  const WindowGroup group{"g",
+                          5min,
+                          0ms,
+                          {{"n", K::kCount, {}},
+                           {"fees", K::kCount, 0},
+                           {"fee_sum", K::kSum, 0},
+                           {"fee_avg", K::kAvg, 0},
+                           {"temp_sum", K::kSum, 1},
+                           {"temp_max", K::kMax, 1},
+                           {"fee_min", K::kMin, 0}}};
   const FeatureGroup features = feature_group_of(group, event);
   EXPECT_EQ(features.name, "g");
   EXPECT_EQ(features.window, 5min);
@@ -67,8 +75,8 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->watermark(), std::nullopt);
-  const auto closed = pipeline->ingest(batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1),
-                                                   event("d", 205)}));
+  const auto closed = pipeline->ingest(
+      batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1), event("d", 205)}));
   ASSERT_TRUE(closed.ok()) << closed.message();
 
   const Recovered& stored = store.recovered();
@@ -107,7 +115,9 @@ TEST(Pipeline, RemembersALateKeyButNotADeadOne) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   const std::string dead = R"({"id":"x","t":1600000020,"fee":"much"})";
-  ASSERT_TRUE(pipeline->ingest(batch("1", {event("a", 300), event("late", 0), event("late", 301), dead, event("x", 301)})).ok());
+  ASSERT_TRUE(
+      pipeline->ingest(batch("1", {event("a", 300), event("late", 0), event("late", 301), dead, event("x", 301)}))
+          .ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 5, .stored = 2, .duplicate = 1, .late = 1, .dead = 1}));
 }
 
@@ -134,7 +144,8 @@ TEST(Pipeline, ReturnsClosedWindowsInTheOrderOfTheirClosing) {
 
 TEST(Pipeline, GoesOnWhereItStopped) {
   MemoryStore store = store_for(options());
-  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(batch("1", {event("a", 0, 10), event("b", 59, 32)})).ok());
+  ASSERT_TRUE(
+      Pipeline::open(options(), store).value()->ingest(batch("1", {event("a", 0, 10), event("b", 59, 32)})).ok());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->cursor(), "1");
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart - 1'000));
@@ -187,7 +198,8 @@ TEST(Pipeline, RefusesAStoreOfOtherGroups) {
   MemoryStore store = store_for(options());
   const auto pipeline = Pipeline::open(renamed, store);
   EXPECT_EQ(pipeline.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(pipeline.message(), "group 0 is minutes (1min, 3 columns) in the store, but hours (1min, 3 columns) in the pipeline");
+  EXPECT_EQ(pipeline.message(),
+            "group 0 is minutes (1min, 3 columns) in the store, but hours (1min, 3 columns) in the pipeline");
 }
 
 TEST(Pipeline, RefusesWindowsOfAnotherDefinition) {

@@ -15,7 +15,8 @@ Result<std::vector<std::string>> tokens_of(std::string_view pointer) {
       tokens.emplace_back();
     } else if (pointer[i] == '~') {
       const char code = i + 1 < pointer.size() ? pointer[++i] : '\0';
-      if (code != '0' && code != '1') return invalid_argument("'{}': after ~ a JSON Pointer allows only 0 and 1", pointer);
+      if (code != '0' && code != '1')
+        return invalid_argument("'{}': after ~ a JSON Pointer allows only 0 and 1", pointer);
       tokens.back() += code == '0' ? '~' : '/';
     } else {
       tokens.back() += pointer[i];

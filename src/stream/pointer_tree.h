@@ -1,6 +1,6 @@
 #pragma once
-// JSON Pointers (RFC 6901) compiled once into a tree, so that one pass over a record in document order finds all of them.
-// Slot i is the place of pointer i.  Immutable after compile(); any number of threads may read it.
+// JSON Pointers (RFC 6901) compiled once into a tree, so that one pass over a record in document order finds all of
+// them. Slot i is the place of pointer i.  Immutable after compile(); any number of threads may read it.
 
 #include <cstdint>
 #include <string>
@@ -22,9 +22,9 @@ class PointerTree {
   };
   struct Node {
     std::vector<Child> children;
-    std::vector<std::uint32_t> slots;     // Pointers that end here.
-    std::vector<std::uint32_t> subtree;   // Pointers that end here or below.
-    std::uint64_t names = 0;              // bit_of() every child's name: most keys that are no child stop here.
+    std::vector<std::uint32_t> slots;    // Pointers that end here.
+    std::vector<std::uint32_t> subtree;  // Pointers that end here or below.
+    std::uint64_t names = 0;             // bit_of() every child's name: most keys that are no child stop here.
   };
 
   // Errors: kInvalidArgument - a pointer does not begin with '/', or has a '~' that is neither ~0 nor ~1.

@@ -17,7 +17,8 @@ bool TumblingWindow::on_event(const EventBatch& events, std::size_t i, Processin
                               std::vector<ClosedWindow>& closed) {
   const EventTime time = events.time[i];
   // Most rows fall into the newest window, which saves them the division.
-  const bool newest = !state_.open.empty() && time >= state_.open.back().start && time < state_.open.back().start + group_.window;
+  const bool newest =
+      !state_.open.empty() && time >= state_.open.back().start && time < state_.open.back().start + group_.window;
   const EventTime start = newest ? state_.open.back().start : floor_to(time, group_.window);
   const bool late = has_closed(start);
   if (!late) {
@@ -59,8 +60,8 @@ ClosedWindow TumblingWindow::close(const OpenWindow& window, ProcessingTime arri
     bool overflow = false;
     row.values.push_back(value_of(window.totals[c], group_.columns[c].kind, types_[c], overflow));
     if (overflow)
-      log_warning("stream", "{} of {}, window {}: the sum is beyond 64 bits, so the row has null there", group_.columns[c].name,
-                  group_.name, to_rfc3339(window.start));
+      log_warning("stream", "{} of {}, window {}: the sum is beyond 64 bits, so the row has null there",
+                  group_.columns[c].name, group_.name, to_rfc3339(window.start));
   }
   return {index_, std::move(row)};
 }

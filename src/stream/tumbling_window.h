@@ -1,7 +1,7 @@
 #pragma once
-// One group's watermark and open windows: [start, start + width) of event time, aligned to 1970-01-01T00:00:00Z, emitted once, when the
-// watermark reaches the last millisecond.  Row i is judged by the watermark of the rows before it, as Flink SQL does
-// (docs/windows.md).  One thread.
+// One group's watermark and open windows: [start, start + width) of event time, aligned to 1970-01-01T00:00:00Z,
+// emitted once, when the watermark reaches the last millisecond.  Row i is judged by the watermark of the rows before
+// it, as Flink SQL does (docs/windows.md).  One thread.
 
 #include <optional>
 #include <vector>
@@ -31,8 +31,8 @@ class TumblingWindow {
   // `index` of the group is repeated in the windows it closes.
   TumblingWindow(std::size_t index, WindowGroup group, const EventMapping& event);
 
-  // Counts row `i` in its window, then lets the watermark follow it; windows that closes are appended to `closed` with write time
-  // `arrival`, oldest first.  False if the row is late: its window has closed.
+  // Counts row `i` in its window, then lets the watermark follow it; windows that closes are appended to `closed` with
+  // write time `arrival`, oldest first.  False if the row is late: its window has closed.
   bool on_event(const EventBatch& events, std::size_t i, ProcessingTime arrival, std::vector<ClosedWindow>& closed);
 
   const State& state() const { return state_; }

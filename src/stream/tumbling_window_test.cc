@@ -28,11 +28,15 @@ class Harness {
     std::string text;
     for (const ClosedWindow& window : closed_) {
       EXPECT_EQ(window.group, 3u);
-      text += fmt::format("{}..{} @{}", window.row.window_start.ms(), window.row.window_end.ms(), window.row.write_time.ms());
+      text += fmt::format("{}..{} @{}", window.row.window_start.ms(), window.row.window_end.ms(),
+                          window.row.write_time.ms());
       for (const FeatureValue& value : window.row.values) {
-        if (const auto* integer = std::get_if<std::int64_t>(&value)) text += fmt::format(" {}", *integer);
-        else if (const auto* number = std::get_if<double>(&value)) text += fmt::format(" {:.17g}", *number);
-        else text += " null";
+        if (const auto* integer = std::get_if<std::int64_t>(&value))
+          text += fmt::format(" {}", *integer);
+        else if (const auto* number = std::get_if<double>(&value))
+          text += fmt::format(" {:.17g}", *number);
+        else
+          text += " null";
       }
       text += "\n";
     }
@@ -49,9 +53,19 @@ class Harness {
   }
   static WindowGroup group(Milliseconds width, Milliseconds lateness) {
     using K = AggregateKind;
-    return {"g", width, lateness,
-            {{"n", K::kCount, {}}, {"fees", K::kCount, 0}, {"sum", K::kSum, 0}, {"min", K::kMin, 0}, {"max", K::kMax, 0},
-             {"avg", K::kAvg, 0}, {"rsum", K::kSum, 1}, {"rmin", K::kMin, 1}, {"rmax", K::kMax, 1}, {"ravg", K::kAvg, 1}}};
+    return {"g",
+            width,
+            lateness,
+            {{"n", K::kCount, {}},
+             {"fees", K::kCount, 0},
+             {"sum", K::kSum, 0},
+             {"min", K::kMin, 0},
+             {"max", K::kMax, 0},
+             {"avg", K::kAvg, 0},
+             {"rsum", K::kSum, 1},
+             {"rmin", K::kMin, 1},
+             {"rmax", K::kMax, 1},
+             {"ravg", K::kAvg, 1}}};
   }
 
  private:
@@ -128,7 +142,8 @@ TEST(TumblingWindow, NeverWrapsASum) {
   window.event(120'003, INT64_MIN);
   window.event(180'000, 0);
   EXPECT_EQ(window.take_emitted(),
-            "0..60000 @60000 1 1 9223372036854775807 9223372036854775807 9223372036854775807 9.2233720368547758e+18 null null null null\n"
+            "0..60000 @60000 1 1 9223372036854775807 9223372036854775807 9223372036854775807 9.2233720368547758e+18 "
+            "null null null null\n"
             "60000..120000 @120000 2 2 null 1 9223372036854775807 4.6116860184273879e+18 null null null null\n"
             "120000..180000 @180000 4 4 -2 -9223372036854775808 9223372036854775807 -0.5 null null null null\n");
 }

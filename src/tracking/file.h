@@ -41,7 +41,8 @@ class TrackingFile {
   // end.
   template <typename... Values>
   Status run(std::string_view sql, const Values&... values) {
-    return each(sql, [](const sqlite::Statement&) { return ok(); }, values...);
+    return each(
+        sql, [](const sqlite::Statement&) { return ok(); }, values...);
   }
   std::int64_t last_insert_id() const { return database_.last_insert_id(); }
   std::int64_t changes() const { return database_.changes(); }  // Rows that the last run() touched.

@@ -240,7 +240,8 @@ TEST(TrackingFile, WithValuesThatNobodyWroteSaysWhich) {
   expect(damaged("UPDATE run SET metrics = '[1]'")->runs().status(), "run 1: not a JSON object: [1]");
   expect(damaged("UPDATE forecast SET numbers = x'0100'")->unscored_forecasts().status(),
          "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: row 0");
-  expect(damaged("UPDATE forecast SET numbers = x'00000000'")->forecasts("production", 1).status(), "1 rows of numbers");
+  expect(damaged("UPDATE forecast SET numbers = x'00000000'")->forecasts("production", 1).status(),
+         "1 rows of numbers");
   expect(damaged("UPDATE score SET quantile_losses = x'00'")->all_scores().status(),
          "score of tx.fee by production 1: row 0");
   expect(damaged("UPDATE state SET value = '{'")->state("now").status(), "state now: ");

@@ -28,7 +28,10 @@ std::vector<std::vector<std::uint64_t>> bits_of(const Rows& rows) {
 }
 
 TEST(Numbers, LieInTheBlobAsDocumented) {
-  EXPECT_EQ(blob_of({{1.0}, {}}), std::string("\x01\0\0\0" "\0\0\0\0\0\0\xf0\x3f" "\0\0\0\0", 16));
+  EXPECT_EQ(blob_of({{1.0}, {}}), std::string("\x01\0\0\0"
+                                              "\0\0\0\0\0\0\xf0\x3f"
+                                              "\0\0\0\0",
+                                              16));
 }
 
 TEST(Numbers, OfAnyBitsComeBackTheSame) {
@@ -49,8 +52,10 @@ TEST(Numbers, OfABlobThatWasCutAreDataLossOrWholeRows) {
   const std::string blob = blob_of({{1, 2, 3}, {4}});
   for (std::size_t size = 0; size < blob.size(); ++size) {
     const Result<Rows> read = read_rows(std::string_view(blob).substr(0, size));
-    if (size == 0 || size == 4 + 3 * 8) EXPECT_EQ(read->size(), size == 0 ? 0u : 1u);
-    else EXPECT_EQ(read.code(), Code::kDataLoss) << size;
+    if (size == 0 || size == 4 + 3 * 8)
+      EXPECT_EQ(read->size(), size == 0 ? 0u : 1u);
+    else
+      EXPECT_EQ(read.code(), Code::kDataLoss) << size;
   }
 }
 

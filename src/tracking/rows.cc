@@ -10,8 +10,9 @@ namespace {
 
 using sqlite::Statement;
 
-constexpr RunOutcome kOutcomes[] = {RunOutcome::kRunning, RunOutcome::kSucceeded, RunOutcome::kRejectedByGate,
-                                    RunOutcome::kSkippedInsufficientData, RunOutcome::kFailed, RunOutcome::kCancelled};
+constexpr RunOutcome kOutcomes[] = {RunOutcome::kRunning,        RunOutcome::kSucceeded,
+                                    RunOutcome::kRejectedByGate, RunOutcome::kSkippedInsufficientData,
+                                    RunOutcome::kFailed,         RunOutcome::kCancelled};
 
 ProcessingTime processing_time(const Statement& row, int column) { return ProcessingTime::from_ms(row.int64(column)); }
 EventTime event_time(const Statement& row, int column) { return EventTime::from_ms(row.int64(column)); }
@@ -115,8 +116,13 @@ Status check_shape(const Forecast& forecast) {
 }
 
 Result<Score> read_score(const Statement& row) {
-  Score score{.stage = row.text(0), .version = integer(row, 1), .series = row.text(2), .origin = event_time(row, 3),
-              .landed_at = processing_time(row, 4), .steps = integer(row, 5), .quantile_losses = {}};
+  Score score{.stage = row.text(0),
+              .version = integer(row, 1),
+              .series = row.text(2),
+              .origin = event_time(row, 3),
+              .landed_at = processing_time(row, 4),
+              .steps = integer(row, 5),
+              .quantile_losses = {}};
   const std::string where = fmt::format("score of {} by {} {}", score.series, score.stage, score.version);
   auto rows = TRY(read_rows(row.text(6)).in(where));
   if (rows.size() != 1) return data_loss("{}: {} rows of numbers", where, rows.size());
@@ -131,9 +137,17 @@ Result<Score> read_score(const Statement& row) {
 }
 
 Evaluation read_evaluation(const Statement& row) {  // Column 0 is the row's number, here and below.
-  return {.stage = row.text(1), .version = integer(row, 2), .at = processing_time(row, 3), .forecasts = integer(row, 4),
-          .loss = row.maybe_real(5), .threshold = number(row, 6), .breach = row.int64(7) != 0, .rmse = number(row, 8),
-          .coverage = number(row, 9), .bias = number(row, 10), .naive = number(row, 11),
+  return {.stage = row.text(1),
+          .version = integer(row, 2),
+          .at = processing_time(row, 3),
+          .forecasts = integer(row, 4),
+          .loss = row.maybe_real(5),
+          .threshold = number(row, 6),
+          .breach = row.int64(7) != 0,
+          .rmse = number(row, 8),
+          .coverage = number(row, 9),
+          .bias = number(row, 10),
+          .naive = number(row, 11),
           .seasonal_naive = number(row, 12)};
 }
 

@@ -66,9 +66,7 @@ class SqliteTracking final : public Tracking {
     return find_run(id);
   }
 
-  Result<std::vector<Run>> runs() const override {
-    return all<Run>("SELECT * FROM run ORDER BY id", read_run);
-  }
+  Result<std::vector<Run>> runs() const override { return all<Run>("SELECT * FROM run ORDER BY id", read_run); }
 
   Status put(const Forecast& forecast) override {
     return change([&]() -> Status {
@@ -77,7 +75,8 @@ class SqliteTracking final : public Tracking {
                     forecast.version, forecast.series, forecast.origin, forecast.made_at, Bytes{blob_of(forecast)}));
       if (file_.changes() == 0) return ok();
       const std::int64_t id = file_.last_insert_id();
-      TRY(file_.run("INSERT INTO unscored SELECT ? WHERE NOT EXISTS "
+      TRY(
+          file_.run("INSERT INTO unscored SELECT ? WHERE NOT EXISTS "
                     "(SELECT 1 FROM score WHERE stage = ? AND version = ? AND origin = ? AND series = ?)",
                     id, forecast.stage, forecast.version, forecast.origin, forecast.series));
       ++made_[forecast.stage];
@@ -87,26 +86,29 @@ class SqliteTracking final : public Tracking {
 
   Result<std::vector<Forecast>> unscored_forecasts() const override {
     // CROSS JOIN: from the few that wait to their forecasts, never through all forecasts.
-    return all<Forecast>("SELECT forecast.* FROM unscored CROSS JOIN forecast ON id = unscored.forecast "
-                         "ORDER BY origin, id",
-                         read_forecast);
+    return all<Forecast>(
+        "SELECT forecast.* FROM unscored CROSS JOIN forecast ON id = unscored.forecast "
+        "ORDER BY origin, id",
+        read_forecast);
   }
 
   Result<std::vector<Forecast>> forecasts(const std::string& stage, std::size_t newest) const override {
-    return all<Forecast>("SELECT * FROM (SELECT * FROM forecast WHERE stage = ? "
-                         "ORDER BY origin DESC, id DESC LIMIT ?) ORDER BY origin, id",
-                         read_forecast, stage, static_cast<std::int64_t>(std::min<std::size_t>(newest, INT64_MAX)));
+    return all<Forecast>(
+        "SELECT * FROM (SELECT * FROM forecast WHERE stage = ? "
+        "ORDER BY origin DESC, id DESC LIMIT ?) ORDER BY origin, id",
+        read_forecast, stage, static_cast<std::int64_t>(std::min<std::size_t>(newest, INT64_MAX)));
   }
 
   Result<std::optional<EventTime>> last_origin(const std::string& stage, int version) const override {
     const std::lock_guard lock(mutex_);
     std::optional<EventTime> last;
-    TRY(file_.each("SELECT max(origin) FROM forecast WHERE stage = ? AND version = ?",
-                   [&](const Statement& row) {
-                     if (!row.is_null(0)) last = EventTime::from_ms(row.int64(0));
-                     return ok();
-                   },
-                   stage, version));
+    TRY(file_.each(
+        "SELECT max(origin) FROM forecast WHERE stage = ? AND version = ?",
+        [&](const Statement& row) {
+          if (!row.is_null(0)) last = EventTime::from_ms(row.int64(0));
+          return ok();
+        },
+        stage, version));
     return last;
   }
 
@@ -118,18 +120,20 @@ class SqliteTracking final : public Tracking {
                     score.stage, score.version, score.series, score.origin, score.landed_at, score.steps, Bytes{losses},
                     score.naive_loss, score.seasonal_naive_loss, score.absolute_truth, score.squared_error, score.error,
                     score.inside));
-      return file_.run("DELETE FROM unscored WHERE forecast = "
-                       "(SELECT id FROM forecast WHERE stage = ? AND version = ? AND origin = ? AND series = ?)",
-                       score.stage, score.version, score.origin, score.series);
+      return file_.run(
+          "DELETE FROM unscored WHERE forecast = "
+          "(SELECT id FROM forecast WHERE stage = ? AND version = ? AND origin = ? AND series = ?)",
+          score.stage, score.version, score.origin, score.series);
     });
   }
 
   Result<std::vector<Score>> scores(const std::string& stage, int version, ProcessingTime after,
                                     ProcessingTime until) const override {
     // INDEXED BY: an hour of them is sorted rather than that the whole history is walked in its order.
-    return all<Score>("SELECT * FROM score INDEXED BY score_landed WHERE stage = ? AND version = ? AND landed_at > ? "
-                      "AND landed_at <= ? ORDER BY origin, series",
-                      read_score, stage, version, after, until);
+    return all<Score>(
+        "SELECT * FROM score INDEXED BY score_landed WHERE stage = ? AND version = ? AND landed_at > ? "
+        "AND landed_at <= ? ORDER BY origin, series",
+        read_score, stage, version, after, until);
   }
 
   Result<std::vector<Score>> all_scores() const override {
@@ -177,20 +181,19 @@ class SqliteTracking final : public Tracking {
   }
 
   Status set_state(const std::string& key, const json::value& value) override {
-    return change([&] {
-      return file_.run("INSERT OR REPLACE INTO state VALUES (?, ?)", key, to_text(value));
-    });
+    return change([&] { return file_.run("INSERT OR REPLACE INTO state VALUES (?, ?)", key, to_text(value)); });
   }
 
   Result<std::optional<json::value>> state(const std::string& key) const override {
     const std::lock_guard lock(mutex_);
     std::optional<json::value> value;
-    TRY(file_.each("SELECT value FROM state WHERE key = ?",
-                   [&](const Statement& row) -> Status {
-                     value = TRY(read_json(row, 0).in(fmt::format("state {}", key)));
-                     return ok();
-                   },
-                   key));
+    TRY(file_.each(
+        "SELECT value FROM state WHERE key = ?",
+        [&](const Statement& row) -> Status {
+          value = TRY(read_json(row, 0).in(fmt::format("state {}", key)));
+          return ok();
+        },
+        key));
     return value;
   }
 
@@ -216,12 +219,13 @@ class SqliteTracking final : public Tracking {
   Result<std::vector<Row>> all(std::string_view sql, Read read, const Values&... values) const {
     const std::lock_guard lock(mutex_);
     std::vector<Row> rows;
-    TRY(file_.each(sql,
-                   [&](const Statement& row) -> Status {
-                     rows.push_back(TRY(Result<Row>(read(row))));
-                     return ok();
-                   },
-                   values...));
+    TRY(file_.each(
+        sql,
+        [&](const Statement& row) -> Status {
+          rows.push_back(TRY(Result<Row>(read(row))));
+          return ok();
+        },
+        values...));
     return rows;
   }
 
@@ -234,19 +238,20 @@ class SqliteTracking final : public Tracking {
 
   Result<Run> find_run(int id) const {
     std::optional<Run> found;
-    TRY(file_.each("SELECT * FROM run WHERE id = ?",
-                   [&](const Statement& row) -> Status {
-                     found = TRY(read_run(row));
-                     return ok();
-                   },
-                   id));
+    TRY(file_.each(
+        "SELECT * FROM run WHERE id = ?",
+        [&](const Statement& row) -> Status {
+          found = TRY(read_run(row));
+          return ok();
+        },
+        id));
     if (!found) return not_found("there is no run {}", id);
     return std::move(*found);
   }
 
   mutable std::mutex mutex_;
-  mutable TrackingFile file_;                       // Reading uses its prepared statements.
-  std::map<std::string, std::uint64_t> made_;       // Forecasts by stage.
+  mutable TrackingFile file_;                  // Reading uses its prepared statements.
+  std::map<std::string, std::uint64_t> made_;  // Forecasts by stage.
 };
 
 }  // namespace

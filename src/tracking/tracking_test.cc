@@ -191,8 +191,9 @@ TEST(Forecasts, WhosePartsDifferInLengthAreRefused) {
   wrong[3].naive.clear();
   wrong[4].seasonal_naive.push_back(1);
   for (const Forecast& forecast : wrong) EXPECT_EQ(tracking->put(forecast).code(), Code::kInvalidArgument);
-  EXPECT_EQ(tracking->put(wrong[3]).message(),
-            "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: 2 steps of the mean but 0 of the naive forecast");
+  EXPECT_EQ(
+      tracking->put(wrong[3]).message(),
+      "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: 2 steps of the mean but 0 of the naive forecast");
   EXPECT_EQ(tracking->forecasts_made("production"), 0u);
 }
 
@@ -230,7 +231,8 @@ TEST(Forecasts, TheNewestOfAStageAreGivenOldestFirst) {
   ASSERT_TRUE(tracking->put(forecast_at(14, "staging")).ok());
   EXPECT_EQ(origins_of(must(tracking->forecasts("production", 3))), "11 12 13");
   EXPECT_EQ(origins_of(must(tracking->forecasts("production", 0))), "");
-  EXPECT_EQ(origins_of(must(tracking->forecasts("production", std::numeric_limits<std::size_t>::max()))), "10 11 12 13");
+  EXPECT_EQ(origins_of(must(tracking->forecasts("production", std::numeric_limits<std::size_t>::max()))),
+            "10 11 12 13");
   EXPECT_EQ(origins_of(must(tracking->forecasts("staging", 3))), "14");
 }
 
@@ -271,7 +273,8 @@ TEST(Scores, ComeBackAsTheyWerePutOnceByOrigin) {
 TEST(Scores, AreThoseThatLandedAfterTheOneMomentAndUpToTheOther) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  for (const int minute : {14, 11, 13, 12, 10}) ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Landing in 2 minutes.
+  for (const int minute : {14, 11, 13, 12, 10})
+    ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Landing in 2 minutes.
   ASSERT_TRUE(tracking->put(score_at(12, "staging")).ok());
   ASSERT_TRUE(tracking->put(score_at(12, "production", 2)).ok());
   EXPECT_EQ(origins_of(must(tracking->scores("production", 1, knew(12), knew(15)))), "11 12 13");
@@ -285,8 +288,17 @@ TEST(Scores, AreThoseThatLandedAfterTheOneMomentAndUpToTheOther) {
 
 TEST(Evaluations, ComeBackByStageOldestFirst) {
   const TemporaryFolder folder;
-  const Evaluation judged{.stage = "production", .version = 2, .at = knew(60), .forecasts = 60, .loss = 0.1 + 0.2,
-                          .threshold = 0.24, .breach = true, .rmse = 1.5, .coverage = 0.9, .bias = -0.25, .naive = 0.4,
+  const Evaluation judged{.stage = "production",
+                          .version = 2,
+                          .at = knew(60),
+                          .forecasts = 60,
+                          .loss = 0.1 + 0.2,
+                          .threshold = 0.24,
+                          .breach = true,
+                          .rmse = 1.5,
+                          .coverage = 0.9,
+                          .bias = -0.25,
+                          .naive = 0.4,
                           .seasonal_naive = kNaN};
   const Evaluation empty{.stage = "production", .version = 2, .at = knew(120), .loss = std::nullopt, .threshold = 0.24};
   {

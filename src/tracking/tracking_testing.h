@@ -24,15 +24,32 @@ inline EventTime happened(int minute) { return EventTime::from_ms(1'746'532'800'
 
 inline Forecast forecast_at(int minute, const std::string& stage = "production", int version = 1) {
   const double level = minute;
-  return {.stage = stage, .version = version, .series = "tx.fee", .origin = happened(minute), .made_at = knew(minute),
-          .taus = {0.05, 0.5, 0.95}, .quantiles = {{level - 1, 1}, {level, 2}, {level + 0.1, 3}}, .mean = {level / 3, 2},
-          .naive = {7, 7}, .seasonal_naive = {8, 9}};
+  return {.stage = stage,
+          .version = version,
+          .series = "tx.fee",
+          .origin = happened(minute),
+          .made_at = knew(minute),
+          .taus = {0.05, 0.5, 0.95},
+          .quantiles = {{level - 1, 1}, {level, 2}, {level + 0.1, 3}},
+          .mean = {level / 3, 2},
+          .naive = {7, 7},
+          .seasonal_naive = {8, 9}};
 }
 
 inline Score score_at(int minute, const std::string& stage = "production", int version = 1) {
-  return {.stage = stage, .version = version, .series = "tx.fee", .origin = happened(minute),
-          .landed_at = knew(minute + 2), .steps = 2, .quantile_losses = {0.1, 0.2, minute / 7.0}, .naive_loss = 0.3, .seasonal_naive_loss = 0.4,
-          .absolute_truth = 12.5, .squared_error = 1.25, .error = -0.5, .inside = 1};
+  return {.stage = stage,
+          .version = version,
+          .series = "tx.fee",
+          .origin = happened(minute),
+          .landed_at = knew(minute + 2),
+          .steps = 2,
+          .quantile_losses = {0.1, 0.2, minute / 7.0},
+          .naive_loss = 0.3,
+          .seasonal_naive_loss = 0.4,
+          .absolute_truth = 12.5,
+          .squared_error = 1.25,
+          .error = -0.5,
+          .inside = 1};
 }
 
 inline std::string text_of(const std::vector<double>& numbers) {

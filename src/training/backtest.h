@@ -27,21 +27,21 @@ int backtest_windows(const TimeSeries& series, int horizon, int wanted);
 
 // One window's forecasts and truth.
 struct BacktestWindow {
-  EventTime origin;                  // Start of its first step.
+  EventTime origin;  // Start of its first step.
   QuantileForecast deepar, naive, seasonal_naive;
   std::optional<QuantileForecast> production;  // Only on windows after that model's own data.
 };
 
 struct Backtest {
-  std::vector<double> taus;          // low, 0.5, up
-  std::vector<BacktestWindow> windows;         // Oldest first.
-  double loss = 0, naive = 0, seasonal_naive = 0;     // mean wQL pooled over the windows.
-  Interval loss_interval;            // 90 % bootstrap.
-  double loss_point_90 = 0;          // The 90 % point of the bootstrapped loss: the least threshold.
-  std::optional<double> production;  // On the windows after the production model's data, beside
-  std::optional<double> challenger;  // our own loss on those same windows.
+  std::vector<double> taus;                        // low, 0.5, up
+  std::vector<BacktestWindow> windows;             // Oldest first.
+  double loss = 0, naive = 0, seasonal_naive = 0;  // mean wQL pooled over the windows.
+  Interval loss_interval;                          // 90 % bootstrap.
+  double loss_point_90 = 0;                        // The 90 % point of the bootstrapped loss: the least threshold.
+  std::optional<double> production;                // On the windows after the production model's data, beside
+  std::optional<double> challenger;                // our own loss on those same windows.
   int production_windows = 0;
-  double rmse = 0, coverage = 0;     // Of the mean, in the series' unit; share of truths within [low, up].
+  double rmse = 0, coverage = 0;  // Of the mean, in the series' unit; share of truths within [low, up].
 };
 
 // A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as backtest_windows().

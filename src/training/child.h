@@ -20,9 +20,9 @@ class TrainingChild {
   // Errors: kInvalidArgument, kUnavailable - the job cannot be written;  kInternal - the binary cannot be started.
   static Result<std::unique_ptr<TrainingChild>> start(const std::filesystem::path& binary, const TrainingJob& job,
                                                       const std::filesystem::path& folder);
-  virtual ~TrainingChild() = default;          // Kills and reaps a child that still runs.
+  virtual ~TrainingChild() = default;  // Kills and reaps a child that still runs.
 
-  virtual bool finished() = 0;                 // Does not block.
+  virtual bool finished() = 0;  // Does not block.
   // Blocks until it ends; asked again, it answers the same.  Errors: kInternal - it died (signal or exit code, with
   // the last lines of its log) or left no result;  kCancelled - after cancel(), unless the result was already
   // complete;  kDataLoss - its result is damaged.

@@ -12,10 +12,10 @@ namespace tidecast {
 enum class Rival { kNaive, kSeasonalNaive, kProduction };
 
 struct GateCheck {
-  std::string name;        // "threshold", "naive", "seasonal_naive", "production"
-  double loss = 0;         // The candidate's, on the windows of this check; NaN if it was not run.
-  double limit = 0;        // What it had to reach or beat; NaN if it was not run.
-  bool ran = true;         // Production without later windows is not run, which fails nothing.
+  std::string name;  // "threshold", "naive", "seasonal_naive", "production"
+  double loss = 0;   // The candidate's, on the windows of this check; NaN if it was not run.
+  double limit = 0;  // What it had to reach or beat; NaN if it was not run.
+  bool ran = true;   // Production without later windows is not run, which fails nothing.
   bool passed = true;
 };
 

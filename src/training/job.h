@@ -23,16 +23,16 @@ std::string_view name_of(JobKind kind);  // "judge", "refit"
 
 struct TrainingJob {
   JobKind kind = JobKind::kJudge;
-  std::string run;                   // Id of the run.
-  std::string series_name;           // "tx_metrics.avg_fee_1min"
-  TimeSeries series;                 // The snapshot, as known when the run began.
-  int windows = 10;                  // Wanted back-test windows (judge).
-  double confidence = 90;            // Quantiles low, 0.5, up.
+  std::string run;          // Id of the run.
+  std::string series_name;  // "tx_metrics.avg_fee_1min"
+  TimeSeries series;        // The snapshot, as known when the run began.
+  int windows = 10;         // Wanted back-test windows (judge).
+  double confidence = 90;   // Quantiles low, 0.5, up.
   int paths = 100;
-  DeepArOptions options;             // horizon, season, seed, ...; `select` is the kind's.  A refit needs `steps` > 0
-                                     // (the judge's best_step) and schedule_steps (the judge's steps).
-  std::string production_artefact;   // Bytes of the production model; "" if there is none (judge).
-  EventTime production_data_end;     // Where the data of that model ended: only windows after it judge it.
+  DeepArOptions options;            // horizon, season, seed, ...; `select` is the kind's.  A refit needs `steps` > 0
+                                    // (the judge's best_step) and schedule_steps (the judge's steps).
+  std::string production_artefact;  // Bytes of the production model; "" if there is none (judge).
+  EventTime production_data_end;    // Where the data of that model ended: only windows after it judge it.
 };
 
 struct JobResult {
@@ -43,9 +43,9 @@ struct JobResult {
   int steps = 0;                     // Run.
   int best_step = 0;                 // Chosen by held-out selection (judge), or taken (refit).
   double train_loss = 0;
-  double held_out_loss = 0;          // NaN of a refit, which holds nothing out.
-  std::string data_hash;             // Of the snapshot's values: hash_of(job.series).
-  double seconds = 0;                // Wall time; never part of a decision.
+  double held_out_loss = 0;  // NaN of a refit, which holds nothing out.
+  std::string data_hash;     // Of the snapshot's values: hash_of(job.series).
+  double seconds = 0;        // Wall time; never part of a decision.
 };
 
 // SHA-256, hex, of start, step and values; every NaN is the same.  What "the same snapshot" means.

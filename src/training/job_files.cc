@@ -12,16 +12,14 @@ namespace tidecast {
 // The formats, each once for both directions.  S is the struct, const when it is written.
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, TimeSeries>
-Status fields_of(Fields& fields, S& series) {
+requires std::is_same_v<std::remove_const_t<S>, TimeSeries> Status fields_of(Fields& fields, S& series) {
   TRY(fields("start_ms", series.start));
   TRY(fields("step_ms", series.step));
   return fields("values", series.values);
 }
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, DeepArOptions>
-Status fields_of(Fields& fields, S& options) {
+requires std::is_same_v<std::remove_const_t<S>, DeepArOptions> Status fields_of(Fields& fields, S& options) {
   TRY(fields("horizon", options.horizon));
   TRY(fields("season", options.season));
   TRY(fields("context", options.context));
@@ -38,16 +36,14 @@ Status fields_of(Fields& fields, S& options) {
 }
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, QuantileForecast>
-Status fields_of(Fields& fields, S& forecast) {
+requires std::is_same_v<std::remove_const_t<S>, QuantileForecast> Status fields_of(Fields& fields, S& forecast) {
   TRY(fields("actual", forecast.actual));
   TRY(fields("quantiles", forecast.quantiles));
   return fields("mean", forecast.mean);
 }
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, BacktestWindow>
-Status fields_of(Fields& fields, S& window) {
+requires std::is_same_v<std::remove_const_t<S>, BacktestWindow> Status fields_of(Fields& fields, S& window) {
   TRY(fields("origin_ms", window.origin));
   TRY(fields("deepar", window.deepar));
   TRY(fields("naive", window.naive));
@@ -56,15 +52,13 @@ Status fields_of(Fields& fields, S& window) {
 }
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, Interval>
-Status fields_of(Fields& fields, S& interval) {
+requires std::is_same_v<std::remove_const_t<S>, Interval> Status fields_of(Fields& fields, S& interval) {
   TRY(fields("low", interval.low));
   return fields("up", interval.up);
 }
 
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, Backtest>
-Status fields_of(Fields& fields, S& backtest) {
+requires std::is_same_v<std::remove_const_t<S>, Backtest> Status fields_of(Fields& fields, S& backtest) {
   TRY(fields("taus", backtest.taus));
   TRY(fields("loss", backtest.loss));
   TRY(fields("loss_interval", backtest.loss_interval));
@@ -94,8 +88,7 @@ struct JobFile {
   std::string artefact_hex;
 };
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, JobFile>
-Status fields_of(Fields& fields, S& file) {
+requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields& fields, S& file) {
   TRY(fields("kind", file.kind));
   TRY(fields("run", file.job.run));
   TRY(fields("series_name", file.job.series_name));
@@ -113,8 +106,7 @@ struct ResultFile {
   JobResult result;
 };
 template <typename Fields, typename S>
-  requires std::is_same_v<std::remove_const_t<S>, ResultFile>
-Status fields_of(Fields& fields, S& file) {
+requires std::is_same_v<std::remove_const_t<S>, ResultFile> Status fields_of(Fields& fields, S& file) {
   TRY(fields("kind", file.kind));
   TRY(fields("steps", file.result.steps));
   TRY(fields("best_step", file.result.best_step));

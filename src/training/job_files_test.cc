@@ -124,9 +124,7 @@ TEST_F(JobFiles, RefuseAnInfinity) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-TEST_F(JobFiles, ThatAreMissingAreNotFound) {
-  EXPECT_EQ(read_job(path).code(), Code::kNotFound);
-}
+TEST_F(JobFiles, ThatAreMissingAreNotFound) { EXPECT_EQ(read_job(path).code(), Code::kNotFound); }
 
 TEST_F(JobFiles, ThatAreDamagedSayWhereWhatAndWhatIsAllowed) {
   EXPECT_EQ(error_after("\"format\":1", "\"format\":2"), "format: found 2, allowed is 1");
@@ -166,8 +164,8 @@ JobResult example_result() {
   Backtest backtest;
   backtest.taus = {0.05, 0.5, 0.95};
   for (int w = 0; w < 2; ++w) {
-    BacktestWindow window{EventTime::from_ms(1000 * w), example_forecast(w), example_forecast(w + 10),
-                          example_forecast(w + 20), {}};
+    BacktestWindow window{
+        EventTime::from_ms(1000 * w), example_forecast(w), example_forecast(w + 10), example_forecast(w + 20), {}};
     if (w == 1) window.production = example_forecast(31);
     backtest.windows.push_back(window);
   }
@@ -283,9 +281,8 @@ TEST_F(ResultFiles, ThatAreDamagedNameFileAndKey) {
   ASSERT_TRUE(write_result(example_result(), folder.path()).ok());
   spoil("backtest.json", "\"origin_ms\":1000", "\"origin_ms\":null");
   EXPECT_EQ(read_result(folder.path()).code(), Code::kDataLoss);
-  EXPECT_EQ(read_result(folder.path()).message(),
-            (folder.path() / "backtest.json").string() +
-                ": windows[1]: origin_ms: found null, allowed is a whole number");
+  EXPECT_EQ(read_result(folder.path()).message(), (folder.path() / "backtest.json").string() +
+                                                      ": windows[1]: origin_ms: found null, allowed is a whole number");
 }
 
 }  // namespace

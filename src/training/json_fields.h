@@ -141,8 +141,10 @@ class FieldReader {
     } else if constexpr (std::is_same_v<T, EventTime> || std::is_same_v<T, Milliseconds>) {
       std::int64_t ms = 0;
       TRY(read(value, ms, path));
-      if constexpr (std::is_same_v<T, EventTime>) out = EventTime::from_ms(ms);
-      else out = Milliseconds(ms);
+      if constexpr (std::is_same_v<T, EventTime>)
+        out = EventTime::from_ms(ms);
+      else
+        out = Milliseconds(ms);
       return ok();
     } else if constexpr (is_optional<T>) {
       out.reset();

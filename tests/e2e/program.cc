@@ -19,7 +19,8 @@ extern char** environ;
 namespace tidecast::e2e {
 namespace {
 
-pid_t spawn(const std::vector<std::string>& arguments, const std::filesystem::path& out, const std::filesystem::path& err) {
+pid_t spawn(const std::vector<std::string>& arguments, const std::filesystem::path& out,
+            const std::filesystem::path& err) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -81,7 +82,9 @@ Folder::~Folder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-void write(const std::filesystem::path& file, const std::string& text) { std::ofstream(file, std::ios::binary) << text; }
+void write(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
 
 std::string read(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -103,7 +106,8 @@ std::string archive(const std::filesystem::path& data) {
     std::string buffer(ZSTD_DStreamOutSize(), '\0');
     while (in.pos < in.size) {
       ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
-      if (ZSTD_isError(ZSTD_decompressStream(context, &out, &in))) throw std::runtime_error(file.string() + " is damaged");
+      if (ZSTD_isError(ZSTD_decompressStream(context, &out, &in)))
+        throw std::runtime_error(file.string() + " is damaged");
       all.append(buffer.data(), out.pos);
     }
     ZSTD_freeDCtx(context);
@@ -117,10 +121,15 @@ std::string definition(int minutes, const std::string& source_keys, const std::s
          "sources:\n"
          "  - name: recording\n"
          "    kind: recording\n"
-         "    bodies: " + data + "blockchain_info_transactions_1020.ndjson.zst\n"
-         "    schedule: " + data + "schedule_7d.csv.zst\n"
+         "    bodies: " +
+         data +
+         "blockchain_info_transactions_1020.ndjson.zst\n"
+         "    schedule: " +
+         data +
+         "schedule_7d.csv.zst\n"
          "    first_minute: 2880\n"
-         "    minutes: " + std::to_string(minutes) + "\n" + source_keys +
+         "    minutes: " +
+         std::to_string(minutes) + "\n" + source_keys +
          "event:\n"
          "  id: /hash\n"
          "  time: { from: /time, unit: s }\n"
@@ -135,7 +144,8 @@ std::string definition(int minutes, const std::string& source_keys, const std::s
          "    columns:\n"
          "      total_nb_trx_1min: count()\n"
          "      total_fee_1min: sum(fee)\n"
-         "      avg_fee_1min: avg(fee)\n" + more;
+         "      avg_fee_1min: avg(fee)\n" +
+         more;
 }
 
 }  // namespace tidecast::e2e

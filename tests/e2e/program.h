@@ -10,7 +10,7 @@
 namespace tidecast::e2e {
 
 struct Finished {
-  int code = 0;            // Exit code; 128 + N when signal N ended it.
+  int code = 0;  // Exit code; 128 + N when signal N ended it.
   std::string out, err;
 };
 
@@ -38,8 +38,8 @@ std::string read(const std::filesystem::path& file);
 // The unpacked content of all raw archive files below `data`, in the order of their names.
 std::string archive(const std::filesystem::path& data);
 
-// The definition of the Bitcoin example for `minutes` of the schedule from minute 2880 on; `more` is appended (indented keys of
-// the source's mapping come in `source_keys`).
+// The definition of the Bitcoin example for `minutes` of the schedule from minute 2880 on; `more` is appended (indented
+// keys of the source's mapping come in `source_keys`).
 std::string definition(int minutes, const std::string& source_keys, const std::string& more);
 
 }  // namespace tidecast::e2e

@@ -15,7 +15,8 @@ constexpr const char* kForecast =
     "forecast: { target: tx_metrics.avg_fee_1min, horizon: 30, first_training_after: FIRST, seed: 7 }\n"
     "validation: { threshold: { weighted_quantile_loss: 0.24, update_rate: 0.5 } }\n"
     "deployment: { approval: auto }\n"
-    "monitoring: { every: 1h, alarm: { breaches: 3, of: 3, clear_after: 2 }, retrain: { on: [alarm], cool_down: 2h } }\n"
+    "monitoring: { every: 1h, alarm: { breaches: 3, of: 3, clear_after: 2 }, retrain: { on: [alarm], cool_down: 2h } "
+    "}\n"
     "server: { listen: \"127.0.0.1:0\" }\n";
 
 std::string forecast_from(const std::string& first) {
@@ -24,7 +25,7 @@ std::string forecast_from(const std::string& first) {
 }
 
 struct Replayed {
-  json::object report;     // Without wall times and memory.
+  json::object report;  // Without wall times and memory.
   std::string rows, models;
 };
 
@@ -33,7 +34,8 @@ Replayed replay(const std::string& definition_text) {
   const Folder folder;
   write(folder / "tidecast.yaml", definition_text);
   const std::string file = (folder / "tidecast.yaml").string(), data = (folder / "data").string();
-  const Finished run = tidecast({"replay", "-c", file, "--data", data, "--quiet", "--report", (folder / "report.json").string()});
+  const Finished run =
+      tidecast({"replay", "-c", file, "--data", data, "--quiet", "--report", (folder / "report.json").string()});
   EXPECT_EQ(run.code, 0) << run.out << run.err;
   Replayed result;
   result.report = parse_json(read(folder / "report.json")).value().as_object();
@@ -72,12 +74,14 @@ TEST(Replay, KilledAtTwentyRandomMomentsItGivesTheSameRowsArchiveAndCounters) {
   const Folder folder;
   write(folder / "tidecast.yaml", definition(120, "", ""));
   const auto arguments = [&folder](const std::string& data) {
-    return std::vector<std::string>{"replay", "-c", (folder / "tidecast.yaml").string(), "--data", (folder / data).string(), "--quiet",
-                                    "--report", (folder / (data + ".json")).string()};
+    return std::vector<std::string>{
+        "replay",  "-c",       (folder / "tidecast.yaml").string(), "--data", (folder / data).string(),
+        "--quiet", "--report", (folder / (data + ".json")).string()};
   };
   const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(tidecast(arguments("undisturbed")).code, 0);
-  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
+  const auto whole =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
 
   Rng rng(kSeed);
   int kills = 0;
@@ -90,8 +94,9 @@ TEST(Replay, KilledAtTwentyRandomMomentsItGivesTheSameRowsArchiveAndCounters) {
   ASSERT_EQ(last.code, 0) << last.err;
 
   const auto rows = [&](const std::string& data) {
-    return tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c", (folder / "tidecast.yaml").string(), "--data",
-                     (folder / data).string()}).out;
+    return tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c",
+                     (folder / "tidecast.yaml").string(), "--data", (folder / data).string()})
+        .out;
   };
   const auto events = [&](const std::string& data) {
     return parse_json(read(folder / (data + ".json"))).value().at("events");

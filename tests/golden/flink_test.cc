@@ -1,7 +1,7 @@
-// Flink SQL 2.3.0's own rows (tests/golden/flink: three random streams of 3,000 rows with disorder, duplicates, silences and fees up to
-// 2^40, and what `WATERMARK FOR ts AS ts - INTERVAL '60' SECOND`, ROW_NUMBER() = 1 per hash and a TUMBLE of one minute
-// made of them): ours are the same.  Flink closes every window at the end of its input, we leave them open; one more event, far in the
-// future, closes ours.
+// Flink SQL 2.3.0's own rows (tests/golden/flink: three random streams of 3,000 rows with disorder, duplicates,
+// silences and fees up to 2^40, and what `WATERMARK FOR ts AS ts - INTERVAL '60' SECOND`, ROW_NUMBER() = 1 per hash and
+// a TUMBLE of one minute made of them): ours are the same.  Flink closes every window at the end of its input, we leave
+// them open; one more event, far in the future, closes ours.
 
 #include <gtest/gtest.h>
 #include <zstd.h>
@@ -47,7 +47,8 @@ struct Row {
   auto operator<=>(const Row&) const = default;
 };
 std::ostream& operator<<(std::ostream& out, const Row& row) {
-  return out << fmt::format("{} count {} fee {} avg {} size {}", to_rfc3339(row.start_ms), row.count, row.fee, row.avg_fee, row.size);
+  return out << fmt::format("{} count {} fee {} avg {} size {}", to_rfc3339(row.start_ms), row.count, row.fee,
+                            row.avg_fee, row.size);
 }
 
 std::vector<Row> flink_rows(int stream) {
@@ -66,9 +67,13 @@ PipelineOptions minutes() {
   PipelineOptions options;
   options.source = "flink";
   options.event.id = {"/hash"};
-  options.event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"}, {"size", "/size", FieldType::kInteger, false, "byte"}};
+  options.event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
+                          {"size", "/size", FieldType::kInteger, false, "byte"}};
   using K = AggregateKind;
-  options.groups = {{"minutes", 60s, 60s, {{"count", K::kCount, {}}, {"fee", K::kSum, 0}, {"avg_fee", K::kAvg, 0}, {"size", K::kSum, 1}}}};
+  options.groups = {{"minutes",
+                     60s,
+                     60s,
+                     {{"count", K::kCount, {}}, {"fee", K::kSum, 0}, {"avg_fee", K::kAvg, 0}, {"size", K::kSum, 1}}}};
   return options;
 }
 
@@ -84,7 +89,8 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   for (const std::string& line : lines) ids.insert(parse_json(line).value().at("hash").as_string());
   lines.push_back(R"({"hash":"end of input","time":4102444800,"fee":0,"size":0})");
   RawBatch batch;
-  for (std::size_t i = 0; i < lines.size(); ++i) batch.append(lines[i], ProcessingTime::from_ms(static_cast<std::int64_t>(i)));
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    batch.append(lines[i], ProcessingTime::from_ms(static_cast<std::int64_t>(i)));
   batch.pad();
   batch.cursor = "end";
 
@@ -98,7 +104,9 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   EXPECT_EQ(rows, expected);  // Bit for bit, the averages too.
   std::uint64_t counted = 0;
   for (const Row& row : expected) counted += static_cast<std::uint64_t>(row.count);
-  EXPECT_EQ(store.books(), (Books{.read = 3'001, .stored = counted + 1, .duplicate = 3'000 - ids.size(), .late = ids.size() - counted}));
+  EXPECT_EQ(
+      store.books(),
+      (Books{.read = 3'001, .stored = counted + 1, .duplicate = 3'000 - ids.size(), .late = ids.size() - counted}));
   EXPECT_GT(store.books().late, 50u);
   EXPECT_GT(store.books().duplicate, 100u);
 }

@@ -27,7 +27,8 @@ Result<AggregateColumn> parse_column(const std::string& text, const EventMapping
                                                                    {"max", AggregateKind::kMax},
                                                                    {"avg", AggregateKind::kAvg}};
   const std::size_t equals = text.find('='), open = text.find('('), close = text.find(')');
-  if (equals > open || open > close || close == text.npos) return invalid_argument("'{}' is no column like n=count()", text);
+  if (equals > open || open > close || close == text.npos)
+    return invalid_argument("'{}' is no column like n=count()", text);
   AggregateColumn column{text.substr(0, equals), AggregateKind::kCount, std::nullopt};
   const std::string kind = text.substr(equals + 1, open - equals - 1), field = text.substr(open + 1, close - open - 1);
   const auto known = std::ranges::find(kKinds, kind, [](const auto& pair) { return pair.first; });
@@ -50,17 +51,23 @@ Status parse_definition(const std::vector<std::string>& words, PipelineOptions& 
                                     : TimeUnit::kRfc3339;
   };
   const auto type_of = [](const std::string& word) {
-    return word == "integer" ? FieldType::kInteger : word == "number" ? FieldType::kNumber
-           : word == "text"  ? FieldType::kText
-                             : FieldType::kBoolean;
+    return word == "integer"  ? FieldType::kInteger
+           : word == "number" ? FieldType::kNumber
+           : word == "text"   ? FieldType::kText
+                              : FieldType::kBoolean;
   };
-  if (words[0] == "id") event.id.assign(words.begin() + 1, words.end());
-  else if (words[0] == "time" && words.size() == 3) event.time_pointer = words[1], event.time_unit = unit_of(words[2]);
+  if (words[0] == "id")
+    event.id.assign(words.begin() + 1, words.end());
+  else if (words[0] == "time" && words.size() == 3)
+    event.time_pointer = words[1], event.time_unit = unit_of(words[2]);
   else if (words[0] == "field" && words.size() >= 4)
     event.fields.push_back({words[1], words[2], type_of(words[3]), words.size() == 5 && words[4] == "optional", ""});
-  else if (words[0] == "deduplicate_for" && words.size() == 2) event.deduplicate_for = TRY(parse_duration(words[1]));
-  else if (words[0] == "max_ahead" && words.size() == 2) event.max_ahead = TRY(parse_duration(words[1]));
-  else if (words[0] == "max_behind" && words.size() == 2) event.max_behind = TRY(parse_duration(words[1]));
+  else if (words[0] == "deduplicate_for" && words.size() == 2)
+    event.deduplicate_for = TRY(parse_duration(words[1]));
+  else if (words[0] == "max_ahead" && words.size() == 2)
+    event.max_ahead = TRY(parse_duration(words[1]));
+  else if (words[0] == "max_behind" && words.size() == 2)
+    event.max_behind = TRY(parse_duration(words[1]));
   else if (words[0] == "group" && words.size() >= 4) {
     WindowGroup group{words[1], TRY(parse_duration(words[2].substr(7))), TRY(parse_duration(words[3].substr(9))), {}};
     for (std::size_t i = 4; i < words.size(); ++i) group.columns.push_back(TRY(parse_column(words[i], event)));
@@ -78,9 +85,12 @@ std::string text_of(const ClosedWindow& window, const WindowGroup& group) {
   for (std::size_t c = 0; c < group.columns.size(); ++c) {
     const FeatureValue& value = window.row.values[c];
     text += fmt::format(" {}=", group.columns[c].name);
-    if (const auto* integer = std::get_if<std::int64_t>(&value)) text += fmt::format("{}", *integer);
-    else if (const auto* number = std::get_if<double>(&value)) text += fmt::format("{}", *number);
-    else text += "null";
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+      text += fmt::format("{}", *integer);
+    else if (const auto* number = std::get_if<double>(&value))
+      text += fmt::format("{}", *number);
+    else
+      text += "null";
   }
   return text + "\n";
 }

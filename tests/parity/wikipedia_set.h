@@ -14,9 +14,9 @@ namespace tidecast {
 
 struct WikipediaSet {
   static constexpr int kHorizon = 30, kSeason = 60;
-  TimeSeries series;                  // Edits a minute.
-  std::size_t cut = 0;                // Values to train on.
-  std::vector<std::size_t> origins;   // First value of each window.
+  TimeSeries series;                 // Edits a minute.
+  std::size_t cut = 0;               // Values to train on.
+  std::vector<std::size_t> origins;  // First value of each window.
 
   TimeSeries until(std::size_t end) const;  // The first `end` values.
 };
@@ -26,7 +26,7 @@ struct WikipediaSet {
 Result<WikipediaSet> load_wikipedia_set();
 
 struct Accuracy {
-  double wql = 0;                     // Mean weighted quantile loss over .1, .2, ... .9.
+  double wql = 0;                           // Mean weighted quantile loss over .1, .2, ... .9.
   double coverage_10 = 0, coverage_90 = 0;  // Share of truth at or below that quantile.
 };
 // forecast: the nine quantiles [9][30] of the window that begins at `origin`.

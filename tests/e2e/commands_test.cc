@@ -1,0 +1,92 @@
+// What a person does at the command line after a replay with manual approval: look, approve, deploy, forecast, ask with
+// SQL.
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "program.h"
+
+namespace tidecast::e2e {
+namespace {
+
+// A replay of the wholly real recording (examples/wikipedia-edits), once for all tests here.
+class Commands : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new Folder;
+    const Finished replay = run({"replay"});
+    ASSERT_EQ(replay.code, 0) << replay.out << replay.err;
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+  static Finished run(std::vector<std::string> arguments) {
+    const std::string definition = std::string(TIDECAST_ROOT) + "/examples/wikipedia-edits/tidecast.yaml";
+    arguments.insert(arguments.end(), {"-c", definition, "--data", (*folder_ / "data").string()});
+    return tidecast(arguments);
+  }
+  static json::value json_of(std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    const Finished finished = run(arguments);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return parse_json(finished.out).value();
+  }
+
+ private:
+  static inline Folder* folder_ = nullptr;
+};
+
+// The misdated rows at the beginning of the recording are dead letters; everything else is stored.
+TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts) {
+  const json::value waiting = json_of({"status"});
+  EXPECT_EQ(waiting.at("events").at("dead").to_number<int>(), 12);
+  EXPECT_EQ(waiting.at("balance"), "ok");
+  EXPECT_TRUE(waiting.at("production").is_null());
+  EXPECT_NE(std::string(waiting.at("needs_you").as_string()).find("tidecast approve 1"), std::string::npos);
+  EXPECT_EQ(run({"forecast"}).code, 4);                           // No model yet: refused by the present state.
+  EXPECT_EQ(run({"deploy", "1", "--to", "production"}).code, 4);  // Not approved.
+  EXPECT_EQ(run({"approve", "7"}).code, 3);                       // No such version.
+
+  EXPECT_EQ(run({"approve", "1", "-m", "looks good"}).code, 0);
+  EXPECT_EQ(json_of({"status"}).at("staging").to_number<int>(), 1);
+  EXPECT_EQ(run({"reject", "1", "-m", "too late"}).code, 4);
+  EXPECT_EQ(run({"approve", "1", "--for", "production"}).code, 0);
+  EXPECT_EQ(json_of({"status"}).at("production").to_number<int>(), 1);
+
+  const json::value forecast = json_of({"forecast", "--quantiles", ".1,.9"});
+  ASSERT_EQ(forecast.at("steps").as_array().size(), 30u);
+  for (const json::value& step : forecast.at("steps").as_array())
+    EXPECT_LT(step.at("q0.1").to_number<double>(), step.at("q0.9").to_number<double>());
+  EXPECT_EQ(run({"forecast", "--quantiles", ".1,1.9"}).code, 2);
+}
+
+TEST_F(Commands, SqlSeesTheWindowsAndTheRunsAndChangesNothing) {
+  const json::value rows = json_of({"sql", "SELECT count(*) AS n, sum(edits) AS edits FROM edits"});
+  const json::value listed = json_of({"features", "edits", "--last", "0"});
+  EXPECT_EQ(rows.at(0).at("n").to_number<std::size_t>(), listed.as_array().size());
+  std::int64_t edits = 0;
+  for (const json::value& row : listed.as_array()) edits += row.at("edits").to_number<std::int64_t>();
+  EXPECT_EQ(rows.at(0).at("edits").to_number<std::int64_t>(), edits);
+  EXPECT_EQ(json_of({"sql", "SELECT outcome FROM runs"}).at(0).at("outcome"), "succeeded");
+  EXPECT_EQ(run({"sql", "COPY edits TO '/tmp/never.csv'"}).code, 2);
+  EXPECT_EQ(run({"sql", "SELECT * FROM read_text('/etc/passwd')"}).code, 2);
+}
+
+TEST_F(Commands, ASecondReplayOfTheSameDataAddsNothing) {
+  const json::value before = json_of({"status"}), again = json_of({"replay"});
+  EXPECT_EQ(again.at("events"), before.at("events"));
+  EXPECT_EQ(again.at("runs").as_array().size(), 1u);
+}
+
+TEST_F(Commands, WrongUsageIsExitTwoAndSaysWhatIsAllowed) {
+  EXPECT_EQ(run({"replay", "--speed", "fast"}).code, 2);
+  const Finished bogus = tidecast({"features", "-c", "/nowhere/tidecast.yaml"});
+  EXPECT_NE(bogus.code, 0);
+  EXPECT_NE(bogus.err.find("/nowhere/tidecast.yaml"), std::string::npos) << bogus.err;
+  EXPECT_EQ(tidecast({"frobnicate"}).code, 2);
+  EXPECT_EQ(tidecast({"--help"}).code, 0);
+}
+
+}  // namespace
+}  // namespace tidecast::e2e
