@@ -2,8 +2,8 @@
 //
 //   build/bench/bench_sources [FILE...]
 //
-// CPU time, so that it can be compared on a busy machine.  Of a FILE (plain or zstd) the arrival rule is part, decoding is
-// not: event times are made up from the record's number and length, a little out of order.
+// CPU time, so that it can be compared on a busy machine.  Of a FILE (plain or zstd) the arrival rule is part, decoding
+// is not: event times are made up from the record's number and length, a little out of order.
 
 #include <ctime>
 

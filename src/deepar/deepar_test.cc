@@ -241,7 +241,8 @@ TEST_F(Forecasting, ADamagedArtefactIsRefusedNotLoaded) {
             "header: tidecast: format: found 9; allowed: whole numbers from 1 to 1");
   EXPECT_EQ(with("\\\"cells\\\":12", "\\\"cells\\\":13").message(),
             "tensor 'lstm.weight_ih_l0' has shape [48, 11]; allowed: [52, 11]");
-  EXPECT_EQ(with("\\\"cells\\\":12", "\\\"cells\\\":99").message().substr(0, 23), "a network of 125,");
+  EXPECT_TRUE(
+      with("\\\"cells\\\":12", "\\\"cells\\\":99").message().starts_with("a network of 124352 weights in a file"));
   EXPECT_EQ(with("\\\"horizon\\\":6", "\\\"horizon\\\":0").message(),
             "header: tidecast: horizon: found 0; allowed: whole numbers from 1 to 1000");
   EXPECT_EQ(with("\\\"lags\\\":[1,2,", "\\\"lags\\\":[2,1,").message(),

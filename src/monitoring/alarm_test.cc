@@ -9,8 +9,7 @@ namespace tidecast {
 namespace {
 
 Evaluation evaluation(char kind, int number) {
-  Evaluation e{
-      .stage = "production", .version = 1, .at = ProcessingTime::from_ms(number), .loss = {}, .threshold = 0.2};
+  Evaluation e{.stage = "production", .at = ProcessingTime::from_ms(number), .loss = {}, .threshold = 0.2};
   if (kind == 'n') return e;
   e.forecasts = 60;
   e.loss = kind == 'b' ? 0.3 : 0.1;

@@ -64,9 +64,8 @@ class Alarm {
 
 struct RetrainRule {
   bool on_alarm = true;
-  Milliseconds cool_down{
-      7'200'000};    // After a run has ended; after the decision on its model where one was waited for.
-  int attempts = 3;  // Unsuccessful ones in a row before it gives up until the alarm clears.
+  Milliseconds cool_down{7'200'000};  // After a run has ended, or after the decision on its model where one waits.
+  int attempts = 3;                   // Unsuccessful ones in a row before it gives up until the alarm clears.
 };
 enum class RetrainState { kIdle, kQueued, kTraining, kWaitingForApproval, kCoolingDown, kGaveUp };
 std::string_view name_of(RetrainState state);  // "idle", "queued", "training", "waiting_for_approval", ...

@@ -1,15 +1,14 @@
 #pragma once
 // Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db)
 // and the artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and
-// placement are separate things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands
-// in.
+// placement are two things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
 //
 // Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed
 // history shows.  A change and its row are one transaction, on the disk when the call returns; asking for what is
 // already so changes nothing and adds no row, so that a repeat after a crash is safe.  Format: docs/registry.md.
 //
-// One writer; any number of readers.  Threads: any; calls take turns.  All times are the clock's that the caller
-// passes. Errors: kUnavailable - the disk said no;  kDataLoss - damaged, the file is named.
+// One writer; any number of readers.  Threads: any; calls take turns.  All times are of the clock that the caller has.
+// Errors: kUnavailable - the disk said no;  kDataLoss - damaged, the file is named.
 
 #include <filesystem>
 #include <memory>
@@ -57,15 +56,13 @@ class Registry {
 
   // The next version, PendingManualApproval.  The artefact is durable before its row is.
   // `model`'s version, approval and, if empty, artefact_hash are given here.  Metrics are kept as JSON: a whole double
-  // comes back as an integer.  kInvalidArgument - a loss that is no number, or an artefact_hash that is not the
-  // artefact's.
+  // comes back as an integer.  kInvalidArgument - a loss that is no number, or another artefact_hash than its own.
   virtual Result<int> add(ModelVersion model, std::string_view artefact, const std::string& actor) = 0;
   virtual Result<ModelVersion> get(int version) const = 0;      // kNotFound.
   virtual Result<std::vector<ModelVersion>> list() const = 0;   // Newest first.
   virtual Result<std::string> artefact(int version) const = 0;  // kDataLoss if gone or of another hash.
 
-  // kFailedPrecondition if the version is not pending (the same decision a second time is no error and changes
-  // nothing).
+  // kFailedPrecondition if the version is not pending (the same decision again is no error and changes nothing).
   virtual Status approve(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
   virtual Status reject(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 

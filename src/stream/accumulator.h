@@ -5,8 +5,7 @@
 //   count(x) rows where x is not null    0
 //   sum      of x's type                 null if every x is null, or if it does not fit x's type
 //   min, max of x's type                 null if every x is null
-//   avg      double(sum) / double(n)     null if every x is null; equals Flink SQL's CAST(sum AS DOUBLE) / CAST(count
-//   AS DOUBLE)
+//   avg      double(sum) / double(n)     null if every x is null; Flink SQL casts both likewise
 //
 // Integer sums are exact: 128 bits inside, so no number of 64-bit values overflows them.  Number sums are added up in
 // the order of arrival, in double.

@@ -53,8 +53,7 @@ TEST(EngineState, RefusesOtherGroupsByName) {
 TEST(EngineState, RefusesEveryTruncation) {
   const std::string bytes = encoded(sample());
   for (std::size_t length = 0; length < bytes.size(); ++length)
-    EXPECT_EQ(decode_engine_state(kShapes, std::string_view(bytes).substr(0, length)).code(), Code::kDataLoss)
-        << length;
+    EXPECT_EQ(decode_engine_state(kShapes, bytes.substr(0, length)).code(), Code::kDataLoss) << length;
   EXPECT_EQ(decode_engine_state(kShapes, bytes + '\0').code(), Code::kDataLoss);
 }
 

@@ -45,8 +45,7 @@ TEST(JsonValues, DescribesWhatStandsThere) {
 }
 
 TEST(JsonValues, CutsLongTextBetweenCharacters) {
-  const std::string long_text =
-      "\"" + std::string(58, 'x') + "\u00e9\u00e9\"";  // The first e-acute is bytes 59 and 60.
+  const std::string long_text = "\"" + std::string(58, 'x') + "\u00e9\u00e9\"";  // Bytes 59, 60: the first.
   EXPECT_EQ(describe({JsonKind::kText, long_text}), "text \"" + std::string(58, 'x') + "...");
 }
 

@@ -86,12 +86,12 @@ class MemoryStore : public FeatureStore {
     if (found.empty()) return series;
     series.start = found.front().window_start;
     const auto steps = (found.back().window_end - series.start) / features.window;
-    const double nothing =
-        features.columns[*c].empty == EmptyWindow::kZero ? 0 : std::numeric_limits<double>::quiet_NaN();
+    constexpr double kNull = std::numeric_limits<double>::quiet_NaN();
+    const double nothing = features.columns[*c].empty == EmptyWindow::kZero ? 0 : kNull;
     series.values.assign(static_cast<std::size_t>(steps), nothing);
     for (const FeatureRow& row : found) {
       double& value = series.values[static_cast<std::size_t>((row.window_start - series.start) / features.window)];
-      value = std::numeric_limits<double>::quiet_NaN();
+      value = kNull;
       if (const auto* integer = std::get_if<std::int64_t>(&row.values[*c])) value = static_cast<double>(*integer);
       if (const auto* number = std::get_if<double>(&row.values[*c])) value = *number;
     }
@@ -101,8 +101,8 @@ class MemoryStore : public FeatureStore {
     return OfflineView{{}, TRY(range(group, {}, ProcessingTime::max()))};
   }
   Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const override {
-    return std::vector<DeadLetter>(dead_.begin(),
-                                   dead_.begin() + static_cast<std::ptrdiff_t>(std::min(limit, dead_.size())));
+    const auto count = static_cast<std::ptrdiff_t>(std::min(limit, dead_.size()));
+    return std::vector<DeadLetter>(dead_.begin(), dead_.begin() + count);
   }
   Status visit_archive(const std::function<void(std::string_view line)>& visit) const override {
     for (const Archived& record : archive_)

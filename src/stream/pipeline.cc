@@ -137,8 +137,10 @@ Status check_store(const PipelineOptions& options, const FeatureStore& store) {
     const WindowGroup& group = options.groups[g];
     if (kept[g].name != group.name || kept[g].window != group.window || kept[g].columns.size() != group.columns.size())
       return failed_precondition(
-          "group {} is {} ({}, {} columns) in the store, but {} ({}, {} columns) in the pipeline", g, kept[g].name,
-          to_text(kept[g].window), kept[g].columns.size(), group.name, to_text(group.window), group.columns.size());
+          "group {} is {} ({}, {} columns) in the store, "
+          "but {} ({}, {} columns) in the pipeline",
+          g, kept[g].name, to_text(kept[g].window), kept[g].columns.size(), group.name, to_text(group.window),
+          group.columns.size());
   }
   return ok();
 }

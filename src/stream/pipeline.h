@@ -38,8 +38,7 @@ enum class AggregateKind { kCount, kSum, kMin, kMax, kAvg };
 struct AggregateColumn {
   std::string name;
   AggregateKind kind = AggregateKind::kCount;
-  std::optional<std::size_t>
-      field;  // Index into EventMapping::fields; nullopt for count().  count(x) counts non-nulls.
+  std::optional<std::size_t> field;  // Into EventMapping::fields; nullopt for count().  count(x) counts non-nulls.
 };
 
 struct WindowGroup {
@@ -59,7 +58,7 @@ struct PipelineOptions {
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event);
 
 // The event time of one record by this mapping; nullopt if it has none that can be read.  For the file source's arrival
-// rule.
+// rule; EventTimeReader (event_time_reader.h) is the same for many records.
 std::optional<EventTime> event_time_of(const EventMapping& event, std::string_view record);
 
 class Pipeline {

@@ -55,16 +55,17 @@ std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
   std::int64_t now = rng.below(2) > 0 ? 1'600'000'000'000 : -200'000;
   std::vector<Input> inputs;
   for (int i = 0; i < 400; ++i) {
-    now += rng.below(20) == 0 ? static_cast<std::int64_t>(rng.below(300'000))
-                              : static_cast<std::int64_t>(rng.below(3'000));
+    now += static_cast<std::int64_t>(rng.below(rng.below(20) == 0 ? 300'000 : 3'000));
     Input input{"", now, now, fmt::format("id{}", i), std::nullopt, false};
     if (rng.below(3) == 0) input.time -= static_cast<std::int64_t>(rng.below(rng.below(2) > 0 ? 30'000 : 800'000));
     if (rng.below(10) == 0) input.time += static_cast<std::int64_t>(rng.below(120'000));
-    if (rng.below(4) > 0)
-      input.fee = static_cast<std::int64_t>(rng.next() >> rng.below(63)) * (rng.below(2) > 0 ? 1 : -1);
+    if (rng.below(4) > 0) {
+      const auto size = static_cast<std::int64_t>(rng.next() >> (1 + rng.below(63)));
+      input.fee = rng.below(2) > 0 ? size : -size;
+    }
     if (!inputs.empty() && rng.below(5) == 0) {
-      const Input& earlier =
-          inputs[inputs.size() - 1 - rng.below(std::min<std::size_t>(inputs.size(), rng.below(2) > 0 ? 5 : 400))];
+      const std::size_t back = std::min<std::size_t>(inputs.size(), rng.below(2) > 0 ? 5 : 400);
+      const Input& earlier = inputs[inputs.size() - 1 - rng.below(back)];
       input.id = earlier.id;
       if (rng.below(2) > 0) input.time = earlier.time;
     }
@@ -73,8 +74,8 @@ std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
     if (rng.below(15) == 0) {
       input.dead = true;
       const std::size_t cut = rng.below(input.raw.size());
-      input.raw =
-          rng.below(2) > 0 ? input.raw.substr(0, cut) : fmt::format(R"({{"fee":1.5,"t":{},"id":"{}"}})", now, input.id);
+      const std::string no_integer = fmt::format(R"({{"fee":1.5,"t":{},"id":"{}"}})", now, input.id);
+      input.raw = rng.below(2) > 0 ? input.raw.substr(0, cut) : no_integer;
     }
     if (event.max_ahead && input.time - input.arrival > event.max_ahead->count()) input.dead = true;
     if (event.max_behind && input.arrival - input.time > event.max_behind->count()) input.dead = true;
@@ -133,8 +134,8 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
         counted = true;
       }
       groups[g].newest = std::max(groups[g].newest, input.time);
-      if (const std::int64_t caused = groups[g].newest - options.groups[g].lateness.count(); caused > 0)
-        groups[g].watermark = caused;
+      const std::int64_t caused = groups[g].newest - options.groups[g].lateness.count();
+      if (caused > 0) groups[g].watermark = caused;
       while (!groups[g].open.empty() && groups[g].open.begin()->first + width - 1 <= groups[g].watermark) {
         const auto& [opened, fees] = *groups[g].open.begin();
         std::vector<std::int64_t> present;
@@ -143,9 +144,9 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
         std::sort(present.begin(), present.end());
         __int128 sum = 0;
         for (const std::int64_t fee : present) sum += fee;
-        std::vector<FeatureValue> values = {static_cast<std::int64_t>(fees.size()),
-                                            static_cast<std::int64_t>(present.size())};
-        values.resize(6);
+        std::vector<FeatureValue> values(6);
+        values[0] = static_cast<std::int64_t>(fees.size());
+        values[1] = static_cast<std::int64_t>(present.size());
         if (!present.empty()) {
           if (sum == static_cast<std::int64_t>(sum)) values[2] = static_cast<std::int64_t>(sum);
           values[3] = present.front();

@@ -115,9 +115,8 @@ TEST(Pipeline, RemembersALateKeyButNotADeadOne) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   const std::string dead = R"({"id":"x","t":1600000020,"fee":"much"})";
-  ASSERT_TRUE(
-      pipeline->ingest(batch("1", {event("a", 300), event("late", 0), event("late", 301), dead, event("x", 301)}))
-          .ok());
+  const auto records = batch("1", {event("a", 300), event("late", 0), event("late", 301), dead, event("x", 301)});
+  ASSERT_TRUE(pipeline->ingest(records).ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 5, .stored = 2, .duplicate = 1, .late = 1, .dead = 1}));
 }
 
@@ -144,8 +143,8 @@ TEST(Pipeline, ReturnsClosedWindowsInTheOrderOfTheirClosing) {
 
 TEST(Pipeline, GoesOnWhereItStopped) {
   MemoryStore store = store_for(options());
-  ASSERT_TRUE(
-      Pipeline::open(options(), store).value()->ingest(batch("1", {event("a", 0, 10), event("b", 59, 32)})).ok());
+  const auto before = batch("1", {event("a", 0, 10), event("b", 59, 32)});
+  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(before).ok());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->cursor(), "1");
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart - 1'000));

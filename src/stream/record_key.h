@@ -6,9 +6,10 @@
 //   anything else                      SHA-256 of "tidecast id\n" and the bytes
 //
 // Within a form two ids are equal only if they are the same (of the last: unless SHA-256 collides).  Between forms only
-// an id made for it collides: 64 digits that spell another id's key; of random digits one in 2^64 or rarer. An id of
-// several values is each value's length (4 bytes, lowest first) and its bytes, one after another; it is never taken for
-// hexadecimal digits.
+// an id made for it collides: 64 digits that spell another id's key.  Random digits do so no more often than SHA-256.
+//
+// An id of several values is each value's length (4 bytes, lowest first) and its bytes, one after another; it is never
+// taken for hexadecimal digits.
 
 #include <string>
 #include <string_view>

@@ -17,12 +17,12 @@ bool TumblingWindow::on_event(const EventBatch& events, std::size_t i, Processin
                               std::vector<ClosedWindow>& closed) {
   const EventTime time = events.time[i];
   // Most rows fall into the newest window, which saves them the division.
-  const bool newest =
-      !state_.open.empty() && time >= state_.open.back().start && time < state_.open.back().start + group_.window;
-  const EventTime start = newest ? state_.open.back().start : floor_to(time, group_.window);
+  OpenWindow* newest = state_.open.empty() ? nullptr : &state_.open.back();
+  if (newest != nullptr && (time < newest->start || time >= newest->start + group_.window)) newest = nullptr;
+  const EventTime start = newest != nullptr ? newest->start : floor_to(time, group_.window);
   const bool late = has_closed(start);
   if (!late) {
-    std::vector<Accumulator>& totals = (newest ? state_.open.back() : window_at(start)).totals;
+    std::vector<Accumulator>& totals = (newest != nullptr ? *newest : window_at(start)).totals;
     for (std::size_t c = 0; c < totals.size(); ++c) {
       const AggregateColumn& column = group_.columns[c];
       add(totals[c], column.kind, column.field ? &events.columns[*column.field] : nullptr, i);

@@ -1,15 +1,15 @@
 #pragma once
 // What happened: runs, forecasts, scores, evaluations, alarms, and one timeline of events.  One SQLite file
-// (tracking.db). One writer; any number of readers.  Nothing here is ever changed after the fact but a run while it
+// (tracking.db).  One writer; any number of readers.  Nothing here is ever changed after the fact but a run while it
 // goes on.
 //
-// Written in WAL mode: a crash of the program loses nothing that was committed; a power cut may lose the newest
-// commits, never their order, and what they held is made again.  Numbers come back as the same bits, except NaN as any
+// A crash of the program loses nothing that was committed (WAL mode); a power cut may lose the newest commits, never
+// their order, and what they held is made again.  Numbers come back as the same bits, but outside a forecast NaN as any
 // NaN, and within JSON a whole double as an integer.
 //
 // Threads: any; calls take turns, and all see what an open transaction has written.
-// Errors: kFailedPrecondition - written by a newer program, or locked by another;  kDataLoss - damaged, the file is
-// named; kUnavailable - the disk said no.
+// Errors: kFailedPrecondition - written by a newer program, or locked by another;  kDataLoss - damaged, with the file's
+// name;  kUnavailable - the disk said no.
 
 #include <filesystem>
 #include <memory>

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "base/rng.h"
 #include "tracking/tracking_testing.h"
@@ -191,9 +192,9 @@ TEST(Forecasts, WhosePartsDifferInLengthAreRefused) {
   wrong[3].naive.clear();
   wrong[4].seasonal_naive.push_back(1);
   for (const Forecast& forecast : wrong) EXPECT_EQ(tracking->put(forecast).code(), Code::kInvalidArgument);
-  EXPECT_EQ(
-      tracking->put(wrong[3]).message(),
-      "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: 2 steps of the mean but 0 of the naive forecast");
+  EXPECT_EQ(tracking->put(wrong[3]).message(),
+            "forecast of tx.fee by production 1 at 2025-05-06T12:01:00Z: "
+            "2 steps of the mean but 0 of the naive forecast");
   EXPECT_EQ(tracking->forecasts_made("production"), 0u);
 }
 
@@ -231,8 +232,7 @@ TEST(Forecasts, TheNewestOfAStageAreGivenOldestFirst) {
   ASSERT_TRUE(tracking->put(forecast_at(14, "staging")).ok());
   EXPECT_EQ(origins_of(must(tracking->forecasts("production", 3))), "11 12 13");
   EXPECT_EQ(origins_of(must(tracking->forecasts("production", 0))), "");
-  EXPECT_EQ(origins_of(must(tracking->forecasts("production", std::numeric_limits<std::size_t>::max()))),
-            "10 11 12 13");
+  EXPECT_EQ(origins_of(must(tracking->forecasts("production", SIZE_MAX))), "10 11 12 13");
   EXPECT_EQ(origins_of(must(tracking->forecasts("staging", 3))), "14");
 }
 
@@ -273,8 +273,7 @@ TEST(Scores, ComeBackAsTheyWerePutOnceByOrigin) {
 TEST(Scores, AreThoseThatLandedAfterTheOneMomentAndUpToTheOther) {
   const TemporaryFolder folder;
   auto tracking = open(folder);
-  for (const int minute : {14, 11, 13, 12, 10})
-    ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Landing in 2 minutes.
+  for (const int minute : {14, 11, 13, 12, 10}) ASSERT_TRUE(tracking->put(score_at(minute)).ok());  // Land 2 min later.
   ASSERT_TRUE(tracking->put(score_at(12, "staging")).ok());
   ASSERT_TRUE(tracking->put(score_at(12, "production", 2)).ok());
   EXPECT_EQ(origins_of(must(tracking->scores("production", 1, knew(12), knew(15)))), "11 12 13");

@@ -89,8 +89,8 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   for (const std::string& line : lines) ids.insert(parse_json(line).value().at("hash").as_string());
   lines.push_back(R"({"hash":"end of input","time":4102444800,"fee":0,"size":0})");
   RawBatch batch;
-  for (std::size_t i = 0; i < lines.size(); ++i)
-    batch.append(lines[i], ProcessingTime::from_ms(static_cast<std::int64_t>(i)));
+  std::int64_t arrival_ms = 0;
+  for (const std::string& line : lines) batch.append(line, ProcessingTime::from_ms(arrival_ms++));
   batch.pad();
   batch.cursor = "end";
 
@@ -104,9 +104,9 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   EXPECT_EQ(rows, expected);  // Bit for bit, the averages too.
   std::uint64_t counted = 0;
   for (const Row& row : expected) counted += static_cast<std::uint64_t>(row.count);
-  EXPECT_EQ(
-      store.books(),
-      (Books{.read = 3'001, .stored = counted + 1, .duplicate = 3'000 - ids.size(), .late = ids.size() - counted}));
+  const std::uint64_t late = ids.size() - counted;
+  const Books books{.read = 3'001, .stored = counted + 1, .duplicate = 3'000 - ids.size(), .late = late};
+  EXPECT_EQ(store.books(), books);
   EXPECT_GT(store.books().late, 50u);
   EXPECT_GT(store.books().duplicate, 100u);
 }
