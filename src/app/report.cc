@@ -139,15 +139,16 @@ Result<json::object> make_report(Project& project, const ReplayRange& range) {
       {"balance", books.balanced() ? "ok" : "broken"}};
 }
 
-namespace {
-
-std::string grouped(std::int64_t number) {  // 658412 -> "658,412"
+std::string grouped(std::int64_t number) {
   std::string text = std::to_string(number);
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
     text.insert(static_cast<std::size_t>(at), 1, ',');
   return text;
 }
-std::string grouped(const json::value& number) { return grouped(number.to_number<std::int64_t>()); }
+
+namespace {
+
+std::string count_text(const json::value& count) { return grouped(count.to_number<std::int64_t>()); }
 std::string loss_text(const json::value& loss) {
   return loss.is_null() ? "-" : fmt::format("{:.3f}", loss.to_number<double>());
 }
@@ -161,19 +162,21 @@ std::string report_table(const json::object& report) {
   };
 
   const json::object& events = report.at("events").as_object();
-  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead   {}", grouped(events.at("read")),
-                             grouped(events.at("stored")), grouped(events.at("duplicate")), grouped(events.at("late")),
-                             grouped(events.at("dead")), report.at("balance") == "ok" ? "balanced" : "NOT BALANCED"));
+  line("Events",
+       fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead   {}", count_text(events.at("read")),
+                   count_text(events.at("stored")), count_text(events.at("duplicate")), count_text(events.at("late")),
+                   count_text(events.at("dead")), report.at("balance") == "ok" ? "balanced" : "NOT BALANCED"));
   std::string windows;
   for (const auto& [group, count] : report.at("windows").as_object())
-    windows += fmt::format("{}{} closed in {}", windows.empty() ? "" : ", ", grouped(count), std::string_view(group));
-  line("Windows", fmt::format("{}, {} open", windows, grouped(report.at("open_windows"))));
+    windows +=
+        fmt::format("{}{} closed in {}", windows.empty() ? "" : ", ", count_text(count), std::string_view(group));
+  line("Windows", fmt::format("{}, {} open", windows, count_text(report.at("open_windows"))));
 
   const json::object& forecasts = report.at("forecasts").as_object();
   const json::object& baselines = report.at("baselines").as_object();
   if (forecasts.at("made").to_number<std::int64_t>() > 0) {
-    line("Forecasts", fmt::format("{} made by production, {} scored", grouped(forecasts.at("made")),
-                                  grouped(forecasts.at("scored"))));
+    line("Forecasts", fmt::format("{} made by production, {} scored", count_text(forecasts.at("made")),
+                                  count_text(forecasts.at("scored"))));
     if (!forecasts.at("mean_wql").is_null())
       line("", fmt::format("mean loss: DeepAR {}, naive {}, seasonal naive {}; inside the interval {:.0f} %",
                            loss_text(forecasts.at("mean_wql")), loss_text(baselines.at("naive").at("mean_wql")),
@@ -181,9 +184,9 @@ std::string report_table(const json::object& report) {
                            forecasts.at("coverage").to_number<double>() * 100));
     for (const json::value& pair : report.at("replaced").as_array())
       line("", fmt::format("since model {} replaced {}: {} forecasts, loss {}; the old model {}, naive {}",
-                           pair.at("version").as_int64(), pair.at("replaced").as_int64(), grouped(pair.at("forecasts")),
-                           loss_text(pair.at("mean_wql")), loss_text(pair.at("mean_wql_replaced")),
-                           loss_text(pair.at("mean_wql_naive"))));
+                           pair.at("version").as_int64(), pair.at("replaced").as_int64(),
+                           count_text(pair.at("forecasts")), loss_text(pair.at("mean_wql")),
+                           loss_text(pair.at("mean_wql_replaced")), loss_text(pair.at("mean_wql_naive"))));
   }
   for (const json::value& run : report.at("runs").as_array())
     line(fmt::format("Run {}", run.at("id").as_int64()),

@@ -23,4 +23,7 @@ Result<json::object> make_report(Project& project, const ReplayRange& range);
 // The same for people, at most 100 columns.
 std::string report_table(const json::object& report);
 
+// Digits in groups of three, as people read them: 658412 -> "658,412".
+std::string grouped(std::int64_t number);
+
 }  // namespace tidecast

@@ -132,8 +132,9 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = features_command(context, features); });
 
   std::string statement, format = "table";
-  sub = command("sql", "One SELECT over feature groups, dead_letters, runs, models, forecasts, scores, alarms",
-                "tidecast sql \"SELECT avg(avg_fee_1min) FROM tx_metrics\"");
+  sub =
+      command("sql", "One SELECT over feature groups, late, dead_letters, runs, models, forecasts, scores, alarms, ...",
+              "tidecast sql \"SELECT avg(avg_fee_1min) FROM tx_metrics\"");
   sub->add_option("statement", statement, "The SQL, in DuckDB's dialect")->required();
   sub->add_option("--format", format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
   sub->callback([&] { status = sql_command(context, statement, format); });

@@ -177,11 +177,10 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   if (talk && replay->port())
     fmt::print("Endpoint: http://127.0.0.1:{}/endpoints/production/invocations\n", *replay->port());
   if (talk) fmt::print("\n");
-  view.event(
-      replay->start().ms(), "started", "started",
-      fmt::format("source {}{}", replay->project().definition().source.name,
-                  replay->records_to_come() ? fmt::format(", {} records in all", *replay->records_to_come()) : ""),
-      std::nullopt);
+  std::string source = "source " + replay->project().definition().source.name;
+  if (const auto total = replay->records_to_come())
+    source += fmt::format(", {} records in all", grouped(static_cast<std::int64_t>(*total)));
+  view.event(replay->start().ms(), "started", "started", source, std::nullopt);
 
   const Status status = replay->run([&view](const LoopProgress& at) {
     view.progress(at);

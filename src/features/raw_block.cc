@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <charconv>
 #include <future>
 
 #include "features/codec.h"
@@ -94,6 +95,32 @@ Result<RawBlock> decode_raw_block(std::string_view value) {
   block.frame = reader.rest();
   TRY(reader.finish(kWhat));
   return block;
+}
+
+Result<ArchivedRecord> parse_archived(std::string_view line) {
+  std::string_view rest = line;
+  const auto between = [&rest](std::string_view before, std::string_view after) -> std::optional<std::string_view> {
+    const std::size_t end = rest.find(after, before.size());
+    if (!rest.starts_with(before) || end == rest.npos) return std::nullopt;
+    const std::string_view text = rest.substr(before.size(), end - before.size());
+    rest.remove_prefix(end);
+    return text;
+  };
+  ArchivedRecord record{};
+  const auto number = between(R"({"n":)", R"(,"arrival":")");
+  const auto arrival = number ? between(R"(,"arrival":")", R"(","verdict":")") : number;
+  const auto verdict = arrival ? between(R"(","verdict":")", R"(","record":)") : arrival;
+  if (!verdict || !rest.ends_with('}')) return data_loss("no line of the raw archive: {}", line.substr(0, 80));
+  const auto [end, error] = std::from_chars(number->data(), number->data() + number->size(), record.number);
+  if (error != std::errc() || end != number->data() + number->size())
+    return data_loss("number '{}' in the raw archive", *number);
+  const Result<std::int64_t> ms = parse_rfc3339(*arrival);
+  if (!ms.ok()) return data_loss("arrival '{}' in the raw archive", *arrival);
+  record.arrival = ProcessingTime::from_ms(*ms);
+  record.verdict = *verdict;
+  rest.remove_prefix(std::string_view(R"(","record":)").size());
+  record.raw = rest.substr(0, rest.size() - 1);
+  return record;
 }
 
 ProcessingTime hour_of(ProcessingTime arrival) { return floor_to(arrival, 1h); }

@@ -45,6 +45,20 @@ TEST(RawBlock, ARecordIsOneLineWithItsNumberArrivalAndVerdict) {
             "\n");
 }
 
+TEST(RawBlock, ALineReadBackIsTheRecordAndAnythingElseIsRefused) {
+  const std::string line =
+      R"({"n":19,"arrival":"2026-05-06T00:00:01.250Z","verdict":"late","record":{"a":"\",\"record\":}"}})";
+  const ArchivedRecord record = parse_archived(line).value();
+  EXPECT_EQ(record.number, 19u);
+  EXPECT_EQ(record.arrival, arrival_time("2026-05-06T00:00:01.250Z"));
+  EXPECT_EQ(record.verdict, "late");
+  EXPECT_EQ(record.raw, R"({"a":"\",\"record\":}"})");
+  for (const char* wrong : {"", "{}", R"({"n":19)", R"({"n":x,"arrival":"2026-05-06","verdict":"late","record":1})",
+                            R"({"n":1,"arrival":"soon","verdict":"late","record":1})",
+                            R"({"n":1,"arrival":"2026-05-06","verdict":"late","record":1)"})
+    EXPECT_EQ(parse_archived(wrong).code(), Code::kDataLoss) << wrong;
+}
+
 TEST(RawBlock, ABlockEndsWithTheHourOfArrival) {
   RawBlockWriter writer;
   const auto blocks = blocks_of(writer, {{0, arrival_time("2026-05-06T00:59:59.999Z"), "stored", "1"},

@@ -45,6 +45,9 @@ struct ArchivedRecord {
   std::string_view raw;  // Must outlive the commit.
 };
 
+// A line of the archive taken apart; verdict and raw point into it.  kDataLoss - it is none.
+Result<ArchivedRecord> parse_archived(std::string_view line);
+
 struct DeadLetter {
   std::uint64_t number;
   ProcessingTime arrival;

@@ -5,7 +5,8 @@
 //
 // Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features
 // (Parquet files plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same
-// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw); and whatever the caller adds.
+// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw); `late` (number, arrival, raw);
+// and whatever the caller adds.
 // Times are TIMESTAMP WITH TIME ZONE and the session's zone is UTC.  More in docs/sql.md.
 
 #include <functional>
