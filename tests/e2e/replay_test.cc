@@ -108,6 +108,23 @@ TEST(Replay, KilledAtTwentyRandomMomentsItGivesTheSameRowsArchiveAndCounters) {
   EXPECT_TRUE(archive(folder / "killed") == archive(folder / "undisturbed")) << "seed " << kSeed;
 }
 
+TEST(Replay, ARunOnTooFewWindowsIsSkippedAndSaysHowManyThereAre) {
+  const Folder folder;
+  write(folder / "tidecast.yaml", definition(120, "", forecast_from("12h")));
+  const auto on_it = [&folder](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(),
+                     {"-c", (folder / "tidecast.yaml").string(), "--data", (folder / "data").string()});
+    return tidecast(arguments);
+  };
+  ASSERT_EQ(on_it({"replay", "--quiet"}).code, 0);
+  EXPECT_EQ(on_it({"train", "--why", "too early"}).code, 4);
+  const json::value run = parse_json(on_it({"runs", "1"}).out).value();
+  EXPECT_EQ(run.at("outcome"), "skipped_insufficient_data");
+  EXPECT_EQ(run.at("observations").to_number<int>(), 118);
+  EXPECT_EQ(run.at("why"), "manual: too early");
+  EXPECT_TRUE(run.at("reason").as_string().starts_with("118 observations; needed are 300 before")) << to_text(run);
+}
+
 TEST(Replay, TwoWithOneSeedGiveTheSameRowsModelBytesAndReports) {
   const std::string text = definition(600, "", forecast_from("8h"));
   const Replayed first = replay(text), second = replay(text);
