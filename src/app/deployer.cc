@@ -1,5 +1,7 @@
 #include "app/deployer.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 
 namespace tidecast {
@@ -20,7 +22,7 @@ Status Deployer::restore() {
 // The smoke request forecasts from the end of what the model was trained on, which is the same at any time.
 Result<TimeSeries> Deployer::sample(int version) const {
   const ModelVersion model = TRY(project_.registry().get(version));
-  return project_.target_series(model.data_end, ProcessingTime::max());
+  return project_.target_series(model.data_end, ProcessingTime::max(), kForecastHistory);
 }
 
 Result<std::optional<ProcessingTime>> Deployer::on_registered(int version, ProcessingTime now, const std::string& why) {
@@ -33,14 +35,14 @@ Result<std::optional<ProcessingTime>> Deployer::on_registered(int version, Proce
   }
   TRY(project_.registry().approve(version, now, "auto", why));
   TRY(timeline_.note(now, "model", subject, "registered, approved by auto (gate passed)"));
-  TRY(deploy("staging", version, now, "auto", why));
+  if (!TRY(deploy_or_tell("staging", version, now, "auto", why))) return std::optional<ProcessingTime>();
   if (!rule.production_auto) {
     TRY(timeline_.note(now, "model", subject,
                        fmt::format("in staging, waits for approval: tidecast approve {} --for production", version)));
     return std::optional<ProcessingTime>();
   }
   if (rule.soak > 0ms) return std::optional(now + rule.soak);
-  TRY(deploy("production", version, now, "auto", why));
+  TRY(deploy_or_tell("production", version, now, "auto", why));
   return std::optional<ProcessingTime>();
 }
 
@@ -50,35 +52,73 @@ Status Deployer::deploy(const std::string& stage, int version, ProcessingTime no
   if (model.approval != Approval::kApproved)
     return failed_precondition("model {} is {}; approve it first: tidecast approve {}", version,
                                name_of(model.approval), version);
+  return move_traffic(stage, version, now, actor, why, TRY(bring_up(stage, version)));
+}
+
+Result<bool> Deployer::deploy_or_tell(const std::string& stage, int version, ProcessingTime now,
+                                      const std::string& actor, const std::string& why) {
+  const Result<std::optional<double>> smoke_ms = bring_up(stage, version);
+  if (!smoke_ms.ok()) {
+    const std::optional<ServedModel> serving = endpoints_.serving(stage);
+    TRY(timeline_.note(now, "deployment", stage,
+                       fmt::format("model {} is not deployed: {}; {} serves on", version, smoke_ms.message(),
+                                   serving ? fmt::format("model {}", serving->version) : "nothing")));
+    return false;
+  }
+  TRY(move_traffic(stage, version, now, actor, why, *smoke_ms));
+  return true;
+}
+
+Result<std::optional<double>> Deployer::bring_up(const std::string& stage, int version) {
   const std::optional<ServedModel> before = endpoints_.serving(stage);
-  double smoke_ms = 0;
-  if (!before || before->version != version) {
-    smoke_ms = TRY(endpoints_.deploy(stage, version, TRY(project_.registry().artefact(version)), TRY(sample(version))));
-    if (Status smoke = smoke_over_http(stage); !smoke.ok()) {
-      if (before) TRY(endpoints_.rollback(stage));
-      return std::move(smoke).in(
-          fmt::format("{}: model {}: smoke request failed, the old model serves on", stage, version));
-    }
+  if (before && before->version == version) return std::optional<double>();
+  const std::string artefact = TRY(project_.registry().artefact(version));
+  const TimeSeries past = TRY(sample(version));
+  return std::optional(TRY(endpoints_.deploy(stage, version, artefact, past, [&] { return smoke_over_http(stage); })));
+}
+
+Status Deployer::move_traffic(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
+                              const std::string& why, std::optional<double> smoke_ms) {
+  std::optional<double> threshold;
+  if (stage == "production") {
+    const ModelVersion model = TRY(project_.registry().get(version));
+    threshold = updated_threshold(TRY(project_.registry().threshold()), project_.definition().validation.update_rate,
+                                  model.loss, model.loss_point_90);
   }
-  if (TRY(project_.registry().placed(stage)) != version) {
-    const std::string text =
-        before ? fmt::format("model {} deployed, model {} kept for rollback", version, before->version)
-               : fmt::format("model {} deployed", version);
-    TRY(project_.registry().place(stage, version, now, actor, why));
-    TRY(timeline_.note(now, "deployment", stage, text, smoke_ms / 1000));
-  }
-  return stage == "production" ? move_threshold(version, now, actor) : ok();
+  TRY(project_.registry().place(stage, version, now, actor, why, threshold));
+  return tell(stage, smoke_ms);
+}
+
+// The timeline tells what the registry's log says of the stage's last change, unless it has done so: a crash may have
+// come between the two.
+Status Deployer::tell(const std::string& stage, std::optional<double> smoke_ms) {
+  const std::vector<Transition> log = TRY(project_.registry().log());
+  const auto change = std::find_if(log.rbegin(), log.rend(), [&](const Transition& row) { return row.stage == stage; });
+  CHECK(change != log.rend());
+  std::string text = fmt::format("model {} deployed", change->version);
+  if (const json::value& before = change->details.at("from"); !before.is_null())
+    text += fmt::format(", model {} kept for rollback", before.to_number<int>());
+  for (const TimelineEvent& event : TRY(project_.tracking().timeline()))
+    if (event.at == change->at && event.subject == stage && event.text == text) return ok();
+  TRY(timeline_.note(change->at, "deployment", stage, text, smoke_ms ? std::optional(*smoke_ms / 1000) : std::nullopt));
+  if (change == log.rbegin()) return ok();
+  const Transition& next = *(change.base());  // The row after it.
+  if (next.what != "threshold" || next.version != change->version) return ok();
+  return timeline_.note(
+      next.at, "threshold", "threshold",
+      fmt::format("{:.3f} -> {:.3f} (update rate {})", next.details.at("from").to_number<double>(),
+                  next.details.at("to").to_number<double>(), project_.definition().validation.update_rate));
 }
 
 // A real request over a real socket, as a client would send it.
 Status Deployer::smoke_over_http(const std::string& stage) const {
-  if (!port_) return ok();
+  if (!server_) return ok();
   HttpRequest request{.method = "POST",
                       .path = "/endpoints/" + stage + "/invocations",
                       .query = "",
                       .headers = {{"content-type", "application/json"}},
                       .body = to_text(json::object{{"series", project_.series_name()}})};
-  const HttpResponse reply = TRY(http_call("127.0.0.1", *port_, request, 10'000));
+  const HttpResponse reply = TRY(http_call(server_->address, server_->port, request, 10'000));
   if (reply.status != 200) return unavailable("the endpoint answered {}: {}", reply.status, reply.body);
   const json::value answer = TRY(parse_json(reply.body));
   const json::value* mean = answer.is_object() ? answer.as_object().if_contains("mean") : nullptr;
@@ -86,19 +126,6 @@ Status Deployer::smoke_over_http(const std::string& stage) const {
       mean->as_array().size() != static_cast<std::size_t>(project_.forecast().horizon))
     return internal_error("the endpoint's answer holds no mean of {} steps", project_.forecast().horizon);
   return ok();
-}
-
-Status Deployer::move_threshold(int version, ProcessingTime now, const std::string& actor) {
-  const ModelVersion model = TRY(project_.registry().get(version));
-  const double old_value = TRY(project_.registry().threshold());
-  const double rate = project_.definition().validation.update_rate;
-  const double new_value = updated_threshold(old_value, rate, model.loss, model.loss_point_90);
-  if (new_value == old_value) return ok();
-  const std::string why =
-      fmt::format("model {} in production with loss {:.3f}, update rate {}", version, model.loss, rate);
-  TRY(project_.registry().set_threshold(new_value, now, actor, why));
-  return timeline_.note(now, "threshold", "threshold",
-                        fmt::format("{:.3f} -> {:.3f} (update rate {})", old_value, new_value, rate));
 }
 
 }  // namespace tidecast

@@ -1,7 +1,6 @@
 #pragma once
 // From a registered version to traffic: approval by rule, staging, soak, production, the threshold, rollback.
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,9 +12,9 @@ namespace tidecast {
 
 class Deployer {
  public:
-  // `port`: of the HTTP server that serves `endpoints`; a deployment then sends its smoke request over it.
-  Deployer(Project& project, Endpoints& endpoints, Timeline& timeline, std::optional<std::uint16_t> port)
-      : project_(project), endpoints_(endpoints), timeline_(timeline), port_(port) {}
+  // `server`: where `endpoints` are served; a deployment then sends its last smoke request there.
+  Deployer(Project& project, Endpoints& endpoints, Timeline& timeline, std::optional<ServerDefinition> server)
+      : project_(project), endpoints_(endpoints), timeline_(timeline), server_(std::move(server)) {}
 
   // Loads what the registry says is placed (and the one before it, for a rollback) into the endpoints.
   Status restore();
@@ -24,20 +23,28 @@ class Deployer {
   // once or, with a soak, at the returned time.  nullopt: nothing is left to do at a later time.
   Result<std::optional<ProcessingTime>> on_registered(int version, ProcessingTime now, const std::string& why);
 
-  // Deploys an approved version.  The endpoint swaps only after load, warm-up and smoke request; then the alias moves,
-  // and with production the threshold.  A repeat changes nothing.
+  // Deploys an approved version.  The endpoint swaps only after load, warm-up and smoke requests; then the alias moves,
+  // and with production the threshold.  On an error everything is as it was; a repeat changes nothing.
   Status deploy(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
                 const std::string& why);
+  // The same where nobody waits for the answer: a model that cannot be brought up is a line of the timeline and false;
+  // an error is one of the stores'.
+  Result<bool> deploy_or_tell(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
+                              const std::string& why);
 
  private:
+  // Into the endpoint, if it is not there yet; the smoke request's milliseconds.
+  Result<std::optional<double>> bring_up(const std::string& stage, int version);
+  Status move_traffic(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
+                      const std::string& why, std::optional<double> smoke_ms);
+  Status tell(const std::string& stage, std::optional<double> smoke_ms);
   Result<TimeSeries> sample(int version) const;
   Status smoke_over_http(const std::string& stage) const;
-  Status move_threshold(int version, ProcessingTime now, const std::string& actor);
 
   Project& project_;
   Endpoints& endpoints_;
   Timeline& timeline_;
-  std::optional<std::uint16_t> port_;
+  std::optional<ServerDefinition> server_;
 };
 
 }  // namespace tidecast

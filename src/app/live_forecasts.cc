@@ -10,9 +10,8 @@
 namespace tidecast {
 namespace {
 
-// More than any lag, season or scale looks back; GluonTS's longest lag is 1,200 steps.
-constexpr std::size_t kHistory = 4096;
 constexpr const char* kThrough = "forecast_through";  // window_end of the last row taken.
+constexpr const char* kMute = "forecast_mute";        // mute_, so that a restart does not say it again.
 
 double number_of(const FeatureValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
@@ -22,9 +21,10 @@ double number_of(const FeatureValue& value) {
 
 }  // namespace
 
-LiveForecasts::LiveForecasts(Project& project, const Endpoints& endpoints)
+LiveForecasts::LiveForecasts(Project& project, const Endpoints& endpoints, Timeline& timeline)
     : project_(project),
       endpoints_(endpoints),
+      timeline_(timeline),
       taus_(confidence_quantiles(project.definition().validation.confidence)),
       group_(project.target_group()),
       column_(*project.features().groups()[group_].column(project.forecast().column)),
@@ -37,14 +37,9 @@ Status LiveForecasts::restore() {
   for (Forecast& forecast : TRY(project_.tracking().unscored_forecasts())) waiting_.push_back(std::move(forecast));
   const std::optional<json::value> saved = TRY(project_.tracking().state(kThrough));
   const EventTime through = saved ? EventTime::from_ms(saved->to_number<std::int64_t>()) : EventTime::min();
-  if (saved) {
-    history_ = TRY(project_.target_series(through, ProcessingTime::max()));
-    if (history_.values.size() > kHistory) {
-      const std::size_t surplus = history_.values.size() - kHistory;
-      history_.start = history_.time_of(surplus);
-      history_.values.erase(history_.values.begin(), history_.values.begin() + static_cast<std::ptrdiff_t>(surplus));
-    }
-  }
+  if (saved) history_ = TRY(project_.target_series(through, ProcessingTime::max(), kForecastHistory));
+  if (const std::optional<json::value> mute = TRY(project_.tracking().state(kMute)))
+    for (const auto& [stage, version] : mute->as_object()) mute_[stage] = version.to_number<int>();
   std::vector<ClosedWindow> missed;
   const std::string& group = project_.features().groups()[group_].name;
   const EventRange after{saved ? through + 1ms : EventTime::min(), EventTime::max()};
@@ -58,8 +53,7 @@ Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
   for (const ClosedWindow& window : windows) {
     if (window.group != group_) continue;
     if (Status status = on_row(window.row); !status.ok()) {
-      (void)project_.tracking()
-          .end();  // The first error is the one that tells; the transaction is rolled back or repeated.
+      (void)project_.tracking().end();  // The first error is the one that tells.
       return status;
     }
     through = window.row.window_end;
@@ -69,20 +63,23 @@ Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
 }
 
 Status LiveForecasts::on_row(const FeatureRow& row) {
-  append(row);
-  TRY(score_landed(row.write_time));
-  return forecast_all(row.write_time);
-}
-
-void LiveForecasts::append(const FeatureRow& row) {
   if (history_.values.empty()) history_.start = row.window_start;
   const FeatureColumn& column = project_.features().groups()[group_].columns[column_];
   const double nothing = column.empty == EmptyWindow::kZero ? 0.0 : std::numeric_limits<double>::quiet_NaN();
-  while (history_.end() < row.window_start) history_.values.push_back(nothing);  // Windows without an event.
-  history_.values.push_back(number_of(row.values[column_]));
-  if (history_.values.size() < 2 * kHistory) return;
-  history_.start = history_.time_of(kHistory);
-  history_.values.erase(history_.values.begin(), history_.values.begin() + kHistory);
+  while (history_.end() < row.window_start) TRY(append(nothing, row.write_time));  // Windows without an event.
+  TRY(append(number_of(row.values[column_]), row.write_time));
+  return forecast_all(row.write_time);
+}
+
+// Scores before it forgets: a forecast that has landed looks back over a horizon, which is always still there.
+Status LiveForecasts::append(double value, ProcessingTime at) {
+  constexpr auto kKept = static_cast<std::size_t>(kForecastHistory);
+  history_.values.push_back(value);
+  TRY(score_landed(at));
+  if (history_.values.size() < 2 * kKept) return ok();
+  history_.start = history_.time_of(history_.values.size() - kKept);
+  history_.values.erase(history_.values.begin(), history_.values.end() - kKept);
+  return ok();
 }
 
 Status LiveForecasts::score_landed(ProcessingTime at) {
@@ -99,11 +96,16 @@ Status LiveForecasts::score_landed(ProcessingTime at) {
   return ok();
 }
 
-Status LiveForecasts::forecast_all(ProcessingTime at) {
+std::map<std::string, ServedModel> LiveForecasts::models() const {
   std::map<std::string, ServedModel> models;
   for (const char* stage : {"production", "staging"})
     if (auto model = endpoints_.serving(stage)) models.emplace(stage, *model);
   if (auto replaced = endpoints_.previous("production")) models.emplace("shadow", *replaced);
+  return models;
+}
+
+Status LiveForecasts::forecast_all(ProcessingTime at) {
+  const std::map<std::string, ServedModel> models = this->models();
   if (models.empty()) return ok();
 
   // One computation a version, each on its own thread: staging and production mostly serve the same one.
@@ -117,19 +119,20 @@ Status LiveForecasts::forecast_all(ProcessingTime at) {
                  }));
   }
   std::map<int, QuantilesOfForecast> made;
-  Status failure;
+  std::map<int, Status> failures;
   for (auto& [version, future] : work) {
     Result<QuantilesOfForecast> result = future.get();  // All of them, so that none outlives this call.
     if (result.ok())
       made.emplace(version, std::move(result).value());
     else
-      failure = result.status();
+      failures.emplace(version, result.status());
   }
-  if (!failure.ok()) return failure;
+  TRY(note_mute(models, failures, at));
 
   const std::vector<double> last = naive(history_.values, horizon_),
                             seasonal = seasonal_naive(history_.values, horizon_, season_);
   for (const auto& [stage, served] : models) {
+    if (!made.contains(served.version)) continue;
     const QuantilesOfForecast& result = made.at(served.version);
     Forecast forecast{.stage = stage,
                       .version = served.version,
@@ -145,6 +148,26 @@ Status LiveForecasts::forecast_all(ProcessingTime at) {
     waiting_.push_back(std::move(forecast));
   }
   return ok();
+}
+
+// Only changes are told: a model that cannot forecast for an hour is one line, not sixty.
+Status LiveForecasts::note_mute(const std::map<std::string, ServedModel>& models, const std::map<int, Status>& failures,
+                                ProcessingTime at) {
+  std::map<std::string, int> mute;
+  for (const auto& [stage, served] : models)
+    if (failures.contains(served.version)) mute[stage] = served.version;
+  if (mute == mute_) return ok();
+  for (const auto& [stage, version] : mute)
+    if (const auto before = mute_.find(stage); before == mute_.end() || before->second != version)
+      TRY(timeline_.note(at, "forecast", stage,
+                         fmt::format("model {} cannot forecast: {}", version, failures.at(version).message())));
+  for (const auto& [stage, version] : mute_)
+    if (const auto model = models.find(stage); !mute.contains(stage) && model != models.end())
+      TRY(timeline_.note(at, "forecast", stage, fmt::format("model {} forecasts again", model->second.version)));
+  mute_ = std::move(mute);
+  json::object saved;
+  for (const auto& [stage, version] : mute_) saved[stage] = version;
+  return project_.tracking().set_state(kMute, saved);
 }
 
 }  // namespace tidecast

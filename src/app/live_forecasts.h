@@ -5,6 +5,9 @@
 // Stages: `production`, `staging`, and `shadow`, the model that production replaced, which goes on forecasting so that
 // the two can be compared on what follows.  What is stored depends on the windows alone, not on how they came in
 // batches; after a restart the forecasts that a crash lost are made up from the stored rows.
+//
+// A model that cannot forecast from what there is (nothing but gaps, say) makes none; the timeline says so once, and
+// again when it can.  Neither the stream nor another stage's model waits for it.
 
 #include <deque>
 #include <map>
@@ -12,13 +15,14 @@
 #include <vector>
 
 #include "app/project.h"
+#include "app/timeline.h"
 #include "serving/endpoint.h"
 
 namespace tidecast {
 
 class LiveForecasts {
  public:
-  LiveForecasts(Project& project, const Endpoints& endpoints);
+  LiveForecasts(Project& project, const Endpoints& endpoints, Timeline& timeline);
 
   // Loads history and forecasts not scored yet, then takes the rows closed since the last call before the restart.
   Status restore();
@@ -30,17 +34,22 @@ class LiveForecasts {
 
  private:
   Status on_row(const FeatureRow& row);
-  void append(const FeatureRow& row);
+  Status append(double value, ProcessingTime at);
   Status score_landed(ProcessingTime at);
   Status forecast_all(ProcessingTime at);
+  std::map<std::string, ServedModel> models() const;  // By stage.
+  Status note_mute(const std::map<std::string, ServedModel>& models, const std::map<int, Status>& failures,
+                   ProcessingTime at);
 
   Project& project_;
   const Endpoints& endpoints_;
+  Timeline& timeline_;
   std::vector<double> taus_;
   std::size_t group_, column_;
   int horizon_, season_;
-  TimeSeries history_;            // The newest kHistory steps.
-  std::deque<Forecast> waiting_;  // Not scored yet, by origin.
+  TimeSeries history_;               // The newest kForecastHistory steps, and up to as many more.
+  std::deque<Forecast> waiting_;     // Not scored yet, by origin.
+  std::map<std::string, int> mute_;  // By stage: the version that could not forecast at the last window.
 };
 
 }  // namespace tidecast

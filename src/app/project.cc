@@ -1,5 +1,7 @@
 #include "app/project.h"
 
+#include <algorithm>
+
 #include "baselines/baselines.h"
 
 namespace tidecast {
@@ -53,16 +55,22 @@ int Project::season() const {
   return given > 0 ? given : season_of(step().count());
 }
 
-Result<TimeSeries> Project::target_series(EventTime until, ProcessingTime as_of) const {
-  return series(series_name(), until, as_of);
+Result<TimeSeries> Project::target_series(EventTime until, ProcessingTime as_of, std::int64_t steps) const {
+  return series(series_name(), until, as_of, steps);
 }
 
-Result<TimeSeries> Project::series(const std::string& name, EventTime until, ProcessingTime as_of) const {
+Result<TimeSeries> Project::series(const std::string& name, EventTime until, ProcessingTime as_of,
+                                   std::int64_t steps) const {
   const std::size_t dot = name.find('.');
   const std::string group = name.substr(0, dot), column = dot == std::string::npos ? "" : name.substr(dot + 1);
   for (const FeatureGroup& g : features_->groups()) {
     if (g.name != group || !g.column(column)) continue;
-    return features_->series(group, column, {EventTime::min(), until == EventTime::max() ? until : until + 1ms}, as_of);
+    // Counted back from a time that does not depend on what came later, so that the same question has one answer.
+    EventTime end = std::min(until, EventTime::from_ms(as_of.ms()));
+    if (end == EventTime::max())
+      if (const auto newest = TRY(features_->latest(group))) end = newest->window_end;
+    const EventTime from = end == EventTime::max() ? EventTime::min() : end - g.window * steps;
+    return features_->series(group, column, {from + 1ms, until == EventTime::max() ? until : until + 1ms}, as_of);
   }
   std::string known;
   for (const FeatureGroup& g : features_->groups())
@@ -73,7 +81,9 @@ Result<TimeSeries> Project::series(const std::string& name, EventTime until, Pro
 Result<std::optional<ProcessingTime>> Project::simulated_now() const {
   const std::optional<json::value> saved = TRY(tracking_->state("simulated_now"));
   if (!saved) return std::optional<ProcessingTime>();
-  return std::optional(ProcessingTime::from_ms(saved->to_number<std::int64_t>()));
+  // A replay that was killed had come as far as its last commit.
+  return std::optional(
+      std::max(ProcessingTime::from_ms(saved->to_number<std::int64_t>()), TRY(features_->recover()).arrival));
 }
 
 Status Project::set_simulated_now(ProcessingTime now) { return tracking_->set_state("simulated_now", now.ms()); }

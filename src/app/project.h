@@ -15,6 +15,11 @@
 
 namespace tidecast {
 
+// More than any model looks back: GluonTS's longest lag is 1,200 steps.
+inline constexpr std::int64_t kForecastHistory = 4096;
+// What "all of history" means to a training run: two years of minutes.
+inline constexpr std::int64_t kTrainingHistory = std::int64_t{1} << 20;
+
 class Project {
  public:
   // `who` is shown to another process that finds the folder locked: "tidecast replay".
@@ -35,12 +40,13 @@ class Project {
   std::size_t target_group() const;  // Index into FeatureStore::groups().
   Milliseconds step() const;         // The target's window.
   int season() const;                // In steps.
-  // The target as known at `as_of`, of windows that ended at or before `until`, re-indexed to the grid.
-  Result<TimeSeries> target_series(EventTime until, ProcessingTime as_of) const;
+  // The target as known at `as_of`, of windows that ended at or before `until`, re-indexed to the grid; of the newest
+  // `steps` of it, so that neither a long history nor one misdated first event makes it grow without end.
+  Result<TimeSeries> target_series(EventTime until, ProcessingTime as_of, std::int64_t steps) const;
   // The same for any "group.column"; kNotFound if there is none.
-  Result<TimeSeries> series(const std::string& name, EventTime until, ProcessingTime as_of) const;
+  Result<TimeSeries> series(const std::string& name, EventTime until, ProcessingTime as_of, std::int64_t steps) const;
 
-  // Where the simulated clock of the last replay stands; nullopt before any.
+  // Where the simulated clock of the last replay stands, also of one that was killed; nullopt before any.
   Result<std::optional<ProcessingTime>> simulated_now() const;
   Status set_simulated_now(ProcessingTime now);
 

@@ -39,7 +39,7 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
   }
   return std::make_unique<Endpoints>(
       std::move(options), [&project](const std::string& series, std::optional<EventTime> as_of) {
-        return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max());
+        return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max(), kForecastHistory);
       });
 }
 
@@ -53,6 +53,7 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     const std::optional<ProcessingTime> first = TRY(source->next_arrival());
     if (!first) return failed_precondition("the source {} is empty", source->name());
     replay->start_ = TRY(project.simulated_now()).value_or(options.from.value_or(*first));
+    TRY(project.set_simulated_now(replay->start_));
   }
   if (options.speed > 0)
     replay->clock_ = std::make_unique<PacedClock>(replay->start_, options.speed);
@@ -75,7 +76,8 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     if (!started.ok() && started.code() == Code::kUnavailable)
       started = HttpServer::start({.address = server.address, .port = 0}, handler);
     replay->server_ = TRY(std::move(started));
-    scheduler.port = replay->server_->port();
+    scheduler.server = ServerDefinition{server.address, replay->server_->port()};
+    replay->served_at_ = scheduler.server;
   }
   replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, &replay->metrics_,
                                                    std::move(scheduler), std::move(observer));
@@ -85,7 +87,11 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
 
 Replay::~Replay() = default;
 
-std::optional<std::uint16_t> Replay::port() const { return server_ ? std::optional(server_->port()) : std::nullopt; }
+std::optional<std::string> Replay::url() const {
+  if (!served_at_) return std::nullopt;
+  const bool v6 = served_at_->address.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), served_at_->address, served_at_->port);
+}
 
 Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
   const auto began = std::chrono::steady_clock::now();

@@ -29,7 +29,7 @@ class Replay {
 
   ProcessingTime start() const { return start_; }
   std::optional<std::uint64_t> records_to_come() const { return total_; }
-  std::optional<std::uint16_t> port() const;  // nullopt where nothing is served.
+  std::optional<std::string> url() const;  // "http://127.0.0.1:8080"; nullopt where nothing is served.
   const Project& project() const { return *project_; }
 
   // To the end.  `progress` is told after every batch; it returns false to stop (kCancelled; a later replay goes on).
@@ -44,6 +44,7 @@ class Replay {
   LoopMetrics metrics_;
   std::unique_ptr<HttpServer> server_;  // Before the scheduler, which sends smoke requests to it.
   std::unique_ptr<Scheduler> scheduler_;
+  std::optional<ServerDefinition> served_at_;  // With the port that it really got.
   ProcessingTime start_;
   std::optional<std::uint64_t> total_;
   double wall_seconds_ = 0;

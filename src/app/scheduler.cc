@@ -8,6 +8,7 @@ namespace {
 constexpr Milliseconds kFlushEvery = 1h;
 constexpr Milliseconds kRetryFirstRun = 1h;  // After a first run that was skipped, failed or rejected.
 constexpr const char* kState = "scheduler";
+constexpr const char* kTarget = "forecast_of";
 
 ProcessingTime next_multiple(ProcessingTime after, Milliseconds every) { return floor_to(after, every) + every; }
 
@@ -31,7 +32,7 @@ Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopM
       metrics_(metrics),
       options_(std::move(options)),
       timeline_(project.tracking(), std::move(observer)),
-      deployer_(project, endpoints, timeline_, options_.port),
+      deployer_(project, endpoints, timeline_, options_.server),
       alarm_("loss_production", project.definition().monitoring.alarm),
       retrain_(project.definition().monitoring.retrain) {}
 
@@ -48,18 +49,34 @@ Status Scheduler::restore() {
     next_evaluation_ = time_at(saved, "next_evaluation");
     first_run_ = time_at(saved, "first_run");
     soak_over_ = time_at(saved, "soak_over");
-    soaking_version_ = static_cast<int>(saved.at("soaking_version").to_number<std::int64_t>());
+    candidate_ = saved.at("candidate").to_number<int>();
     first_run_started_ = saved.at("first_run_started").as_bool();
     TRY(alarm_.restore(saved.at("alarm").as_object()));
     TRY(retrain_.restore(saved.at("retrain").as_object()));
   }
   if (!project_.definition().forecast) return ok();
+  if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
+  TRY(check_target());
   TRY(project_.registry().set_threshold_if_absent(project_.definition().validation.threshold, clock_.now()));
   TRY(deployer_.restore());
-  forecasts_.emplace(project_, endpoints_);
+  forecasts_.emplace(project_, endpoints_, timeline_);
   TRY(forecasts_->restore());
   runs_.emplace(project_, timeline_, options_.binary, options_.nominal_run);
   return ok();
+}
+
+// Models, forecasts and scores of one folder are of one series and horizon.
+Status Scheduler::check_target() {
+  const json::object now{{"series", project_.series_name()}, {"horizon", project_.forecast().horizon}};
+  const std::optional<json::value> before = TRY(project_.tracking().state(kTarget));
+  if (before && *before == json::value(now)) return ok();
+  if (before && !TRY(project_.registry().list()).empty())
+    return failed_precondition(
+        "the models here forecast {} steps of {}, the definition now asks for {} steps of {}; put it back, or use a "
+        "new data folder (--data)",
+        to_text(before->at("horizon")), std::string(before->at("series").as_string()), project_.forecast().horizon,
+        project_.series_name());
+  return project_.tracking().set_state(kTarget, now);
 }
 
 Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) {
@@ -67,9 +84,10 @@ Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) 
   for (;;) {
     std::optional<ProcessingTime> arrival = TRY(source_->next_arrival());
     if (arrival && options_.until && *arrival > *options_.until) arrival.reset();
-    std::optional<ProcessingTime> due = next_due();
-    // After the last record only what is under way is brought to its end; the next hour is not waited for.
-    if (!arrival && due && !(runs_ && runs_->active() && runs_->due() == *due)) due.reset();
+    std::optional<ProcessingTime> due = next_due(), last_due = options_.until;
+    // After the source's last record only what is under way is brought to its end; the next hour is not waited for.
+    if (!arrival && !last_due) last_due = runs_ && runs_->active() ? runs_->due() : ProcessingTime::min();
+    if (due && last_due && *due > *last_due) due.reset();
     if (!arrival && !due) break;
     if (arrival && (!due || *arrival <= *due)) {
       ProcessingTime until = due.value_or(ProcessingTime::max());
@@ -146,6 +164,7 @@ Status Scheduler::run_due(ProcessingTime now) {
   TRY(project_.tracking().begin());
   TRY(run_jobs(now));
   TRY(save());
+  TRY(project_.set_simulated_now(now));
   return project_.tracking().end();
 }
 
@@ -154,12 +173,7 @@ Status Scheduler::run_jobs(ProcessingTime now) {
   const auto is_due = [now](const std::optional<ProcessingTime>& time) { return time && *time <= now; };
   if (forecasts_) {
     if (runs_->active() && runs_->due() <= now) TRY(finish_run(now));
-    if (is_due(soak_over_)) {
-      const int version = soaking_version_;
-      soak_over_.reset();
-      TRY(deployer_.deploy("production", version, now, "auto", "soak in staging is over"));
-      on_production(now);
-    }
+    if (is_due(soak_over_)) TRY(end_soak(now));
     if (is_due(next_evaluation_)) {
       TRY(evaluate_all(now));
       next_evaluation_ = next_multiple(now, project_.definition().monitoring.every);
@@ -179,7 +193,7 @@ Status Scheduler::run_jobs(ProcessingTime now) {
 // found.
 Status Scheduler::begin_first_run(ProcessingTime now) {
   const ForecastDefinition& forecast = project_.forecast();
-  const TimeSeries series = TRY(project_.target_series(EventTime::max(), now));
+  const TimeSeries series = TRY(project_.target_series(EventTime::max(), now, kTrainingHistory));
   if (!forecast.first_training_after && backtest_windows(series, forecast.horizon, kLeastWindows) < kLeastWindows) {
     first_run_ = now + std::max<Milliseconds>(project_.step(), 10min);
     return ok();
@@ -194,24 +208,39 @@ Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
   return runs_->start(why, now);
 }
 
-Status Scheduler::finish_run(ProcessingTime now) {
+Result<RunEnd> Scheduler::finish_run(ProcessingTime now) {
   const RunEnd end = TRY(runs_->finish(now));
   if (metrics_) metrics_->on_run_ended();
   if (end.version) {
+    candidate_ = *end.version;
     soak_over_ = TRY(deployer_.on_registered(*end.version, now, end.run.reason));
-    soaking_version_ = *end.version;
   } else if (!TRY(project_.registry().placed("production"))) {
     first_run_ = now + kRetryFirstRun;  // Still without any model: try again with more data.
   }
   const bool in_production = end.version && TRY(project_.registry().placed("production")) == *end.version;
   if (retrain_.state() == RetrainState::kTraining)
     retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production);
-  if (in_production) on_production(now);
+  if (in_production) on_production(*end.version, now);
+  return end;
+}
+
+Status Scheduler::end_soak(ProcessingTime now) {
+  soak_over_.reset();
+  const int version = candidate_;
+  if (TRY(deployer_.deploy_or_tell("production", version, now, "auto", "soak in staging is over")))
+    on_production(version, now);
   return ok();
 }
 
-void Scheduler::on_production(ProcessingTime now) {
+void Scheduler::on_production(int version, ProcessingTime now) {
   alarm_.reset();
+  on_decided(version, now);
+}
+
+void Scheduler::on_decided(int version, ProcessingTime now) {
+  if (version != candidate_) return;  // What is waited for is another one.
+  candidate_ = 0;
+  soak_over_.reset();
   retrain_.on_deployed_or_rejected(now);
 }
 
@@ -232,8 +261,8 @@ Status Scheduler::evaluate_all(ProcessingTime now) {
       const AlarmRule& rule = project_.definition().monitoring.alarm;
       TRY(timeline_.note(
           now, "breach", "breach",
-          fmt::format("production model {}: loss {:.3f} of {} forecasts > {:.3f} ({} of {})", served->version,
-                      *evaluation.loss, evaluation.forecasts, threshold, alarm_.breaches(), rule.breaches)));
+          fmt::format("production model {}: loss {:.3f} of {} forecasts > {:.3f} ({} of the last {})", served->version,
+                      *evaluation.loss, evaluation.forecasts, threshold, alarm_.breaches(), rule.of)));
     }
     if (change) TRY(on_alarm_change(*change, served->version, now));
   }
@@ -256,7 +285,7 @@ Status Scheduler::save() {
                            {"next_evaluation", to_json(next_evaluation_)},
                            {"first_run", to_json(first_run_)},
                            {"soak_over", to_json(soak_over_)},
-                           {"soaking_version", soaking_version_},
+                           {"candidate", candidate_},
                            {"first_run_started", first_run_started_},
                            {"alarm", alarm_.save()},
                            {"retrain", retrain_.save()}};
@@ -272,14 +301,11 @@ Result<RunEnd> Scheduler::train_now(const std::string& why) {
   }
   TRY(runs_->start("manual: " + why, clock_.now()));
   clock_.wait_until(runs_->due());
-  const RunEnd end = TRY(runs_->finish(clock_.now()));
-  if (end.version) {
-    soak_over_ = TRY(deployer_.on_registered(*end.version, clock_.now(), end.run.reason));
-    soaking_version_ = *end.version;
-    if (TRY(project_.registry().placed("production")) == *end.version) on_production(clock_.now());
-  }
-  TRY(project_.set_simulated_now(clock_.now()));
+  TRY(project_.tracking().begin());
+  RunEnd end = TRY(finish_run(clock_.now()));
   TRY(save());
+  TRY(project_.set_simulated_now(clock_.now()));
+  TRY(project_.tracking().end());
   return end;
 }
 
@@ -298,16 +324,21 @@ Status Scheduler::approve(int version, const std::string& stage, const std::stri
 }
 
 Status Scheduler::deploy(const std::string& stage, int version, const std::string& actor, const std::string& why) {
+  const bool moves = TRY(project_.registry().placed(stage)) != version;
   TRY(deployer_.deploy(stage, version, clock_.now(), actor, why));
-  if (stage == "production") on_production(clock_.now());
+  if (moves && stage == "production") on_production(version, clock_.now());
+  if (moves) soak_over_.reset();  // A person has taken it into their own hands.
   return save();
 }
 
 Status Scheduler::reject(int version, const std::string& actor, const std::string& why) {
-  TRY(project_.registry().reject(version, clock_.now(), actor, why));
-  TRY(timeline_.note(clock_.now(), "model", fmt::format("model {}", version),
-                     fmt::format("rejected by {}: {}", actor, why)));
-  retrain_.on_deployed_or_rejected(clock_.now());
+  const ProcessingTime now = clock_.now();
+  TRY(project_.registry().reject(version, now, actor, why));
+  TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("rejected by {}: {}", actor, why)));
+  on_decided(version, now);
+  // Without a model in production nothing would ever raise the alarm that asks for another one.
+  if (!TRY(project_.registry().placed("production")) && first_run_started_ && !first_run_)
+    first_run_ = now + kRetryFirstRun;
   return save();
 }
 

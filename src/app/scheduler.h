@@ -23,12 +23,12 @@
 namespace tidecast {
 
 struct SchedulerOptions {
-  std::filesystem::path binary;         // Our own, for training children.
-  Milliseconds nominal_run{60'000};     // A run's simulated length.
-  std::size_t batch_max = 1000;         // Records a commit.
-  std::optional<std::uint16_t> port;    // Of the HTTP server, for smoke requests.
-  std::optional<ProcessingTime> from;   // Pass over records that arrive earlier (at the very first start only).
-  std::optional<ProcessingTime> until;  // Stop before records and jobs later than this.
+  std::filesystem::path binary;            // Our own, for training children.
+  Milliseconds nominal_run{60'000};        // A run's simulated length.
+  std::size_t batch_max = 1000;            // Records a commit.
+  std::optional<ServerDefinition> server;  // Where the endpoints are served, for smoke requests.
+  std::optional<ProcessingTime> from;      // Pass over records that arrive earlier (at the very first start only).
+  std::optional<ProcessingTime> until;     // Stop before records and jobs later than this.
 };
 
 // How far the loop is; told after every batch.
@@ -45,9 +45,11 @@ class Scheduler {
             TimelineObserver observer);
 
   // Goes on where the last process stopped.  Call once, first.
+  // Errors: kFailedPrecondition - the models here forecast something else than the definition now asks for.
   Status restore();
-  // Takes all records up to the source's end (or options.until), and all that is due up to there.  `progress` returns
-  // false to stop early (kCancelled, after the commit).
+  // Takes all records, and does all that is due, up to options.until, and nothing later; a run that is under way then
+  // is brought to its end by the next call.  Without it: up to the source's last record, or the end of a run that is
+  // under way then.  `progress` returns false to stop early (kCancelled, after the commit).
   Status run(const std::function<bool(const LoopProgress&)>& progress);
 
   // A run now, waited for: what `tidecast train` does when no loop runs.
@@ -69,8 +71,11 @@ class Scheduler {
   Status plan_first_run();
   Status begin_first_run(ProcessingTime now);
   Status start_run(const std::string& why, ProcessingTime now);
-  Status finish_run(ProcessingTime now);
-  void on_production(ProcessingTime now);  // A version has just arrived there.
+  Result<RunEnd> finish_run(ProcessingTime now);
+  Status end_soak(ProcessingTime now);
+  void on_production(int version, ProcessingTime now);  // It has just arrived there.
+  void on_decided(int version, ProcessingTime now);     // It went to production, or was rejected.
+  Status check_target();
   Status evaluate_all(ProcessingTime now);
   Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);
   Status save();
@@ -91,7 +96,7 @@ class Scheduler {
 
   // Due times; nullopt: nothing planned.
   std::optional<ProcessingTime> next_flush_, next_evaluation_, first_run_, soak_over_;
-  int soaking_version_ = 0;
+  int candidate_ = 0;  // The version that the last run made, until it is in production or rejected; 0: none.
   bool first_run_started_ = false;
 };
 

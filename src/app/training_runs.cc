@@ -1,6 +1,5 @@
 #include "app/training_runs.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "training/gate.h"
@@ -85,7 +84,7 @@ Status TrainingRuns::launch(Run run) {
   TrainingJob& job = active.job;
   job.run = fmt::format("run-{}", run.id);
   job.series_name = project_.series_name();
-  job.series = TRY(project_.target_series(EventTime::max(), run.started_at));
+  job.series = TRY(project_.target_series(EventTime::max(), run.started_at, kTrainingHistory));
   if (const auto& window = project_.forecast().training_window; window && !job.series.values.empty()) {
     const std::int64_t keep = *window / job.series.step, have = static_cast<std::int64_t>(job.series.values.size());
     if (keep < have) {
@@ -100,16 +99,22 @@ Status TrainingRuns::launch(Run run) {
   job.options.horizon = project_.forecast().horizon;
   job.options.season = project_.season();
   job.options.seed = run.seed;
-  if (const std::optional<int> production = TRY(project_.registry().placed("production"))) {
-    job.production_artefact = TRY(project_.registry().artefact(*production));
-    job.production_data_end = TRY(project_.registry().get(*production)).data_end;
+  // What it is judged by stands from its start on, also where a crash makes it begin again after a deployment.
+  if (!run.parameters.contains("production")) {
+    const std::optional<int> production = TRY(project_.registry().placed("production"));
+    run.parameters = parameters_of(job);
+    run.parameters["production"] = production ? json::value(*production) : json::value(nullptr);
+    run.threshold = TRY(project_.registry().threshold());
+  }
+  if (const json::value& production = run.parameters.at("production"); !production.is_null()) {
+    const int version = production.to_number<int>();
+    job.production_artefact = TRY(project_.registry().artefact(version));
+    job.production_data_end = TRY(project_.registry().get(version)).data_end;
   }
 
   run.data_from = job.series.start;
   run.data_until = job.series.end();
   run.observations = observed(job.series);
-  run.threshold = TRY(project_.registry().threshold());
-  run.parameters = parameters_of(job);
   TRY(project_.tracking().update_run(run));
   active.run = std::move(run);
   if (backtest_windows(job.series, job.options.horizon, job.windows) >= kLeastWindows)
@@ -120,12 +125,10 @@ Status TrainingRuns::launch(Run run) {
 
 Result<RunEnd> TrainingRuns::finish(ProcessingTime now) {
   CHECK(active());
-  const auto started = std::chrono::steady_clock::now();
   Active active = std::move(*active_);
   active_.reset();
   active.run.finished_at = now;
   TRY(complete(active, now));
-  active.run.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   TRY(project_.tracking().update_run(active.run));
   TRY(timeline_.note(now, "run", fmt::format("run {}", active.run.id),
                      fmt::format("{}: {}", active.run.why, active.run.reason), active.run.seconds));
@@ -151,6 +154,7 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   run.loss = backtest.loss;
   run.data_hash = judged->data_hash;
   run.metrics = metrics_of(backtest, gate, *judged);
+  run.seconds = judged->seconds;
   const std::string text =
       fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(), gate.reason);
   if (!gate.passed) return end(RunOutcome::kRejectedByGate, text + " Rejected.");
@@ -159,10 +163,13 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   if (!refitted.ok()) return end(RunOutcome::kFailed, "refit: " + refitted.message());
   run.metrics["refit"] = json::object{{"steps", refitted->steps}, {"train_loss", refitted->train_loss}};
   run.artefact_hash = refitted->artefact_hash;
+  run.seconds += refitted->seconds;
 
-  // A run that a crash interrupted after its registration finds its version again.
+  // A run that a crash interrupted after its registration finds its version again.  The name alone would not do: after
+  // a power cut another run may bear it.
   for (const ModelVersion& model : TRY(project_.registry().list()))
-    if (model.run == active.job.run) run.model_version = model.version;
+    if (model.run == active.job.run && model.artefact_hash == refitted->artefact_hash)
+      run.model_version = model.version;
   if (!run.model_version) {
     ModelVersion model;
     model.run = active.job.run;

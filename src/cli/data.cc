@@ -62,7 +62,7 @@ Status forecast_command(const Context& context, const ForecastArguments& argumen
   if (!served) return failed_precondition("no model is in production yet; see: tidecast models");
   const EventTime until = EventTime::from_ms(TRY(time_or("--as-of", arguments.as_of, EventTime::max().ms())));
   const std::string series = arguments.series.empty() ? bench.project->series_name() : arguments.series;
-  const TimeSeries history = TRY(bench.project->series(series, until, ProcessingTime::max()));
+  const TimeSeries history = TRY(bench.project->series(series, until, ProcessingTime::max(), kForecastHistory));
   if (history.values.empty())
     return not_found("{}: no window ended by {}", series, arguments.as_of.empty() ? "now" : arguments.as_of);
   const std::vector<double> taus = arguments.quantiles.empty()

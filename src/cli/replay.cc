@@ -151,7 +151,6 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   options.speed = TRY(parse_speed(arguments.speed));
   options.binary = context.binary;
   Definition definition = TRY(load(context));
-  const bool has_forecast = definition.forecast.has_value();
   const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
 
   // Signals take effect between batches, where stopping loses nothing, and in wait_for_signal.
@@ -174,8 +173,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
         "Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
         "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
   }
-  if (talk && replay->port())
-    fmt::print("Endpoint: http://127.0.0.1:{}/endpoints/production/invocations\n", *replay->port());
+  if (talk && replay->url()) fmt::print("Endpoint: {}/endpoints/production/invocations\n", *replay->url());
   if (talk) fmt::print("\n");
   std::string source = "source " + replay->project().definition().source.name;
   if (const auto total = replay->records_to_come())
@@ -211,15 +209,15 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   if (report.at("balance") != "ok")
     return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
 
-  if (arguments.serve && replay->port() && has_forecast) {
+  if (arguments.serve && replay->url()) {
     const std::string flags =
         fmt::format("-c {} --data {}", context.definition.string(), shown(replay->project().definition().data));
     fmt::print(
-        "\n Try:  curl -s localhost:{}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
+        "\n Try:  curl -s {}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
         " Ctrl-C ends it. Then:\n"
         "       build/tidecast models {}\n"
         "       build/tidecast sql \"SELECT * FROM {} ORDER BY event_time DESC LIMIT 5\" {}\n",
-        *replay->port(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
+        *replay->url(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
     std::fflush(stdout);
     wait_for_signal();
   }

@@ -147,7 +147,7 @@ class SqliteRegistry final : public Registry {
   }
 
   Status place(const std::string& stage, int version, ProcessingTime at, const std::string& actor,
-               const std::string& why) override {
+               const std::string& why, std::optional<double> threshold) override {
     const std::lock_guard lock(mutex_);
     if (stage.empty()) return invalid_argument("a stage has a name");
     return file_.change([&]() -> Status {
@@ -158,14 +158,16 @@ class SqliteRegistry final : public Registry {
       if (now.version == version) return ok();
       const bool back = now.previous == version && version < now.version;
       TRY(file_.run("INSERT OR REPLACE INTO placement VALUES (?, ?, ?)", stage, version, now.version));
-      return append({.at = at,
-                     .actor = actor,
-                     .what = back ? "rollback" : "deploy",
-                     .version = version,
-                     .stage = stage,
-                     .why = why,
-                     .details = {{"from", json_of(now.version)}},
-                     .hash = ""});
+      TRY(append({.at = at,
+                  .actor = actor,
+                  .what = back ? "rollback" : "deploy",
+                  .version = version,
+                  .stage = stage,
+                  .why = why,
+                  .details = {{"from", json_of(now.version)}},
+                  .hash = ""}));
+      if (!threshold) return ok();
+      return move_threshold(*threshold, version, at, actor, fmt::format("model {} in {}", version, stage));
     });
   }
 
@@ -189,13 +191,13 @@ class SqliteRegistry final : public Registry {
     const std::lock_guard lock(mutex_);
     return file_.change([&]() -> Status {
       if (TRY(find_threshold())) return ok();
-      return move_threshold(value, at, "scheduler", "initial value of the definition");
+      return move_threshold(value, 0, at, "scheduler", "initial value of the definition");
     });
   }
 
   Status set_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) override {
     const std::lock_guard lock(mutex_);
-    return file_.change([&] { return move_threshold(value, at, actor, why); });
+    return file_.change([&] { return move_threshold(value, 0, at, actor, why); });
   }
 
   Result<std::vector<Transition>> log() const override {
@@ -263,7 +265,9 @@ class SqliteRegistry final : public Registry {
     return file_.change([&]() -> Status {
       const Approval now = TRY(find(version)).approval;
       if (now == decision) return ok();
-      if (now != Approval::kPendingManualApproval)
+      if (now == Approval::kApproved && TRY(placement("production")).version == version)
+        return failed_precondition("model {} stands in production; deploy another one there first", version);
+      if (now == Approval::kRejected)
         return failed_precondition("model {} is {} already; that is not changed any more", version, name_of(now));
       TRY(file_.run("UPDATE model SET approval = ? WHERE version = ?", name_of(decision), version));
       return append({.at = at,
@@ -277,7 +281,9 @@ class SqliteRegistry final : public Registry {
     });
   }
 
-  Status move_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) {
+  // For `version`'s sake; 0: for none's.
+  Status move_threshold(double value, int version, ProcessingTime at, const std::string& actor,
+                        const std::string& why) {
     if (!std::isfinite(value) || value < 0)
       return invalid_argument("threshold {}; allowed are numbers from 0 on", value);
     const std::optional<double> now = TRY(find_threshold());
@@ -286,7 +292,7 @@ class SqliteRegistry final : public Registry {
     return append({.at = at,
                    .actor = actor,
                    .what = "threshold",
-                   .version = 0,
+                   .version = version,
                    .stage = "",
                    .why = why,
                    .details = {{"from", json_of(now)}, {"to", value}},

@@ -62,15 +62,18 @@ class Registry {
   virtual Result<std::vector<ModelVersion>> list() const = 0;   // Newest first.
   virtual Result<std::string> artefact(int version) const = 0;  // kDataLoss if gone or of another hash.
 
-  // kFailedPrecondition if the version is not pending (the same decision again is no error and changes nothing).
+  // kFailedPrecondition if the version is not pending (the same decision again is no error and changes nothing), but
+  // that an approved one may still be rejected as long as it does not stand in `production`.  A rejected one keeps its
+  // place in any other stage until something else takes it.
   virtual Status approve(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
   virtual Status reject(int version, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
 
   // Moves the alias `stage` to `version`; the one that stood there becomes "previous" of that stage.
-  // kFailedPrecondition unless the version is Approved.  In the log it is a "rollback" if the older version stood there
-  // before, else a "deploy".
+  // With it, in the same transaction, the threshold is set, if one is given; if the version stands there already,
+  // neither changes.  kFailedPrecondition unless the version is Approved.  In the log it is a "rollback" if the older
+  // version stood there before, else a "deploy".
   virtual Status place(const std::string& stage, int version, ProcessingTime at, const std::string& actor,
-                       const std::string& why) = 0;
+                       const std::string& why, std::optional<double> threshold = std::nullopt) = 0;
   virtual Result<std::optional<int>> placed(const std::string& stage) const = 0;
   virtual Result<std::optional<int>> previous(const std::string& stage) const = 0;
 

@@ -109,7 +109,7 @@ TEST(Registry, AVersionWhoseArtefactCannotBeWrittenIsNotRegistered) {
 
 // ---- Approval -------------------------------------------------------------------------------------------------------
 
-TEST(Registry, ADecisionIsTakenOnceAndSayingItAgainChangesNothing) {
+TEST(Registry, ADecisionSaidAgainChangesNothingAndARejectionStands) {
   struct Case {
     const char* first;
     const char* second;
@@ -118,7 +118,6 @@ TEST(Registry, ADecisionIsTakenOnceAndSayingItAgainChangesNothing) {
   };
   for (const Case& c : {Case{"approve", "approve", true, Approval::kApproved},
                         {"reject", "reject", true, Approval::kRejected},
-                        {"approve", "reject", false, Approval::kApproved},
                         {"reject", "approve", false, Approval::kRejected}}) {
     const TemporaryFolder folder;
     auto registry = open(folder);
@@ -134,6 +133,35 @@ TEST(Registry, ADecisionIsTakenOnceAndSayingItAgainChangesNothing) {
     EXPECT_EQ(registry->log()->size(), 2u);
     EXPECT_EQ(registry->log()->back().at, at(1));
   }
+}
+
+TEST(Registry, AnApprovedVersionMayStillBeRejectedUntilItStandsInProduction) {
+  const TemporaryFolder folder;
+  auto registry = open_with_approved(folder, 2);
+  ASSERT_TRUE(registry->place("staging", 1, at(3), "cli:anna", "try it").ok());
+  EXPECT_TRUE(registry->reject(1, at(4), "cli:anna", "too wide").ok());
+  EXPECT_EQ(registry->get(1)->approval, Approval::kRejected);
+  EXPECT_EQ(stages_of(*registry, "staging"), "1 before -");
+  EXPECT_EQ(registry->place("production", 1, at(5), "cli:anna", "").code(), Code::kFailedPrecondition);
+  ASSERT_TRUE(registry->place("production", 2, at(6), "cli:anna", "").ok());
+  EXPECT_EQ(registry->reject(2, at(7), "cli:anna", "no").message(),
+            "model 2 stands in production; deploy another one there first");
+  EXPECT_TRUE(registry->verify_log().ok()) << registry->verify_log().message();
+}
+
+TEST(Registry, APlacementAndItsThresholdAreOneChangeAndARepeatIsNone) {
+  const TemporaryFolder folder;
+  auto registry = open_with_approved(folder, 1);
+  ASSERT_TRUE(registry->set_threshold_if_absent(0.24, at(2)).ok());
+  ASSERT_TRUE(registry->place("production", 1, at(3), "auto", "gate passed", 0.14).ok());
+  EXPECT_EQ(must(registry->threshold()), 0.14);
+  const std::vector<Transition> log = must(registry->log());
+  EXPECT_EQ(log.back().what, "threshold");
+  EXPECT_EQ(log.back().version, 1);
+  ASSERT_TRUE(registry->place("production", 1, at(4), "auto", "gate passed", 0.09).ok());
+  EXPECT_EQ(must(registry->threshold()), 0.14);
+  EXPECT_EQ(must(registry->log()).size(), log.size());
+  EXPECT_TRUE(registry->verify_log().ok()) << registry->verify_log().message();
 }
 
 TEST(Registry, OnlyAnApprovedVersionIsPlaced) {
@@ -304,8 +332,11 @@ TEST(RegistryProperty, BehavesLikeAFewPlainVariables) {
   std::size_t rows = 0;
   const auto decide = [&](int version, Approval decision, const Status& status) {
     Approval& now = approvals[static_cast<std::size_t>(version - 1)];
-    EXPECT_EQ(status.ok(), now == decision || now == Approval::kPendingManualApproval);
-    if (now == Approval::kPendingManualApproval) now = decision, ++rows;
+    const bool changes =
+        now == Approval::kPendingManualApproval ||
+        (now == Approval::kApproved && decision == Approval::kRejected && stages["production"].first != version);
+    EXPECT_EQ(status.ok(), now == decision || changes);
+    if (changes) now = decision, ++rows;
   };
   for (int i = 0; i < 300; ++i) {
     const int version = approvals.empty() ? 0 : 1 + static_cast<int>(rng.below(approvals.size()));

@@ -116,18 +116,26 @@ Result<double> Endpoints::smoke(const std::string& stage, const ServedModel& can
 }
 
 Result<double> Endpoints::deploy(const std::string& stage, int version, std::string_view artefact,
-                                 const TimeSeries& sample) {
+                                 const TimeSeries& sample, const std::function<Status()>& probe) {
   TRY(check_stage(stage).in(stage));
   if (version < 1) return invalid_argument("model version {}; allowed: from 1", version);
   const std::string where = fmt::format("{}: model {}", stage, version);
   ServedModel candidate{version, TRY(loader_(artefact).in(where))};
   const double smoke_ms = TRY(smoke(stage, candidate, sample).in(where));
 
-  std::optional<ServedModel> retired;  // Freed after the lock, unless a forecast in flight still holds it.
-  const std::lock_guard lock(mutex_);
-  Stage& place = stages_.at(stage);
-  retired = std::exchange(place.current, std::move(candidate));
-  if (retired && retired->version != version) std::swap(place.previous, retired);
+  Stage before;  // What it alone holds is freed after the lock.
+  {
+    const std::lock_guard lock(mutex_);
+    Stage& place = stages_.at(stage);
+    before = place;
+    if (before.current && before.current->version != version) place.previous = before.current;
+    place.current = std::move(candidate);
+  }
+  if (Status status = probe ? probe() : ok(); !status.ok()) {
+    const std::lock_guard lock(mutex_);
+    stages_.at(stage) = before;
+    return std::move(status).in(where);
+  }
   return smoke_ms;
 }
 

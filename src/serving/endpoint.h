@@ -45,11 +45,13 @@ class Endpoints {
 
   // Loads, warms and smoke-tests `artefact` before any traffic moves: a real forecast of `sample` that must be finite
   // and of the right length, then a whole request in the long form.  Then swaps atomically; the model that served
-  // before is kept for an instant rollback (a version deployed over itself leaves the kept one).  Returns the smoke
-  // request's milliseconds (wall time).  Errors: kNotFound - no such stage;  kInvalidArgument - a version below 1, a
-  // damaged artefact, a sample that the model cannot forecast from;  kInternal - what it forecasts is no forecast.  On
-  // an error the old model goes on serving.
-  Result<double> deploy(const std::string& stage, int version, std::string_view artefact, const TimeSeries& sample);
+  // before is kept for an instant rollback (a version deployed over itself leaves the kept one).  `probe`, if given,
+  // is asked after the swap (a request over the network, say).  Returns the smoke request's milliseconds (wall time).
+  // Errors: kNotFound - no such stage;  kInvalidArgument - a version below 1, a damaged artefact, a sample that the
+  // model cannot forecast from;  kInternal - what it forecasts is no forecast;  what the probe says.  On an error the
+  // stage holds what it held before.
+  Result<double> deploy(const std::string& stage, int version, std::string_view artefact, const TimeSeries& sample,
+                        const std::function<Status()>& probe = {});
   // Swaps back to the kept model, whose version is returned; another rollback swaps forward again.
   // Errors: kNotFound - no such stage;  kFailedPrecondition - no model is kept.
   Result<int> rollback(const std::string& stage);

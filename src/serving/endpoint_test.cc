@@ -268,6 +268,21 @@ TEST(Deploy, LeavesTheOldModelServingWhenTheNewOneIsNoGood) {
   refused("short", Code::kInternal, "production: model 2: the model gave 400 numbers for 100 paths of 5 steps");
 }
 
+TEST(Deploy, HoldsWhatItHeldBeforeWhenTheProbeFails) {
+  Endpoints endpoints = make_endpoints();
+  const auto fails = [&] {
+    const int probed = endpoints.serving("production")->version;  // It asks the new model.
+    return unavailable("model {} took too long", probed);
+  };
+  EXPECT_EQ(endpoints.deploy("production", 1, "10 2", sample(), fails).message(),
+            "production: model 1: model 1 took too long");
+  EXPECT_FALSE(endpoints.serving("production"));
+  for (const int version : {2, 3}) ASSERT_TRUE(endpoints.deploy("production", version, "10 2", sample()).ok());
+  EXPECT_EQ(endpoints.deploy("production", 4, "10 2", sample(), fails).code(), Code::kUnavailable);
+  EXPECT_EQ(endpoints.serving("production")->version, 3);
+  EXPECT_EQ(endpoints.previous("production")->version, 2);
+}
+
 TEST(Deploy, RefusesASampleThatProvesNothing) {
   Endpoints endpoints = make_endpoints();
   TimeSeries other = sample();

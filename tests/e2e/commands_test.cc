@@ -50,9 +50,12 @@ TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts)
 
   EXPECT_EQ(run({"approve", "1", "-m", "looks good"}).code, 0);
   EXPECT_EQ(json_of({"status"}).at("staging").to_number<int>(), 1);
-  EXPECT_EQ(run({"reject", "1", "-m", "too late"}).code, 4);
   EXPECT_EQ(run({"approve", "1", "--for", "production"}).code, 0);
   EXPECT_EQ(json_of({"status"}).at("production").to_number<int>(), 1);
+  EXPECT_EQ(run({"reject", "1", "-m", "too late"}).code, 4);
+  EXPECT_EQ(run({"approve", "1", "--for", "production"}).code, 0) << "a repeat";
+  EXPECT_EQ(json_of({"sql", "SELECT count(*) AS n FROM timeline WHERE kind = 'threshold'"}).at(0).at("n").as_int64(),
+            1);
 
   const json::value forecast = json_of({"forecast", "--quantiles", ".1,.9"});
   ASSERT_EQ(forecast.at("steps").as_array().size(), 30u);

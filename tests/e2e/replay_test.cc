@@ -24,28 +24,41 @@ std::string forecast_from(const std::string& first) {
   return text.replace(text.find("FIRST"), 5, first);
 }
 
+// Everything a replay leaves that must not depend on the wall clock.
 struct Replayed {
   json::object report;  // Without wall times and memory.
   std::string rows, models;
+  std::string history;  // Timeline, scores and evaluations as CSV, a hash of the forecasts.
 };
 
-// Everything a replay leaves that must not depend on the wall clock.
-Replayed replay(const std::string& definition_text) {
-  const Folder folder;
-  write(folder / "tidecast.yaml", definition_text);
+// Replays what `folder` defines, from wherever it stands, to the end.
+Replayed replay_in(const Folder& folder) {
   const std::string file = (folder / "tidecast.yaml").string(), data = (folder / "data").string();
-  const Finished run =
-      tidecast({"replay", "-c", file, "--data", data, "--quiet", "--report", (folder / "report.json").string()});
+  const auto on_it = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"-c", file, "--data", data});
+    return tidecast(arguments);
+  };
+  const Finished run = on_it({"replay", "--quiet", "--report", (folder / "report.json").string()});
   EXPECT_EQ(run.code, 0) << run.out << run.err;
   Replayed result;
   result.report = parse_json(read(folder / "report.json")).value().as_object();
   result.report.erase("wall_seconds");
   result.report.erase("peak_memory_bytes");
+  result.report.erase("simulated");  // Where this replay began, which after a kill is not the recording's start.
   for (json::value& entry : result.report.at("runs").as_array()) entry.as_object().erase("seconds");
-  result.rows = tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c", file, "--data", data}).out;
+  result.rows = on_it({"features", "tx_metrics", "--last", "0", "--format", "csv"}).out;
+  for (const char* table : {"timeline", "scores", "evaluations"})
+    result.history += on_it({"sql", fmt::format("SELECT * FROM {}", table), "--format", "csv"}).out;
+  result.history += on_it({"sql", "SELECT sum(hash(forecasts)) FROM forecasts", "--format", "csv"}).out;
   for (const json::value& model : result.report.at("models").as_array())
     result.models += read(folder / ("data/models/" + std::to_string(model.at("version").as_int64()) + ".safetensors"));
   return result;
+}
+
+Replayed replay(const std::string& definition_text) {
+  const Folder folder;
+  write(folder / "tidecast.yaml", definition_text);
+  return replay_in(folder);
 }
 
 std::uint64_t number(const json::object& report, const char* key) {
@@ -131,7 +144,34 @@ TEST(Replay, TwoWithOneSeedGiveTheSameRowsModelBytesAndReports) {
   EXPECT_GE(first.report.at("models").as_array().size(), 1u) << to_pretty_text(first.report);
   EXPECT_TRUE(first.rows == second.rows);
   EXPECT_TRUE(first.models == second.models);
+  EXPECT_EQ(first.history, second.history);
   EXPECT_EQ(to_pretty_text(first.report), to_pretty_text(second.report));
+}
+
+// Two stores besides the stream's are written while it trains, registers, deploys, forecasts and scores.
+TEST(Replay, KilledAtRandomMomentsOfItsWholeLoopItEndsAsIfItHadNotBeen) {
+  constexpr std::uint64_t kSeed = 20261125;
+  RecordProperty("seed", std::to_string(kSeed));
+  const std::string text = definition(600, "", forecast_from("8h"));
+  const Replayed undisturbed = replay(text);
+
+  const Folder folder;
+  write(folder / "tidecast.yaml", text);
+  const std::vector<std::string> on_it{"-c", (folder / "tidecast.yaml").string(), "--data", (folder / "data").string()};
+  const auto with = [&on_it](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), on_it.begin(), on_it.end());
+    return arguments;
+  };
+  Rng rng(kSeed);
+  int kills = 0;
+  for (int i = 0; i < 25; ++i)
+    kills += !wait_or_kill(start(with({"replay", "--quiet"})), 150'000 + static_cast<long>(rng.below(400'000)));
+  EXPECT_GE(kills, 8) << "seed " << kSeed << ": too few kills came before the end";
+  const Replayed killed = replay_in(folder);
+  EXPECT_TRUE(killed.rows == undisturbed.rows) << "seed " << kSeed;
+  EXPECT_TRUE(killed.models == undisturbed.models) << "seed " << kSeed;
+  EXPECT_EQ(killed.history, undisturbed.history) << "seed " << kSeed;
+  EXPECT_EQ(to_pretty_text(killed.report), to_pretty_text(undisturbed.report)) << "seed " << kSeed;
 }
 
 TEST(Replay, AChangeOfTheFeesLeadsToAnAlarmARetrainAndABetterModelInProduction) {
