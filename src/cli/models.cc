@@ -117,21 +117,42 @@ Status models_command(const Context& context, int version) {
   return ok();
 }
 
+namespace {
+
+// Where a decision has left the version.
+Status print_state(const Context& context, const Workbench& bench, int version) {
+  const Registry& registry = bench.project->registry();
+  const ModelVersion model = TRY(registry.get(version));
+  const std::optional<int> staging = TRY(registry.placed("staging")), production = TRY(registry.placed("production"));
+  const std::string stages = stages_of(version, staging, production, TRY(registry.previous("production")));
+  if (context.json)
+    fmt::print("{}\n",
+               to_text(json::object{{"version", version}, {"approval", name_of(model.approval)}, {"stages", stages}}));
+  if (context.json || context.quiet) return ok();
+  fmt::print("Model {}: {}, {}\n", version, name_of(model.approval), stages == "-" ? "in no stage" : "in " + stages);
+  if (model.approval == Approval::kApproved && staging == version && production != version)
+    fmt::print("Next: tidecast approve {} --for production\n", version);
+  return ok();
+}
+
+}  // namespace
+
 Status approve_command(const Context& context, int version, const std::string& stage, const std::string& why) {
   const Workbench bench = TRY(open_workbench(context, "tidecast approve"));
   TRY(bench.scheduler->approve(version, stage, actor(), why));
-  if (stage == "staging" && !context.quiet) fmt::print("Next: tidecast approve {} --for production\n", version);
-  return ok();
+  return print_state(context, bench, version);
 }
 
 Status reject_command(const Context& context, int version, const std::string& why) {
   const Workbench bench = TRY(open_workbench(context, "tidecast reject"));
-  return bench.scheduler->reject(version, actor(), why);
+  TRY(bench.scheduler->reject(version, actor(), why));
+  return print_state(context, bench, version);
 }
 
 Status deploy_command(const Context& context, int version, const std::string& stage, const std::string& why) {
   const Workbench bench = TRY(open_workbench(context, "tidecast deploy"));
-  return bench.scheduler->deploy(stage, version, actor(), why);
+  TRY(bench.scheduler->deploy(stage, version, actor(), why));
+  return print_state(context, bench, version);
 }
 
 }  // namespace tidecast

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "app/replay.h"
 #include "cli/context.h"
 #include "registry/registry.h"
@@ -19,8 +21,10 @@ std::string what_needs_you(const std::vector<ModelVersion>& models, std::optiona
       return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY",
                          model.version, model.version, model.version);
   }
-  if (staging && staging != production)
-    return fmt::format("model {} is in staging only: tidecast approve {} --for production", *staging, *staging);
+  for (const ModelVersion& model : models)
+    if (model.version == staging && staging != production && model.approval == Approval::kApproved)
+      return fmt::format("model {} is in staging only: tidecast approve {} --for production   or: tidecast reject {}",
+                         *staging, *staging, *staging);
   return "nothing";
 }
 
@@ -28,7 +32,7 @@ std::string what_needs_you(const std::vector<ModelVersion>& models, std::optiona
 
 Status check_command(const Context& context, int records) {
   const Definition definition = TRY(load(context));
-  fmt::print("{}", describe(definition));
+  if (!context.json) fmt::print("{}", describe(definition));
   if (records <= 0) return ok();
 
   // The first records through the real decoder into a store that is thrown away.
@@ -49,17 +53,25 @@ Status check_command(const Context& context, int records) {
   const RawBatch batch = TRY(source->read(ProcessingTime::max(), static_cast<std::size_t>(records)));
   TRY(pipeline->ingest(batch));
 
-  fmt::print("\nThe first records of {}:\n", source->name());
   const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
-  for (std::size_t i = 0; i < batch.records.size() && i < static_cast<std::size_t>(records); ++i) {
+  json::array shown;
+  if (!context.json) fmt::print("\nThe first records of {}:\n", source->name());
+  for (std::size_t i = 0; i < std::min(batch.records.size(), static_cast<std::size_t>(records)); ++i) {
     std::string verdict = "taken";
     for (const DeadLetter& letter : dead)
       if (letter.number == i) verdict = "dead: " + letter.reason;
-    fmt::print("  arrived {}  {}\n    {}\n", to_rfc3339(batch.records[i].arrival), verdict, excerpt(batch.raw(i)));
+    const std::string arrival = to_rfc3339(batch.records[i].arrival);
+    if (context.json)
+      shown.push_back(json::object{{"arrival", arrival}, {"verdict", verdict}, {"record", batch.raw(i)}});
+    else
+      fmt::print("  arrived {}  {}\n    {}\n", arrival, verdict, excerpt(batch.raw(i)));
   }
   const Books books = project->features().books();
-  fmt::print("{} read: {} stored, {} duplicate, {} late, {} dead\n", books.read, books.stored, books.duplicate,
-             books.late, books.dead);
+  if (context.json)
+    fmt::print("{}\n", to_text(json::object{{"project", definition.project}, {"records", std::move(shown)}}));
+  else
+    fmt::print("{} read: {} stored, {} duplicate, {} late, {} dead\n", books.read, books.stored, books.duplicate,
+               books.late, books.dead);
   return ok();
 }
 

@@ -9,6 +9,13 @@
 namespace tidecast::e2e {
 namespace {
 
+// A command on examples/wikipedia-edits with its data in `folder`.
+Finished run_in(const Folder& folder, std::vector<std::string> arguments) {
+  const std::string definition = std::string(TIDECAST_ROOT) + "/examples/wikipedia-edits/tidecast.yaml";
+  arguments.insert(arguments.end(), {"-c", definition, "--data", (folder / "data").string()});
+  return tidecast(arguments);
+}
+
 // A replay of the wholly real recording (examples/wikipedia-edits), once for all tests here.
 class Commands : public testing::Test {
  protected:
@@ -21,11 +28,7 @@ class Commands : public testing::Test {
     delete folder_;
     folder_ = nullptr;
   }
-  static Finished run(std::vector<std::string> arguments) {
-    const std::string definition = std::string(TIDECAST_ROOT) + "/examples/wikipedia-edits/tidecast.yaml";
-    arguments.insert(arguments.end(), {"-c", definition, "--data", (*folder_ / "data").string()});
-    return tidecast(arguments);
-  }
+  static Finished run(std::vector<std::string> arguments) { return run_in(*folder_, std::move(arguments)); }
   static json::value json_of(std::vector<std::string> arguments) {
     arguments.push_back("--json");
     const Finished finished = run(arguments);
@@ -80,6 +83,21 @@ TEST_F(Commands, ASecondReplayOfTheSameDataAddsNothing) {
   const json::value before = json_of({"status"}), again = json_of({"replay"});
   EXPECT_EQ(again.at("events"), before.at("events"));
   EXPECT_EQ(again.at("runs").as_array().size(), 1u);
+}
+
+TEST(Approval, APersonMaySayNoAfterALookInStaging) {
+  const Folder folder;
+  ASSERT_EQ(run_in(folder, {"replay", "--until", "2015-09-12T14:00:00Z"}).code, 0);
+  const auto json_of = [&folder](std::vector<std::string> arguments) {
+    arguments.push_back("--json");
+    return parse_json(run_in(folder, arguments).out).value();
+  };
+  EXPECT_EQ(json_of({"approve", "1"}).at("stages"), "staging");
+  EXPECT_EQ(json_of({"reject", "1", "-m", "too wide at night"}).at("approval"), "Rejected");
+  EXPECT_EQ(run_in(folder, {"approve", "1", "--for", "production"}).code, 4);
+  EXPECT_EQ(json_of({"status"}).at("needs_you"), "nothing");
+  // Without a model in production no alarm would ever ask for another one, so the loop tries again by itself.
+  EXPECT_EQ(json_of({"replay", "--until", "2015-09-12T16:00:00Z"}).at("runs").as_array().size(), 2u);
 }
 
 TEST_F(Commands, WrongUsageIsExitTwoAndSaysWhatIsAllowed) {
