@@ -121,7 +121,7 @@ ValidationDefinition read_validation(const Value& validation) {
   ValidationDefinition out;
   const ValueMap map = validation.map({.optional = {"windows", "confidence", "threshold", "must_beat", "paths"}});
   set(out.windows, map["windows"].integer(kLeastWindows, 100));
-  set(out.confidence, map["confidence"].number(50, 100, Bounds::kExcluded));
+  set(out.confidence, map["confidence"].number(50, 99.8));
   if (const Value threshold = map["threshold"]) {
     const ValueMap parts =
         threshold.map({.optional = {"weighted_quantile_loss", "update_rate"},

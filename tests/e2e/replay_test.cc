@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 
 #include "base/json.h"
 #include "base/rng.h"
@@ -17,7 +18,7 @@ constexpr const char* kForecast =
     "deployment: { approval: auto }\n"
     "monitoring: { every: 1h, alarm: { breaches: 3, of: 3, clear_after: 2 }, retrain: { on: [alarm], cool_down: 2h } "
     "}\n"
-    "server: { listen: \"127.0.0.1:0\" }\n";
+    "server: { listen: \"127.0.0.2:0\" }\n";  // Deployments must ask their own address, not the usual one.
 
 std::string forecast_from(const std::string& first) {
   std::string text = kForecast;
@@ -192,6 +193,51 @@ TEST(Replay, WithAConstantFeeLevelThereIsNoAlarm) {
   EXPECT_EQ(alarms_raised(result.report), 0) << to_pretty_text(result.report);
   EXPECT_GE(result.report.at("deployments").as_array().size(), 2u) << to_pretty_text(result.report);
   EXPECT_GT(result.report.at("forecasts").at("scored").to_number<int>(), 1'000);
+}
+
+// Readings once in 20 s with the hour's rhythm; then without a value; then again with one; a week's silence; and again.
+std::string readings_with_trouble() {
+  Rng rng(3);
+  std::string lines;
+  const auto minutes = [&](int from, int until, bool value) {
+    for (int second = from * 60; second < until * 60; second += 20) {
+      const double level = 20 + 5 * std::sin(second / 3600.0 * 6.283185307) + rng.uniform();
+      lines +=
+          fmt::format("{{\"t\":{}{}}}\n", 1'778'000'400 + second, value ? fmt::format(",\"x\":{:.3f}", level) : "");
+    }
+  };
+  minutes(0, 600, true);
+  minutes(600, 800, false);
+  minutes(800, 900, true);
+  minutes(900 + 10'000, 900 + 10'060, true);
+  return lines;
+}
+
+TEST(Replay, NeitherMissingValuesNorAWeeksSilenceStopTheLoop) {
+  const Folder folder;
+  write(folder / "readings.ndjson", readings_with_trouble());
+  write(folder / "tidecast.yaml",
+        "project: readings\n"
+        "sources: [ { name: probe, kind: file, path: readings.ndjson } ]\n"
+        "event:\n"
+        "  time: { from: /t, unit: s }\n"
+        "  fields: { x: { from: /x, type: number, optional: true } }\n"
+        "features: [ { group: probe_1min, columns: { readings: count(), mean_x: avg(x) } } ]\n"
+        "forecast: { target: probe_1min.mean_x, horizon: 10 }\n"
+        "validation: { threshold: { weighted_quantile_loss: 10 }, must_beat: [] }\n"
+        "deployment: { approval: auto }\n"
+        "server: { listen: \"127.0.0.1:0\" }\n");
+  const Replayed result = replay_in(folder);
+  EXPECT_EQ(result.report.at("models").as_array().size(), 1u) << to_pretty_text(result.report);
+  const auto told = [&result](const std::string& text) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = result.history.find(text, at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  // One line for staging and one for production.
+  EXPECT_EQ(told("model 1 cannot forecast: "), 2u) << result.history.substr(0, 4000);
+  EXPECT_EQ(told("model 1 forecasts again"), 2u);
+  EXPECT_GT(result.report.at("forecasts").at("scored").to_number<int>(), 200);
 }
 
 }  // namespace
