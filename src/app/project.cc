@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "baselines/baselines.h"
+#include "stats/season.h"
 
 namespace tidecast {
 
@@ -52,7 +52,7 @@ Milliseconds Project::step() const { return features_->groups()[target_group()].
 
 int Project::season() const {
   const int given = forecast().options.season;
-  return given > 0 ? given : season_of(step().count());
+  return given > 0 ? given : season_of(step());
 }
 
 Result<TimeSeries> Project::target_series(EventTime until, ProcessingTime as_of, std::int64_t steps) const {

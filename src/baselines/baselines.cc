@@ -25,12 +25,4 @@ std::vector<double> seasonal_naive(std::span<const double> history, int horizon,
   return forecast;
 }
 
-int season_of(std::int64_t step_ms) {
-  CHECK(step_ms > 0);
-  constexpr std::int64_t kMinute = 60'000, kDay = 24 * 60 * kMinute;
-  if (step_ms == kMinute) return 60;  // A day of minutes is too long for a context; an hour served best (recipe R).
-  if (step_ms == kDay) return 7;
-  return kDay % step_ms == 0 ? static_cast<int>(kDay / step_ms) : 1;
-}
-
 }  // namespace tidecast

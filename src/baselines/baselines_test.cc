@@ -64,24 +64,5 @@ TEST(SeasonalNaive, GoesBackWholeSeasonsFromEveryStep) {
   }
 }
 
-TEST(SeasonOf, IsTheOneOfRecipeR) {
-  constexpr std::int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute, kDay = 24 * kHour;
-  EXPECT_EQ(season_of(kMinute), 60);
-  EXPECT_EQ(season_of(5 * kMinute), 288);
-  EXPECT_EQ(season_of(15 * kMinute), 96);
-  EXPECT_EQ(season_of(30 * kMinute), 48);
-  EXPECT_EQ(season_of(kHour), 24);
-  EXPECT_EQ(season_of(kDay), 7);
-}
-
-TEST(SeasonOf, OtherStepsIsADayWhereThatIsWhole) {
-  constexpr std::int64_t kMinute = 60'000, kHour = 60 * kMinute;
-  EXPECT_EQ(season_of(10'000), 8640);
-  EXPECT_EQ(season_of(2 * kMinute), 720);
-  EXPECT_EQ(season_of(6 * kHour), 4);
-  EXPECT_EQ(season_of(7 * kMinute), 1);
-  EXPECT_EQ(season_of(7 * 24 * kHour), 1);
-}
-
 }  // namespace
 }  // namespace tidecast

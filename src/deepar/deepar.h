@@ -19,7 +19,7 @@ namespace tidecast {
 
 struct DeepArOptions {
   int horizon = 30;        // Steps to forecast, > 0.
-  int season = 0;          // In steps; 0: by the step's width (1 min 60, 5 min 288, 1 h 24, 1 d 7, ...).
+  int season = 0;          // In steps; 0: by the step's width (stats/season.h).
   int context = 0;         // Context length; 0: by the recipe.
   int steps = 0;           // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
   bool select = true;      // Held-out windows choose the averaged weights to keep; false: train exactly

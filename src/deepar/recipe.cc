@@ -5,6 +5,8 @@
 #include <numbers>
 #include <set>
 
+#include "stats/season.h"
+
 namespace tidecast::deepar {
 namespace {
 
@@ -127,15 +129,6 @@ std::vector<int> gluonts_lags(Milliseconds step) {
   return {lags.begin(), lags.end()};
 }
 
-int default_season(Milliseconds step) {
-  const auto cycle = step < kMinute       ? kMinute
-                     : step < 5 * kMinute ? kHour
-                     : step < kDay        ? kDay
-                     : step < kWeek       ? kWeek
-                                          : 52 * kWeek;
-  return cycle % step == Milliseconds(0) ? static_cast<int>(cycle / step) : 1;
-}
-
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options) {
   TRY(check_options(options));
   if (series.empty()) return invalid_argument("no series to train on");
@@ -154,7 +147,7 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   ModelSpec& spec = plan.spec;
   spec.step = series[0].step;
   spec.horizon = options.horizon;
-  spec.season = options.season > 0 ? options.season : default_season(spec.step);
+  spec.season = options.season > 0 ? options.season : season_of(spec.step);
   spec.context = options.context > 0 ? options.context : context_of(spec.horizon, spec.season);
   spec.scale_length = std::max(spec.context, spec.season);
   spec.cells = options.cells;

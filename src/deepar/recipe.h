@@ -49,10 +49,6 @@ struct TrainingPlan {
 // GluonTS's lags of a step's width (gluonts/time_feature/lag.py): the last seven and those round multiples of coarser
 // cycles, up to 1,200 steps.
 std::vector<int> gluonts_lags(Milliseconds step);
-// The season of a step's width: an hour for minutes, a minute for seconds, else a day, a week, a year, whichever is the
-// next longer cycle that the step divides; 1 where none is.
-int default_season(Milliseconds step);
-
 // Errors: kInvalidArgument - an option out of range, no series, steps of different widths, none long enough for one
 // window.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);

@@ -50,17 +50,6 @@ TEST(Lags, AreGluonTssForEveryWidthOfStep) {
   for (const auto& row : table) EXPECT_EQ(ranges(gluonts_lags(row.step)), row.lags) << to_text(row.step);
 }
 
-TEST(Season, IsTheNextLongerCycleThatTheStepDivides) {
-  EXPECT_EQ(default_season(1000ms), 60);
-  EXPECT_EQ(default_season(kMinute), 60);
-  EXPECT_EQ(default_season(5 * kMinute), 288);
-  EXPECT_EQ(default_season(15 * kMinute), 96);
-  EXPECT_EQ(default_season(kHour), 24);
-  EXPECT_EQ(default_season(kDay), 7);
-  EXPECT_EQ(default_season(7 * kDay), 52);
-  EXPECT_EQ(default_season(7 * kMinute), 1);
-}
-
 // The contexts that the recipe was measured with.
 TEST(Context, HoldsUpToTwoSeasonsWithin64Steps) {
   EXPECT_EQ(plan_of(kHour, 5000, {.horizon = 48}).spec.context, 48);

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/hash.h"
-#include "baselines/baselines.h"
+#include "stats/season.h"
 
 namespace tidecast {
 namespace {
@@ -35,7 +35,7 @@ Result<Backtest> backtest_of(const DeepAr& model, const TrainingJob& job, int wi
     if (!loaded.ok()) return data_loss("production model: {}", loaded.message());
     production = std::move(loaded).value();
   }
-  const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step.count());
+  const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step);
   return rolling_backtest(model, job.series, windows, job.confidence, job.paths, job.options.seed, production.get(),
                           job.production_data_end, season);
 }
