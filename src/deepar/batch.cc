@@ -31,12 +31,12 @@ std::vector<Source> make_sources(std::span<const TimeSeries> series, const Model
 
 SplitSampler::SplitSampler(const ModelSpec& spec, std::span<const std::size_t> ends, std::uint64_t seed)
     : seed_(mix64(seed ^ 0x73706c6974)) {
-  const auto wanted = static_cast<std::size_t>(spec.scale_length + spec.season);
+  const auto wanted = static_cast<std::size_t>(spec.scale_length + spec.season);  // History before a split.
   const auto horizon = static_cast<std::size_t>(spec.horizon);
   for (std::size_t i = 0; i < ends.size(); ++i) {
     if (ends[i] < horizon + 1) continue;  // At least one value of history.
     const std::size_t last = ends[i] - horizon;
-    ranges_.push_back({.series = i, .first = std::min(last, wanted), .last = last, .weight_before = total_});
+    ranges_.push_back({.series = i, .first = std::min(wanted, (last + 1) / 2), .last = last, .weight_before = total_});
     total_ += last + 1;
   }
 }

@@ -29,8 +29,8 @@ struct Split {
 };
 
 // Draws training splits: a series with probability proportional to its number of valid splits (those with a whole
-// horizon before `end`), then the split uniformly among those with a scale range and a season before them, if there are
-// such.
+// horizon before `end`), then the split uniformly among those with a scale range and a season before them; on a short
+// series among the later half of all, or there would be few windows to learn from, or one.
 class SplitSampler {
  public:
   // ends[i]: values of series i that training may use.  A series too short for one window is never drawn.

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "base/rng.h"
-#include "deepar/batch.h"
 
 namespace tidecast {
 namespace {
@@ -280,35 +279,6 @@ TEST(ForecastPaths, QuantilesAreOrderStatisticsRoundedHalfToEven) {
   EXPECT_EQ(paths.quantile(0.3), (std::vector<double>{2, 20})) << "rank 1.5 goes to 2";
   EXPECT_EQ(paths.quantile(1), (std::vector<double>{5, 50}));
   EXPECT_EQ(paths.mean(), (std::vector<double>{2.5, 25}));
-}
-
-TEST(SplitSampler, DrawsSeriesByTheirLengthAndSplitsEvenlyAfterTheirFirstSeasons) {
-  const deepar::ModelSpec spec{.step = Milliseconds(60'000),
-                               .horizon = 5,
-                               .context = 10,
-                               .season = 12,
-                               .week_lag = 12,
-                               .scale_length = 12,
-                               .lags = {1, 12},
-                               .calendar = {},
-                               .cells = 4,
-                               .layers = 1};
-  const std::vector<std::size_t> ends{105, 3, 305};  // The second is too short to be drawn.
-  const deepar::SplitSampler sampler(spec, ends, 4);
-  std::vector<int> counts(306);
-  int first = 0;
-  constexpr int kDraws = 60'000;
-  for (std::uint64_t n = 0; n < kDraws; ++n) {
-    const deepar::Split split = sampler.draw(n);
-    ASSERT_NE(split.series, 1u);
-    first += split.series == 0;
-    ASSERT_GE(split.at, 24u) << "a scale range and a season before it";
-    ASSERT_LE(split.at, ends[split.series] - 5);
-    if (split.series == 2) ++counts[split.at];
-  }
-  EXPECT_NEAR(static_cast<double>(first) / kDraws, 101.0 / 402, 0.01);
-  const double each = static_cast<double>(kDraws - first) / (300 - 24 + 1);
-  for (std::size_t at = 24; at <= 300; ++at) EXPECT_NEAR(counts[at], each, 6 * std::sqrt(each)) << at;
 }
 
 }  // namespace
