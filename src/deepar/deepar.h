@@ -64,6 +64,10 @@ class DeepAr {
   virtual ~DeepAr() = default;
 };
 
+// The seed that a forecast from `origin`, the end of its history, is made with wherever one is made: in a back-test,
+// for the store, for a caller.  So the same model, history and seed give the same paths.
+std::uint64_t paths_seed(std::uint64_t seed, EventTime origin);
+
 // Errors: kInvalidArgument - "byte ...", another format version, wrong shapes.
 Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact);
 

@@ -164,6 +164,10 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
 
 }  // namespace deepar
 
+std::uint64_t paths_seed(std::uint64_t seed, EventTime origin) {
+  return mix64(seed ^ mix64(static_cast<std::uint64_t>(origin.ms())));
+}
+
 std::vector<double> ForecastPaths::mean() const {
   std::vector<double> mean(static_cast<std::size_t>(horizon));
   for (std::size_t i = 0; i < values.size(); ++i) mean[i % mean.size()] += values[i];

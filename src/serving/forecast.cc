@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.h"
-
 namespace tidecast {
 
 Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& history, int paths, std::uint64_t seed) {
   if (paths < 1) return invalid_argument("{} paths; allowed: at least 1", paths);
-  const std::uint64_t origin = static_cast<std::uint64_t>(history.end().ms());
-  ForecastPaths sampled = TRY(model.forecast(history, paths, mix64(seed ^ mix64(origin))));
+  ForecastPaths sampled = TRY(model.forecast(history, paths, paths_seed(seed, history.end())));
   const int horizon = model.horizon();
   const std::size_t expected = static_cast<std::size_t>(paths) * static_cast<std::size_t>(horizon);
   if (sampled.paths != paths || sampled.horizon != horizon || sampled.values.size() != expected)

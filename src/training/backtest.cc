@@ -25,9 +25,8 @@ QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t ta
 Result<QuantileForecast> model_forecast(const DeepAr& model, const TimeSeries& history,
                                         const std::vector<double>& truth, std::span<const double> taus, int paths,
                                         std::uint64_t seed) {
-  const auto origin = static_cast<std::uint64_t>(history.end().ms());
-  const ForecastPaths futures =
-      TRY(model.forecast(history, paths, mix64(seed ^ mix64(origin))).in("forecast from " + to_rfc3339(history.end())));
+  const ForecastPaths futures = TRY(
+      model.forecast(history, paths, paths_seed(seed, history.end())).in("forecast from " + to_rfc3339(history.end())));
   const auto cut = [&](std::vector<double> values) {
     CHECK(values.size() >= truth.size());
     values.resize(truth.size());
