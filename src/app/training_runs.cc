@@ -184,15 +184,12 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   return end(RunOutcome::kSucceeded, text + " Passed.");
 }
 
-// The registered model: trained on everything, for as many steps as held-out selection chose.
+// The registered model: the judged one, trained anew on everything.
 Result<JobResult> TrainingRuns::refit(const Active& active, const JobResult& judged) {
   TrainingJob job = active.job;
   job.kind = JobKind::kRefit;
   job.production_artefact.clear();
-  job.options.select = false;
-  job.options.steps = judged.best_step;
-  const auto model = TRY(load_deepar(judged.artefact));  // It knows the schedule its rate was laid out for.
-  job.options.schedule_steps = static_cast<int>(model->describe().at("schedule_steps").to_number<std::int64_t>());
+  job.judged_artefact = judged.artefact;
   return TRY(TrainingChild::start(binary_, job, folder(active.run, "refit")))->wait();
 }
 

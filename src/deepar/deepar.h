@@ -17,14 +17,15 @@
 
 namespace tidecast {
 
+class DeepAr;
+
 struct DeepArOptions {
-  int horizon = 30;        // Steps to forecast, > 0.
-  int season = 0;          // In steps; 0: by the step's width (stats/season.h).
-  int context = 0;         // Context length; 0: by the recipe.
-  int steps = 0;           // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
-  bool select = true;      // Held-out windows choose the averaged weights to keep; false: train exactly
-                           // `steps` on all data and keep the last (the refit after a passed gate).
-  int schedule_steps = 0;  // The rate schedule's length; 0: `steps`.  A refit keeps the first run's.
+  int horizon = 30;    // Steps to forecast, > 0.
+  int season = 0;      // In steps; 0: by the step's width (stats/season.h).
+  int context = 0;     // Context length; 0: by the recipe.
+  int steps = 0;       // Optimiser steps; 0: by the recipe (2,500; 1,000 for small sets).
+  bool select = true;  // Held-out windows choose the averaged weights to keep; false: train exactly `steps` on
+                       // all data and keep the last.
   int batch = 32;
   int cells = 40;
   int layers = 2;
@@ -32,6 +33,10 @@ struct DeepArOptions {
   double dropout = 0.1;
   std::uint64_t seed = 7;
   int threads = 2;  // Decides who computes, never what.
+  // Null, or the model to train anew on more data (the refit after a passed gate): with its inputs and network, for
+  // exactly the steps that were best for it, on its rate schedule, nothing held out.  What it says of itself counts
+  // then, and not horizon, season, context, steps, select, cells and layers.
+  std::shared_ptr<const DeepAr> like;
 };
 
 // Progress of a training: called now and then; return false to stop (the training then ends in kCancelled).
@@ -78,8 +83,9 @@ struct TrainedDeepAr {
   double train_loss = 0;     // Mean NLL of the last 50 batches, in scaled units.
   double held_out_loss = 0;  // Of the kept weights; NaN when select is off.
 };
-// Errors: kInvalidArgument - an option out of range, series too short to cut one window; kCancelled; kInternal - the
-// loss left the numbers (it says at which step).
+// Errors: kInvalidArgument - an option out of range, series too short to cut one window, a model in `like` that does
+// not say how it was trained or has another step; kCancelled; kInternal - the loss left the numbers (it says at which
+// step).
 Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
                                    const TrainingProgress& progress = {});
 

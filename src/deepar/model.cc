@@ -96,6 +96,18 @@ Result<ModelSpec> spec_from_json(const json::object& fields) {
   return spec;
 }
 
+Result<TrainingPlan> plan_from_json(const json::object& description) {
+  constexpr int kStepsMax = 10'000'000;
+  TrainingPlan plan;
+  plan.spec = TRY(spec_from_json(description));
+  const json::value* small_set = description.if_contains("small_set");
+  if (!small_set || !small_set->is_bool()) return invalid_argument("small_set: neither true nor false");
+  plan.small_set = small_set->get_bool();
+  plan.steps = TRY(small_whole(description, "best_step", 1, kStepsMax));
+  plan.schedule_steps = TRY(small_whole(description, "schedule_steps", 1, kStepsMax));
+  return plan;
+}
+
 Model::Model(ModelSpec spec, std::vector<float> parameters, json::object about)
     : spec_(std::move(spec)),
       map_(network_shape(spec_)),

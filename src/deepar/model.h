@@ -37,6 +37,10 @@ class Model final : public DeepAr {
 json::object to_json(const ModelSpec& spec);
 Result<ModelSpec> spec_from_json(const json::object& fields);
 
+// The spec, the set's size, the steps (those that were best) and the schedule of a model's description: what trains it
+// anew.  Nothing else of the plan is filled.
+Result<TrainingPlan> plan_from_json(const json::object& description);
+
 // A value no series may hold: infinite, or so large that sums of it leave the numbers.  NaN is a missing value and
 // allowed. Errors: kInvalidArgument - "value 17 is inf; ...".
 Status check_values(const TimeSeries& series);

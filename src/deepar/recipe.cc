@@ -5,6 +5,7 @@
 #include <numbers>
 #include <set>
 
+#include "deepar/model.h"
 #include "stats/season.h"
 
 namespace tidecast::deepar {
@@ -48,7 +49,6 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("season", o.season, 0, 100'000));
   TRY(in_range("context", o.context, 0, 2000));
   TRY(in_range("steps", o.steps, 0, 10'000'000));
-  TRY(in_range("schedule_steps", o.schedule_steps, 0, 10'000'000));
   TRY(in_range("batch", o.batch, 1, 4096));
   TRY(in_range("cells", o.cells, 1, 512));
   TRY(in_range("layers", o.layers, 1, 8));
@@ -67,6 +67,32 @@ std::vector<int> with(std::vector<int> lags, std::initializer_list<int> more) {
   std::ranges::sort(lags);
   lags.erase(std::ranges::unique(lags).begin(), lags.end());
   return lags;
+}
+
+// Inputs, network and steps of a model of `points` values over all series, the longest of `longest`.
+TrainingPlan plan_by_recipe(Milliseconds step, std::size_t points, std::size_t longest, const DeepArOptions& options) {
+  TrainingPlan plan;
+  ModelSpec& spec = plan.spec;
+  spec.step = step;
+  spec.horizon = options.horizon;
+  spec.season = options.season > 0 ? options.season : season_of(spec.step);
+  spec.context = options.context > 0 ? options.context : context_of(spec.horizon, spec.season);
+  spec.scale_length = std::max(spec.context, spec.season);
+  spec.cells = options.cells;
+  spec.layers = options.layers;
+
+  const std::vector<int> many = gluonts_lags(spec.step);
+  plan.small_set = points < kPointsPerLag * many.size();
+  spec.lags = plan.small_set ? with({}, {1, 2, 3, 4, spec.season, spec.season + 1}) : with(many, {1, spec.season});
+  const int week = static_cast<int>(std::min<std::int64_t>(kWeek / spec.step, INT32_MAX));
+  spec.week_lag = std::ranges::binary_search(spec.lags, week) ? week : spec.season;
+  const Milliseconds span = spec.step * static_cast<std::int64_t>(longest);
+  for (const CalendarCycle& c : kCycles)
+    if (unit_of(spec.step) <= c.unit_max && span >= 2 * c.cycle) spec.calendar.push_back(c.field);
+
+  plan.steps = options.steps > 0 ? options.steps : plan.small_set ? 1000 : 2500;
+  plan.schedule_steps = plan.steps;
+  return plan;
 }
 
 }  // namespace
@@ -143,27 +169,11 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
     longest = std::max(longest, series[i].values.size());
   }
 
-  TrainingPlan plan;
-  ModelSpec& spec = plan.spec;
-  spec.step = series[0].step;
-  spec.horizon = options.horizon;
-  spec.season = options.season > 0 ? options.season : season_of(spec.step);
-  spec.context = options.context > 0 ? options.context : context_of(spec.horizon, spec.season);
-  spec.scale_length = std::max(spec.context, spec.season);
-  spec.cells = options.cells;
-  spec.layers = options.layers;
-
-  const std::vector<int> many = gluonts_lags(spec.step);
-  plan.small_set = points < kPointsPerLag * many.size();
-  spec.lags = plan.small_set ? with({}, {1, 2, 3, 4, spec.season, spec.season + 1}) : with(many, {1, spec.season});
-  const int week = static_cast<int>(std::min<std::int64_t>(kWeek / spec.step, INT32_MAX));
-  spec.week_lag = std::ranges::binary_search(spec.lags, week) ? week : spec.season;
-  const Milliseconds span = spec.step * static_cast<std::int64_t>(longest);
-  for (const CalendarCycle& c : kCycles)
-    if (unit_of(spec.step) <= c.unit_max && span >= 2 * c.cycle) spec.calendar.push_back(c.field);
-
-  plan.steps = options.steps > 0 ? options.steps : plan.small_set ? 1000 : 2500;
-  plan.schedule_steps = options.schedule_steps > 0 ? options.schedule_steps : plan.steps;
+  TrainingPlan plan = options.like ? TRY(plan_from_json(options.like->describe()).in("like"))
+                                   : plan_by_recipe(series[0].step, points, longest, options);
+  if (plan.spec.step != series[0].step)
+    return invalid_argument("like: trained for steps of {} ms; the series have {}", plan.spec.step.count(),
+                            series[0].step.count());
   plan.evaluate_every = plan.small_set ? 25 : 125;
   plan.patience = std::max(plan.evaluate_every, plan.steps * 2 / 5);
   plan.average_decay = plan.small_set ? 0.99 : 0.998;
@@ -171,8 +181,8 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   const int wanted =
       std::min(kHeldOutMax, (kHeldOutWindows + static_cast<int>(series.size()) - 1) / static_cast<int>(series.size()));
   for (const TimeSeries& s : series) {
-    const int fit = static_cast<int>(kHeldOutShare * static_cast<double>(s.values.size()) / spec.horizon);
-    plan.held_out.push_back(options.select ? std::max(1, std::min(wanted, fit)) : 0);
+    const int fit = static_cast<int>(kHeldOutShare * static_cast<double>(s.values.size()) / plan.spec.horizon);
+    plan.held_out.push_back(options.select && !options.like ? std::max(1, std::min(wanted, fit)) : 0);
   }
   return plan;
 }

@@ -49,8 +49,8 @@ struct TrainingPlan {
 // GluonTS's lags of a step's width (gluonts/time_feature/lag.py): the last seven and those round multiples of coarser
 // cycles, up to 1,200 steps.
 std::vector<int> gluonts_lags(Milliseconds step);
-// Errors: kInvalidArgument - an option out of range, no series, steps of different widths, none long enough for one
-// window.
+// Errors: kInvalidArgument - an option out of range, no series, steps of different widths, or a model in `like` that
+// does not say how it was trained or has another step.  Whether a series is long enough only the training finds.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);
 
 // The learning rate's factor at `step` (from 0): fifty steps of warm-up times a cosine from 1 to .01 over

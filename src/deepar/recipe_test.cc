@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "deepar/model.h"
+
 namespace tidecast::deepar {
 namespace {
 
@@ -73,6 +75,37 @@ TEST(SmallSet, TakesFewLagsFewerStepsAndAFasterAverage) {
   EXPECT_EQ(large.steps, 2500);
   EXPECT_EQ(large.evaluate_every, 125);
   EXPECT_FALSE(plan_of(kMinute, 1100, {.horizon = 30}, 4).small_set) << "points are counted over all series";
+}
+
+// A description and nothing else.
+class Described final : public DeepAr {
+ public:
+  explicit Described(json::object description) : description_(std::move(description)) {}
+  Result<ForecastPaths> forecast(const TimeSeries&, int, std::uint64_t) const override { return ForecastPaths{}; }
+  int horizon() const override { return 0; }
+  int history_needed() const override { return 0; }
+  const json::object& describe() const override { return description_; }
+  std::string serialize() const override { return ""; }
+
+ private:
+  json::object description_;
+};
+
+TEST(Like, StaysASmallSetWhenThePointsHaveGrownPastIt) {
+  const TrainingPlan small = plan_of(kMinute, 4399, {.horizon = 30});
+  json::object description = to_json(small.spec);
+  description["small_set"] = small.small_set;
+  description["best_step"] = 125;
+  const auto like = [&] { return DeepArOptions{.like = std::make_shared<Described>(description)}; };
+  EXPECT_EQ(plan_training(std::vector{flat(kMinute, 4700)}, like()).message(), "like: schedule_steps: missing");
+
+  description["schedule_steps"] = small.schedule_steps;
+  const TrainingPlan again = plan_of(kMinute, 4700, like());
+  EXPECT_EQ(again.spec, small.spec);
+  EXPECT_EQ(again.average_decay, 0.99);
+  EXPECT_EQ(again.steps, 125);
+  EXPECT_EQ(again.schedule_steps, 1000);
+  EXPECT_EQ(again.held_out, std::vector<int>{0});
 }
 
 TEST(Lags, AlwaysHoldTheSeasonAndAWeekOnlyWhereItIsOne) {

@@ -81,10 +81,12 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
   for (std::size_t i = 0; i < series.size(); ++i) TRY(check_values(series[i]).in(fmt::format("series {}", i)));
   const Splits splits = cut_held_out(series, plan);
   const SplitSampler sampler(plan.spec, splits.ends, options.seed);
-  if (sampler.empty())
+  if (sampler.empty()) {
+    const bool selects = plan.held_out.front() > 0;
     return invalid_argument("every series is too short: at least {} values are needed to train a horizon of {}{}",
-                            plan.spec.horizon * (options.select ? 2 : 1) + 1, plan.spec.horizon,
-                            options.select ? " and hold one window out" : "");
+                            plan.spec.horizon * (selects ? 2 : 1) + 1, plan.spec.horizon,
+                            selects ? " and hold one window out" : "");
+  }
 
   const std::vector<Source> sources = make_sources(series, plan.spec);
   nn::Workers workers(options.threads);

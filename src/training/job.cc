@@ -16,8 +16,8 @@ Status check_job(const TrainingJob& job) {
   if (job.options.season < 0)
     return invalid_argument("season {}: 0 (by the step) or more is allowed", job.options.season);
   if (job.series.step <= 0ms) return invalid_argument("step of {} ms: more than 0 is needed", job.series.step.count());
-  if (job.kind == JobKind::kRefit && job.options.steps < 1)
-    return invalid_argument("a refit of {} steps: it takes the judge's best step, at least 1", job.options.steps);
+  if (job.kind == JobKind::kRefit && job.judged_artefact.empty())
+    return invalid_argument("a refit without the judged model, whose inputs and steps it takes");
   return ok();
 }
 
@@ -28,13 +28,16 @@ TimeSeries training_part(const TimeSeries& series, int windows, int horizon) {
   return part;
 }
 
+// `whose`: "production" or "judged".
+Result<std::shared_ptr<const DeepAr>> load(const Learner& learner, std::string_view artefact, std::string_view whose) {
+  auto model = learner.load(artefact);
+  if (!model.ok()) return data_loss("{} model: {}", whose, model.message());
+  return model;
+}
+
 Result<Backtest> backtest_of(const DeepAr& model, const TrainingJob& job, int windows, const Learner& learner) {
   std::shared_ptr<const DeepAr> production;
-  if (!job.production_artefact.empty()) {
-    auto loaded = learner.load(job.production_artefact);
-    if (!loaded.ok()) return data_loss("production model: {}", loaded.message());
-    production = std::move(loaded).value();
-  }
+  if (!job.production_artefact.empty()) production = TRY(load(learner, job.production_artefact, "production"));
   const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step);
   return rolling_backtest(model, job.series, windows, job.confidence, job.paths, job.options.seed, production.get(),
                           job.production_data_end, season);
@@ -66,6 +69,7 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
 
   DeepArOptions options = job.options;
   options.select = judge;
+  if (!judge) options.like = TRY(load(learner, job.judged_artefact, "judged"));
   const TimeSeries data = training_part(job.series, windows, job.options.horizon);
   const TrainedDeepAr trained = TRY(learner.train(std::span(&data, 1), options));
 

@@ -2,7 +2,7 @@
 // A training run's work, done in a child process that gets one job file, writes one result folder and opens no store:
 //
 //   judge   train on all but the last windows, then a rolling-origin back-test over them
-//   refit   train on everything with the number of steps the judge chose; the artefact that is registered
+//   refit   train the judged model anew on everything: its inputs, steps and schedule; the artefact that is registered
 //
 // The parent makes the snapshot, gates (gate.h) and registers.  Formats: docs/formats/training.md.
 
@@ -29,8 +29,8 @@ struct TrainingJob {
   int windows = 10;         // Wanted back-test windows (judge).
   double confidence = 90;   // Quantiles low, 0.5, up.
   int paths = 100;
-  DeepArOptions options;            // horizon, season, seed, ...; `select` is the kind's.  A refit needs `steps` > 0
-                                    // (the judge's best_step) and schedule_steps (the judge's steps).
+  DeepArOptions options;            // horizon, season, seed, ...; `select` and `like` are the kind's.
+  std::string judged_artefact;      // Bytes of the model that the judge trained and that is trained anew (refit).
   std::string production_artefact;  // Bytes of the production model; "" if there is none (judge).
   EventTime production_data_end;    // Where the data of that model ended: only windows after it judge it.
 };
@@ -62,8 +62,8 @@ Result<JobResult> read_result(const std::filesystem::path& folder);
 
 // The work itself, in this process.  Pure but for threads: the same job gives the same result, `seconds` aside.
 // Errors: kInvalidArgument - the job makes no sense;  kFailedPrecondition - fewer than kLeastWindows windows fit;
-// kDataLoss - the production artefact cannot be loaded;  kCancelled - `progress` said no;  and what the training
-// says.
+// kDataLoss - the production or judged artefact cannot be loaded;  kCancelled - `progress` said no;  and what the
+// training says.
 Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress = {});
 
 // Who trains and loads models: DeepAR, or in tests something small in its place.

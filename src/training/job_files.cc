@@ -25,7 +25,6 @@ requires std::is_same_v<std::remove_const_t<S>, DeepArOptions> Status fields_of(
   TRY(fields("context", options.context));
   TRY(fields("steps", options.steps));
   TRY(fields("select", options.select));
-  TRY(fields("schedule_steps", options.schedule_steps));
   TRY(fields("batch", options.batch));
   TRY(fields("cells", options.cells));
   TRY(fields("layers", options.layers));
@@ -85,7 +84,7 @@ constexpr std::string_view kArtefactFile = "model.safetensors";
 struct JobFile {
   std::string kind;
   TrainingJob job;
-  std::string artefact_hex;
+  std::string production_hex, judged_hex;
 };
 template <typename Fields, typename S>
 requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields& fields, S& file) {
@@ -97,7 +96,8 @@ requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields
   TRY(fields("paths", file.job.paths));
   TRY(fields("options", file.job.options));
   TRY(fields("production_data_end_ms", file.job.production_data_end));
-  TRY(fields("production_artefact", file.artefact_hex));
+  TRY(fields("production_artefact", file.production_hex));
+  TRY(fields("judged_artefact", file.judged_hex));
   return fields("series", file.job.series);
 }
 
@@ -149,13 +149,13 @@ Result<JobKind> kind_of(std::string_view name, const fs::path& path) {
   return data_loss("{}: kind: found \"{}\", allowed is \"judge\" or \"refit\"", path.string(), name);
 }
 
-Result<std::string> from_hex(std::string_view text, const fs::path& path) {
+Result<std::string> from_hex(std::string_view text, std::string_view key, const fs::path& path) {
   const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
   std::string bytes;
   for (std::size_t i = 0; i < text.size(); i += 2) {
     const int high = digit(text[i]), low = i + 1 < text.size() ? digit(text[i + 1]) : -1;
     if (high < 0 || low < 0)
-      return data_loss("{}: production_artefact: no pair of hexadecimal digits at character {}", path.string(), i);
+      return data_loss("{}: {}: no pair of hexadecimal digits at character {}", path.string(), key, i);
     bytes += static_cast<char>(high * 16 + low);
   }
   return bytes;
@@ -164,13 +164,15 @@ Result<std::string> from_hex(std::string_view text, const fs::path& path) {
 }  // namespace
 
 Status write_job(const TrainingJob& job, const fs::path& file) {
-  return write_json(JobFile{std::string(name_of(job.kind)), job, to_hex(job.production_artefact)}, file);
+  return write_json(
+      JobFile{std::string(name_of(job.kind)), job, to_hex(job.production_artefact), to_hex(job.judged_artefact)}, file);
 }
 
 Result<TrainingJob> read_job(const fs::path& file) {
   JobFile read = TRY(read_json<JobFile>(file));
   read.job.kind = TRY(kind_of(read.kind, file));
-  read.job.production_artefact = TRY(from_hex(read.artefact_hex, file));
+  read.job.production_artefact = TRY(from_hex(read.production_hex, "production_artefact", file));
+  read.job.judged_artefact = TRY(from_hex(read.judged_hex, "judged_artefact", file));
   return std::move(read.job);
 }
 

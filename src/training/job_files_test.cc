@@ -42,9 +42,10 @@ TrainingJob example_job() {
   job.windows = 8;
   job.confidence = 80.5;
   job.paths = 55;
-  job.options = {31, 62, 63, 64, false, 65, 66, 67, 68, 0.0123, 0.0456, 18'446'744'073'709'551'615u, 3};
+  job.options = {31, 62, 63, 64, false, 66, 67, 68, 0.0123, 0.0456, 18'446'744'073'709'551'615u, 3, nullptr};
   job.production_artefact = std::string("\0\xff\x10 bytes", 9);
   job.production_data_end = EventTime::from_ms(1'778'025'600'123);
+  job.judged_artefact = "\x7fjudged";
   return job;
 }
 
@@ -85,7 +86,6 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.options.context, 63);
   EXPECT_EQ(read.options.steps, 64);
   EXPECT_EQ(read.options.select, false);
-  EXPECT_EQ(read.options.schedule_steps, 65);
   EXPECT_EQ(read.options.batch, 66);
   EXPECT_EQ(read.options.cells, 67);
   EXPECT_EQ(read.options.layers, 68);
@@ -95,6 +95,7 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.options.threads, 3);
   EXPECT_EQ(read.production_artefact, job.production_artefact);
   EXPECT_EQ(read.production_data_end, job.production_data_end);
+  EXPECT_EQ(read.judged_artefact, job.judged_artefact);
 }
 
 TEST_F(JobFiles, BringEveryDoubleBackBitForBit) {
@@ -145,6 +146,7 @@ TEST_F(JobFiles, ThatAreDamagedSayWhereWhatAndWhatIsAllowed) {
             "series: start_ms: found -6.5, allowed is a whole number");
   EXPECT_EQ(error_after("00ff10", "00fz10"), "production_artefact: no pair of hexadecimal digits at character 2");
   EXPECT_EQ(error_after("00ff10", "00ff1"), "production_artefact: no pair of hexadecimal digits at character 16");
+  EXPECT_EQ(error_after("7f6a", "7F6a"), "judged_artefact: no pair of hexadecimal digits at character 0");
 }
 
 TEST_F(JobFiles, ThatAreCutOffAnywhereAreDamaged) {

@@ -37,12 +37,11 @@ class RunJob : public testing::Test {
           learned.emplace_back(series.begin(), series.end());
           learned_with = options;
           model = std::make_shared<FakeDeepAr>(options.horizon, 1);
-          return TrainedDeepAr{model, options.select ? 125 : options.steps, options.select ? 2500 : options.steps, 0.75,
-                               options.select ? 0.5 : kNaN};
+          return TrainedDeepAr{model, 125, options.select ? 2500 : 125, 0.75, options.select ? 0.5 : kNaN};
         },
         [&](std::string_view artefact) -> Result<std::shared_ptr<const DeepAr>> {
-          if (artefact != "production") return invalid_argument("byte 0: no model");
-          return std::shared_ptr<const DeepAr>(std::make_shared<FakeDeepAr>(10, 5));
+          if (artefact != "production" && artefact != "judged") return invalid_argument("byte 0: no model");
+          return loaded = std::make_shared<FakeDeepAr>(10, 5);
         }};
     return run_job_with(learner, job);
   }
@@ -51,6 +50,7 @@ class RunJob : public testing::Test {
   std::vector<std::vector<TimeSeries>> learned;
   DeepArOptions learned_with;
   std::shared_ptr<FakeDeepAr> model;
+  std::shared_ptr<const DeepAr> loaded;
 };
 
 TEST_F(RunJob, JudgeTrainsOnWhatLiesBeforeTheFirstWindow) {
@@ -112,20 +112,26 @@ TEST_F(RunJob, JudgeNeedsFiveWindows) {
   EXPECT_EQ(result.message(), "4 back-test windows of 10 steps fit behind 300 observations; 5 are needed");
 }
 
-TEST_F(RunJob, RefitTrainsOnEverythingWithTheGivenSteps) {
+TEST_F(RunJob, RefitTrainsTheJudgedModelAnewOnEverything) {
   job.kind = JobKind::kRefit;
-  job.options.steps = 125;
-  job.options.schedule_steps = 2500;
+  job.judged_artefact = "judged";
   const JobResult result = run().value();
   EXPECT_EQ(learned[0][0].values.size(), 400u);
   EXPECT_FALSE(learned_with.select);
-  EXPECT_EQ(learned_with.steps, 125);
-  EXPECT_EQ(learned_with.schedule_steps, 2500);
+  EXPECT_EQ(learned_with.like, loaded);
   EXPECT_EQ(result.kind, JobKind::kRefit);
   EXPECT_FALSE(result.backtest);
   EXPECT_EQ(result.best_step, 125);
   EXPECT_EQ(result.train_loss, 0.75);
   EXPECT_TRUE(std::isnan(result.held_out_loss));
+}
+
+TEST_F(RunJob, RefitStopsAtAJudgedModelThatCannotBeRead) {
+  job.kind = JobKind::kRefit;
+  job.judged_artefact = "rubbish";
+  const auto result = run();
+  EXPECT_EQ(result.code(), Code::kDataLoss);
+  EXPECT_EQ(result.message(), "judged model: byte 0: no model");
 }
 
 TEST_F(RunJob, RefusesAJobThatMakesNoSense) {
@@ -144,7 +150,7 @@ TEST_F(RunJob, RefusesAJobThatMakesNoSense) {
   EXPECT_EQ(message(), "step of 0 ms: more than 0 is needed");
   job.series.step = 60s;
   job.kind = JobKind::kRefit;
-  EXPECT_EQ(message(), "a refit of 0 steps: it takes the judge's best step, at least 1");
+  EXPECT_EQ(message(), "a refit without the judged model, whose inputs and steps it takes");
   EXPECT_TRUE(learned.empty());
 }
 
