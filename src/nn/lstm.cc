@@ -110,8 +110,8 @@ void LstmPass<Real>::backward(const Real* parameters, int steps, const Dropout& 
   }
   for (int layer = shape.layers - 1; layer >= 0; --layer) {
     const int rows = 4 * shape.cells;
-    Real* dc =
-        layers_[static_cast<std::size_t>(layer)].c.data() + steps * stride;  // The last state's place: not read again.
+    // In the place of the last state, which is not read again.
+    Real* dc = layers_[static_cast<std::size_t>(layer)].c.data() + steps * stride;
     std::fill(dc, dc + stride, Real(0));
     bias_.clear();
     for (int end = steps; end > 0; end -= kChunk)

@@ -21,8 +21,8 @@ class Workers {
   // Calls task(i) for every i in 0 .. tasks - 1; returns when all are done.  `task` must not throw.
   template <typename Task>
   void run(int tasks, const Task& task) {
-    run_all(
-        tasks, [](const void* context, int i) { (*static_cast<const Task*>(context))(i); }, &task);
+    const Call call = [](const void* context, int i) { (*static_cast<const Task*>(context))(i); };
+    run_all(tasks, call, &task);
   }
 
  private:
