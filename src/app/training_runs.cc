@@ -150,6 +150,10 @@ Status TrainingRuns::complete(Active& active, ProcessingTime now) {
   const Result<JobResult> judged = active.child->wait();
   if (!judged.ok()) return end(RunOutcome::kFailed, judged.message());
   const Backtest& backtest = *judged->backtest;
+  if (const std::size_t windows = backtest.windows.size(); windows < kLeastWindows)
+    return end(RunOutcome::kSkippedInsufficientData,
+               fmt::format("{} observations, but gaps leave {} back-test windows; needed are {}. Skipped.",
+                           run.observations, windows, kLeastWindows));
   const GateOutcome gate = judge(backtest, *run.threshold, project_.definition().validation.must_beat);
   run.loss = backtest.loss;
   run.data_hash = judged->data_hash;

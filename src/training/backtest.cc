@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 
 #include "base/rng.h"
 #include "baselines/baselines.h"
@@ -9,6 +11,7 @@
 namespace tidecast {
 namespace {
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kBootstrapRounds = 2000;
 constexpr std::uint64_t kBootstrapStream = 0x626f6f74;  // Keeps the bootstrap's randomness apart from the forecasts'.
 
@@ -35,6 +38,15 @@ Result<QuantileForecast> model_forecast(const DeepAr& model, const TimeSeries& h
   QuantileForecast forecast{truth, {}, cut(futures.mean())};
   for (const double tau : taus) forecast.quantiles.push_back(cut(futures.quantile(tau)));
   return forecast;
+}
+
+bool any_observed(std::span<const double> values) {
+  return std::any_of(values.begin(), values.end(), [](double value) { return !std::isnan(value); });
+}
+
+// Whether the model sees a value before the end of `history`: it refuses a gap as long as it looks back.
+bool has_context(const DeepAr& model, std::span<const double> history) {
+  return any_observed(history.last(std::min(history.size(), static_cast<std::size_t>(model.history_needed()))));
 }
 
 bool has_scale(const std::vector<double>& truth) {
@@ -95,15 +107,23 @@ Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series,
     const TimeSeries history = prefix(series, first);
     const auto begin = series.values.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<double> truth(begin, begin + model.horizon());
+    if (!any_observed(truth) || !has_context(model, history.values)) continue;
     BacktestWindow& window = result.windows.emplace_back();
     window.origin = history.end();
     window.deepar = TRY(model_forecast(model, history, truth, result.taus, paths, seed));
     window.naive = point_forecast(truth, result.taus.size(), naive(history.values, model.horizon()));
     window.seasonal_naive =
         point_forecast(truth, result.taus.size(), seasonal_naive(history.values, model.horizon(), season));
-    if (production != nullptr && window.origin >= production_data_end)
+    if (production != nullptr && window.origin >= production_data_end && has_context(*production, history.values))
       window.production =
           TRY(model_forecast(*production, history, truth, result.taus, paths, seed).in("production model"));
+  }
+
+  if (result.windows.size() < kLeastWindows) {
+    result.loss = result.naive = result.seasonal_naive = result.loss_point_90 = kNaN;
+    result.loss_interval = {kNaN, kNaN};
+    result.rmse = result.coverage = kNaN;
+    return result;
   }
 
   const auto all = [&](QuantileForecast BacktestWindow::*forecast) {

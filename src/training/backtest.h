@@ -34,7 +34,7 @@ struct BacktestWindow {
 
 struct Backtest {
   std::vector<double> taus;                        // low, 0.5, up
-  std::vector<BacktestWindow> windows;             // Oldest first.
+  std::vector<BacktestWindow> windows;             // Oldest first; those that can be judged.
   double loss = 0, naive = 0, seasonal_naive = 0;  // mean wQL pooled over the windows.
   Interval loss_interval;                          // 90 % bootstrap.
   double loss_point_90 = 0;                        // The 90 % point of the bootstrapped loss: the least threshold.
@@ -44,10 +44,13 @@ struct Backtest {
   double rmse = 0, coverage = 0;  // Of the mean, in the series' unit; share of truths within [low, up].
 };
 
-// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: as backtest_windows().
+// A rolling-origin back-test of one model; also what `tidecast` shows for baselines.  Windows: those of
+// backtest_windows() without the ones that an outage of the source left with no truth in them, or with no value before
+// them as far back as the model looks.  They are left out for all competitors alike, so fewer than kLeastWindows may
+// come back; then nothing is judged and every measure is NaN.
 //   season      in steps, of the seasonal naive forecast
 //   production  null if there is none; it judges only windows whose origin is not before `production_data_end`, and
-//               none if its horizon is shorter than ours
+//               none if its horizon is shorter than ours or it sees no value before it
 // The randomness of a window's paths is a function of (seed, its origin), the same for both models.
 // Errors: kInvalidArgument - confidence or paths out of range, or no truth in the windows;  kFailedPrecondition -
 // not one window fits;  what a model's forecast says, with the window's origin before it.

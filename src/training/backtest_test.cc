@@ -158,9 +158,58 @@ TEST_F(RollingBacktest, LeavesGapsInTheTruthOut) {
   const double whole = run(series).value().loss;
   for (std::size_t i = 390; i < 400; ++i) series.values[i] = kNaN;
   const Backtest backtest = run(series).value();
-  EXPECT_EQ(backtest.windows.size(), 6u);
+  EXPECT_EQ(backtest.windows.size(), 5u) << "one has no truth at all";
   EXPECT_NE(backtest.loss, whole);
   EXPECT_TRUE(std::isfinite(backtest.loss));
+}
+
+// Without values from `from` to before `until`.
+TimeSeries with_gap(TimeSeries series, std::size_t from, std::size_t until) {
+  for (std::size_t i = from; i < until; ++i) series.values[i] = kNaN;
+  return series;
+}
+
+TEST_F(RollingBacktest, LeavesOutTheWindowAfterAnOutageThatNoModelCanSeeAcross) {
+  const TimeSeries series = with_gap(ramp(400), 335, 340);  // The model looks back over five values.
+  const Backtest backtest = run(series).value();
+  ASSERT_EQ(backtest.windows.size(), 5u);
+  EXPECT_EQ(backtest.windows[0].origin, kStart + 60s * 350);
+  EXPECT_EQ(run(with_gap(ramp(400), 336, 340)).value().windows.size(), 6u) << "one value is enough";
+}
+
+TEST_F(RollingBacktest, JudgesNothingByFewerThanFiveWindows) {
+  const FakeDeepAr production(10, 5);
+  const Backtest backtest = run(with_gap(ramp(400), 350, 360), &production).value();
+  EXPECT_EQ(backtest.windows.size(), 4u) << "one without a truth, the next without context";
+  EXPECT_TRUE(std::isnan(backtest.loss));
+  EXPECT_TRUE(std::isnan(backtest.naive));
+  EXPECT_TRUE(std::isnan(backtest.loss_point_90));
+  EXPECT_FALSE(backtest.production);
+  EXPECT_TRUE(run(with_gap(ramp(400), 330, 400)).value().windows.empty());
+}
+
+// A model that sees less far back than another does.
+class ShortSighted final : public DeepAr {
+ public:
+  Result<ForecastPaths> forecast(const TimeSeries&, int, std::uint64_t) const override {
+    return invalid_argument("must not be asked");
+  }
+  int horizon() const override { return 10; }
+  int history_needed() const override { return 3; }
+  const json::object& describe() const override { return description_; }
+  std::string serialize() const override { return ""; }
+
+ private:
+  json::object description_;
+};
+
+TEST_F(RollingBacktest, AsksProductionOnlyWhereItSeesAValue) {
+  const Backtest backtest = run(with_gap(ramp(400), 387, 390), nullptr).value();
+  const ShortSighted production;
+  const Backtest compared = run(with_gap(ramp(400), 387, 390), &production, kStart + 60s * 390).value();
+  EXPECT_EQ(compared.windows.size(), 6u);
+  EXPECT_EQ(compared.production_windows, 0);
+  EXPECT_EQ(compared.loss, backtest.loss);
 }
 
 TEST_F(RollingBacktest, WithoutATruthAfterProductionsDataHasNoComparison) {

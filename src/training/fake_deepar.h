@@ -1,7 +1,8 @@
 #pragma once
 // A model for the tests of this room: its median is the last observed value plus an offset, its paths lie evenly
-// round that, one unit apart, and it remembers what it was asked.
+// round that, one unit apart, and it remembers what it was asked.  It looks back over five values.
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -24,9 +25,10 @@ class FakeDeepAr final : public DeepAr {
   Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const override {
     questions.push_back({history, paths, seed});
     double last = std::nan("");
-    for (const double value : history.values)
-      if (!std::isnan(value)) last = value;
-    if (std::isnan(last)) return invalid_argument("not one observed value");
+    const std::size_t count = history.values.size();
+    for (std::size_t i = count - std::min<std::size_t>(count, 5); i < count; ++i)
+      if (const double value = history.values[i]; !std::isnan(value)) last = value;
+    if (std::isnan(last)) return invalid_argument("not one observed value among the last 5");
     ForecastPaths futures{paths, horizon_, {}};
     for (int path = 0; path < paths; ++path)
       for (int step = 0; step < horizon_; ++step)
@@ -35,7 +37,7 @@ class FakeDeepAr final : public DeepAr {
   }
 
   int horizon() const override { return horizon_; }
-  int history_needed() const override { return 1; }
+  int history_needed() const override { return 5; }
   const json::object& describe() const override { return description_; }
   std::string serialize() const override { return fmt::format("fake {} {}", horizon_, offset_); }
 

@@ -37,7 +37,7 @@ struct TrainingJob {
 
 struct JobResult {
   JobKind kind = JobKind::kJudge;
-  std::optional<Backtest> backtest;  // judge
+  std::optional<Backtest> backtest;  // judge; of fewer than kLeastWindows windows where gaps left no more.
   std::string artefact;              // Bytes of the trained model.
   std::string artefact_hash;         // SHA-256, hex.
   int steps = 0;                     // Run.

@@ -112,6 +112,23 @@ TEST_F(RunJob, JudgeNeedsFiveWindows) {
   EXPECT_EQ(result.message(), "4 back-test windows of 10 steps fit behind 300 observations; 5 are needed");
 }
 
+TEST(RunJobWithDeepAr, JudgesOnTheOtherWindowsAfterAnOutageLongerThanTheModelLooksBack) {
+  TrainingJob job;
+  job.series = {EventTime::from_ms(1'778'025'600'000), 1h, {}};
+  for (int hour = 0; hour < 500; ++hour)
+    job.series.values.push_back(hour < 400 || hour >= 482 ? 100 + 30 * std::sin(hour * M_PI / 12) : kNaN);
+  job.windows = 20;
+  job.paths = 10;
+  job.options = {.horizon = 6, .steps = 2, .batch = 4, .cells = 4, .layers = 1};
+  const auto result = run_job(job);
+  ASSERT_TRUE(result.ok()) << result.message();
+  std::vector<std::int64_t> origins;
+  for (const BacktestWindow& window : result->backtest->windows)
+    origins.push_back((window.origin - job.series.start) / 1h);
+  EXPECT_EQ(origins, (std::vector<std::int64_t>{380, 386, 392, 398, 488, 494}));
+  EXPECT_TRUE(std::isfinite(result->backtest->loss));
+}
+
 TEST_F(RunJob, RefitTrainsTheJudgedModelAnewOnEverything) {
   job.kind = JobKind::kRefit;
   job.judged_artefact = "judged";
