@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "base/json.h"
-#include "serving/fake_model_test.h"
+#include "serving/serving_testing.h"
 
 namespace tidecast {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "serving/fake_model_test.h"
+#include "serving/serving_testing.h"
 
 namespace tidecast {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <set>
 
-#include "training/fake_deepar.h"
+#include "training/training_testing.h"
 
 namespace tidecast {
 namespace {

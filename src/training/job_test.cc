@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/hash.h"
-#include "training/fake_deepar.h"
+#include "training/training_testing.h"
 
 namespace tidecast {
 namespace {
