@@ -11,7 +11,8 @@
 
 #include "app/definition_errors.h"
 #include "deepar/deepar.h"
-#include "monitoring/monitor.h"
+#include "monitoring/alarm.h"
+#include "monitoring/retrain.h"
 #include "sources/source.h"
 #include "stream/pipeline.h"
 #include "training/gate.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "monitoring/monitor.h"
+
 namespace tidecast {
 namespace {
 

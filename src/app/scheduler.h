@@ -18,7 +18,8 @@
 #include "app/timeline.h"
 #include "app/training_runs.h"
 #include "base/clock.h"
-#include "monitoring/monitor.h"
+#include "monitoring/alarm.h"
+#include "monitoring/retrain.h"
 
 namespace tidecast {
 

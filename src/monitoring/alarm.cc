@@ -1,6 +1,7 @@
+#include "monitoring/alarm.h"
+
 #include <algorithm>
 
-#include "monitoring/monitor.h"
 #include "monitoring/saved.h"
 
 namespace tidecast {

@@ -1,4 +1,5 @@
-#include "monitoring/monitor.h"
+#include "monitoring/retrain.h"
+
 #include "monitoring/saved.h"
 
 namespace tidecast {

@@ -1,9 +1,10 @@
+#include "monitoring/retrain.h"
+
 #include <gtest/gtest.h>
 
 #include <sstream>
 
 #include "base/rng.h"
-#include "monitoring/monitor.h"
 
 namespace tidecast {
 namespace {
