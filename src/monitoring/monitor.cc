@@ -1,16 +1,13 @@
 #include "monitoring/monitor.h"
 
 #include <cmath>
-#include <limits>
-
-#include "stats/metrics.h"
 
 namespace tidecast {
 namespace {
 
 // sum |y - f| of a point forecast, NaN truths left out.  A point forecast is its own every quantile, and of two levels
 // that lie symmetrically, rho_tau(u) + rho_(1-tau)(u) = |u|; so the mean of 2 rho over (low, 0.5, up) is |u| as well,
-// and sum |y - f| / sum |y| is its mean weighted quantile loss, fit to stand beside a model's.
+// and its pooled loss is fit to stand beside a model's.
 double absolute_error(std::span<const double> truth, std::span<const double> forecast) {
   return quantile_loss(0.5, truth, forecast).loss;
 }
@@ -47,43 +44,39 @@ Score score_of(const Forecast& forecast, std::span<const double> truth, Processi
   return score;
 }
 
+void PooledScores::add(const Score& score) {
+  loss.add(score.quantile_losses, score.absolute_truth);
+  naive.add(score.naive_loss, score.absolute_truth);
+  seasonal_naive.add(score.seasonal_naive_loss, score.absolute_truth);
+}
+
 Evaluation evaluate(const std::string& stage, int version, std::span<const Score> scores, ProcessingTime at,
                     double threshold) {
   Evaluation evaluation{.stage = stage, .version = version, .at = at, .loss = {}, .threshold = threshold};
-  std::vector<double> losses;
-  double truth = 0, naive = 0, seasonal_naive = 0, squared_error = 0, error = 0;
+  PooledScores pool;
+  double squared_error = 0, error = 0;
   std::int64_t steps = 0, inside = 0;
   int forecasts = 0;
   for (const Score& score : scores) {
     if (score.steps == 0) continue;  // Its whole truth fell into a gap.
-    CHECK(!score.quantile_losses.empty() && (losses.empty() || losses.size() == score.quantile_losses.size()));
-    losses.resize(score.quantile_losses.size());
-    for (std::size_t q = 0; q < losses.size(); ++q) losses[q] += score.quantile_losses[q];
-    truth += score.absolute_truth;
-    naive += score.naive_loss;
-    seasonal_naive += score.seasonal_naive_loss;
+    pool.add(score);
     squared_error += score.squared_error;
     error += score.error;
     steps += score.steps;
     inside += score.inside;
     ++forecasts;
   }
-  if (truth == 0) return evaluation;
+  evaluation.loss = pool.loss.value();
+  if (!evaluation.loss) return evaluation;
 
-  double sum = 0;
-  for (const double loss : losses) sum += loss / truth;
-  const double loss = sum / static_cast<double>(losses.size());
   const double of_steps = 1 / static_cast<double>(steps);
   evaluation.forecasts = forecasts;
-  // A forecast that is no number is the worst there is; as a NaN it would compare as no breach and be stored as no
-  // loss.
-  evaluation.loss = std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss;
   evaluation.breach = *evaluation.loss > threshold;
   evaluation.rmse = std::sqrt(squared_error * of_steps);
   evaluation.coverage = static_cast<double>(inside) * of_steps;
   evaluation.bias = error * of_steps;
-  evaluation.naive = naive / truth;
-  evaluation.seasonal_naive = seasonal_naive / truth;
+  evaluation.naive = *pool.naive.value();
+  evaluation.seasonal_naive = *pool.seasonal_naive.value();
   return evaluation;
 }
 

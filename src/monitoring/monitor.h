@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "stats/metrics.h"
 #include "tracking/tracking.h"
 
 namespace tidecast {
@@ -11,6 +12,12 @@ namespace tidecast {
 // The score of one forecast, whose taus rise; `truth` [steps] from its origin on, NaN where there is none: such steps
 // count nowhere.
 Score score_of(const Forecast& forecast, std::span<const double> truth, ProcessingTime landed_at);
+
+// The loss of any set of scores and, beside it, of both naive forecasts.
+struct PooledScores {
+  PooledLoss loss, naive, seasonal_naive;
+  void add(const Score& score);
+};
 
 // Pools scores of one stage and version: per quantile 2 sum QL / sum |y|, then the mean over the quantiles; a breach is
 // loss > threshold.  naive and seasonal_naive are the same loss of those forecasts, rmse and bias (mean - truth) in the

@@ -26,36 +26,26 @@ Status check_window(std::span<const double> taus, const QuantileForecast& window
   return ok();
 }
 
-// [windows][taus]: what every pooling of these windows is a sum of.
-using Sums = std::vector<std::vector<QuantileLoss>>;
+// A window's part in any pool it is drawn into.
+struct WindowSums {
+  std::vector<double> losses;  // [taus]
+  double scale = 0;
+};
+using Sums = std::vector<WindowSums>;  // [windows]
 
 Result<Sums> sums_of(std::span<const double> taus, std::span<const QuantileForecast> windows) {
   if (taus.empty()) return invalid_argument("no quantiles to judge");
   Sums sums;
   for (std::size_t w = 0; w < windows.size(); ++w) {
     TRY(check_window(taus, windows[w]).in(fmt::format("window {}", w)));
-    auto& row = sums.emplace_back();
-    for (std::size_t q = 0; q < taus.size(); ++q)
-      row.push_back(quantile_loss(taus[q], windows[w].actual, windows[w].quantiles[q]));
-  }
-  return sums;
-}
-
-// The mean weighted quantile loss of `count` windows, window(i) being the number of the i-th; NaN if their truths
-// sum to 0.
-template <typename Window>
-double pooled(const Sums& sums, std::size_t taus, std::size_t count, Window window) {
-  std::vector<QuantileLoss> total(taus);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& row = sums[window(i)];
-    for (std::size_t q = 0; q < taus; ++q) {
-      total[q].loss += row[q].loss;
-      total[q].scale += row[q].scale;
+    WindowSums& of = sums.emplace_back();
+    for (std::size_t q = 0; q < taus.size(); ++q) {
+      const QuantileLoss loss = quantile_loss(taus[q], windows[w].actual, windows[w].quantiles[q]);
+      of.losses.push_back(loss.loss);
+      of.scale = loss.scale;  // The same at every level.
     }
   }
-  double mean = 0;
-  for (const QuantileLoss& of : total) mean += of.loss / of.scale;
-  return mean / static_cast<double>(taus);
+  return sums;
 }
 
 // The losses of all resamples, ascending.
@@ -67,9 +57,12 @@ std::vector<double> resampled(std::span<const double> taus, std::span<const Quan
   Rng rng(seed);
   std::vector<double> losses;
   for (int round = 0; round < rounds; ++round) {
-    const auto draw = [&](std::size_t) { return rng.below(windows.size()); };
-    const double loss = pooled(*sums, taus.size(), windows.size(), draw);
-    if (std::isfinite(loss)) losses.push_back(loss);
+    PooledLoss pool;
+    for (std::size_t drawn = 0; drawn < windows.size(); ++drawn) {
+      const WindowSums& of = (*sums)[rng.below(windows.size())];
+      pool.add(of.losses, of.scale);
+    }
+    if (const auto loss = pool.value(); loss && std::isfinite(*loss)) losses.push_back(*loss);
   }
   std::sort(losses.begin(), losses.end());
   return losses;
@@ -126,6 +119,21 @@ QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span
   return sum;
 }
 
+void PooledLoss::add(std::span<const double> losses, double scale) {
+  CHECK(losses_.empty() || losses_.size() == losses.size());
+  losses_.resize(losses.size());
+  for (std::size_t q = 0; q < losses.size(); ++q) losses_[q] += losses[q];
+  scale_ += scale;
+}
+
+std::optional<double> PooledLoss::value() const {
+  if (losses_.empty() || !(scale_ > 0)) return std::nullopt;
+  double sum = 0;
+  for (const double loss : losses_) sum += loss / scale_;
+  const double mean = sum / static_cast<double>(losses_.size());
+  return std::isnan(mean) ? std::numeric_limits<double>::infinity() : mean;
+}
+
 Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileForecast> windows) {
   const Sums sums = TRY(sums_of(taus, windows));
   const auto has_truth = [](const QuantileForecast& window) {
@@ -133,9 +141,11 @@ Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileFo
   };
   if (std::none_of(windows.begin(), windows.end(), has_truth))
     return invalid_argument("no truth in {} windows", windows.size());
-  const double loss = pooled(sums, taus.size(), sums.size(), [](std::size_t i) { return i; });
-  if (!std::isfinite(loss)) return invalid_argument("every truth is 0, so the loss has no scale");
-  return loss;
+  PooledLoss pool;
+  for (const WindowSums& of : sums) pool.add(of.losses, of.scale);
+  const std::optional<double> loss = pool.value();
+  if (!loss || !std::isfinite(*loss)) return invalid_argument("every truth is 0, so the loss has no scale");
+  return *loss;
 }
 
 double rmse(std::span<const QuantileForecast> windows) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,23 @@ struct QuantileLoss {
   double scale = 0;  // sum |y|
 };
 QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span<const double> forecast);
+
+// The mean weighted quantile loss of what was added: per level all losses over the sum of all |y|, then the mean over
+// the levels.  Back-tests, their bootstrap, the gate and evaluations take their losses from here.
+class PooledLoss {
+ public:
+  // A window's or forecast's 2 sum rho, one of each level, always of the same levels, and its sum |y|.
+  void add(std::span<const double> losses, double scale);
+  // Those of a point forecast: of levels symmetric about 0.5 the mean 2 sum rho is its sum |y - f|.
+  void add(double loss, double scale) { add({&loss, 1}, scale); }
+  // Nothing without a truth, or where every truth is 0.  Infinite where a forecast was no number: that is the worst
+  // there is, and as a NaN it would compare as no breach.
+  std::optional<double> value() const;
+
+ private:
+  std::vector<double> losses_;  // [taus]
+  double scale_ = 0;
+};
 
 // One window (or one scored forecast): truth and the forecast of each quantile.
 struct QuantileForecast {

@@ -130,6 +130,25 @@ TEST(MeanWql, MindsNoForecastWhereThereIsNoTruth) {
   EXPECT_NEAR(mean_wql(kTaus, {{point({10, kNaN}, {9, kNaN})}}).value(), 0.1, 1e-12);
 }
 
+TEST(PooledLoss, PoolsEachLevelOverTheSumOfAllTruths) {
+  PooledLoss pool;
+  pool.add(std::vector<double>{2, 4, 9}, 10);
+  pool.add(std::vector<double>{1, 2, 0}, 20);
+  EXPECT_DOUBLE_EQ(pool.value().value(), (3.0 / 30 + 6.0 / 30 + 9.0 / 30) / 3);
+  PooledLoss point;
+  point.add(3, 12);
+  EXPECT_EQ(point.value(), 0.25);
+}
+
+TEST(PooledLoss, IsNothingWithoutATruthAndInfiniteWhereAForecastIsNoNumber) {
+  PooledLoss pool;
+  EXPECT_FALSE(pool.value());
+  pool.add(std::vector<double>{1, 1}, 0);
+  EXPECT_FALSE(pool.value()) << "every truth is 0";
+  pool.add(std::vector<double>{1, kNaN}, 5);
+  EXPECT_EQ(pool.value(), std::numeric_limits<double>::infinity());
+}
+
 TEST(Rmse, PoolsTheSquaredErrorsOfTheMeanOverAllSteps) {
   const std::vector<QuantileForecast> windows{{{1, 2}, {}, {4, 2}}, {{5, kNaN, 7}, {}, {5, 100, 3}}};
   EXPECT_NEAR(rmse(windows), std::sqrt((9.0 + 0 + 0 + 16) / 4), 1e-12);
