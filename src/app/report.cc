@@ -2,41 +2,30 @@
 
 #include <map>
 
-#include "stats/metrics.h"
+#include "monitoring/monitor.h"
 
 namespace tidecast {
 namespace {
 
-// Sums over scores, so that any set of them has one loss.
+json::value number_or_null(const std::optional<double>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+// What any set of scores comes to.
 struct Pooled {
-  std::vector<double> losses;
-  double naive = 0, seasonal_naive = 0, truth = 0;
+  PooledScores scores;
   std::int64_t forecasts = 0, steps = 0, inside = 0;
 
   void add(const Score& score) {
-    losses.resize(score.quantile_losses.size());
-    for (std::size_t q = 0; q < losses.size(); ++q) losses[q] += score.quantile_losses[q];
-    naive += score.naive_loss;
-    seasonal_naive += score.seasonal_naive_loss;
-    truth += score.absolute_truth;
+    scores.add(score);
     steps += score.steps;
     inside += score.inside;
     ++forecasts;
-  }
-  json::value ratio(double loss) const { return truth > 0 ? json::value(loss / truth) : json::value(nullptr); }
-  json::value mean_wql() const {
-    double sum = 0;
-    for (const double loss : losses) sum += loss;
-    return ratio(losses.empty() ? 0 : sum / static_cast<double>(losses.size()));
   }
   json::value coverage() const {
     return steps > 0 ? json::value(static_cast<double>(inside) / static_cast<double>(steps)) : json::value(nullptr);
   }
 };
-
-json::value number_or_null(const std::optional<double>& value) {
-  return value ? json::value(*value) : json::value(nullptr);
-}
 
 json::array runs_of(const std::vector<Run>& runs) {
   json::array list;
@@ -76,9 +65,9 @@ json::array replaced_of(const std::vector<Score>& scores) {
     list.push_back(json::object{{"version", versions.first},
                                 {"replaced", versions.second},
                                 {"forecasts", sums.first.forecasts},
-                                {"mean_wql", sums.first.mean_wql()},
-                                {"mean_wql_replaced", sums.second.mean_wql()},
-                                {"mean_wql_naive", sums.first.ratio(sums.first.naive)}});
+                                {"mean_wql", number_or_null(sums.first.scores.loss.value())},
+                                {"mean_wql_replaced", number_or_null(sums.second.scores.loss.value())},
+                                {"mean_wql_naive", number_or_null(sums.first.scores.naive.value())}});
   return list;
 }
 
@@ -130,11 +119,12 @@ Result<json::object> make_report(Project& project, const ReplayRange& range) {
       {"alarms", std::move(alarms)},
       {"forecasts", json::object{{"made", project.tracking().forecasts_made("production")},
                                  {"scored", production.forecasts},
-                                 {"mean_wql", production.mean_wql()},
+                                 {"mean_wql", number_or_null(production.scores.loss.value())},
                                  {"coverage", production.coverage()}}},
       {"baselines",
-       json::object{{"naive", json::object{{"mean_wql", production.ratio(production.naive)}}},
-                    {"seasonal_naive", json::object{{"mean_wql", production.ratio(production.seasonal_naive)}}}}},
+       json::object{
+           {"naive", json::object{{"mean_wql", number_or_null(production.scores.naive.value())}}},
+           {"seasonal_naive", json::object{{"mean_wql", number_or_null(production.scores.seasonal_naive.value())}}}}},
       {"replaced", replaced_of(scores)},
       {"balance", books.balanced() ? "ok" : "broken"}};
 }

@@ -1,6 +1,6 @@
 #include "app/tables.h"
 
-#include <algorithm>
+#include "monitoring/monitor.h"
 
 namespace tidecast {
 namespace {
@@ -51,13 +51,10 @@ Result<std::vector<SqlRow>> forecast_rows(Project& project) {
 }
 
 SqlRow score_row(const Score& score) {
-  double sum = 0;
-  for (const double loss : score.quantile_losses) sum += loss;
-  const bool judged = score.absolute_truth > 0 && !score.quantile_losses.empty();
-  const auto ratio = [&](double loss) { return judged ? std::optional(loss / score.absolute_truth) : std::nullopt; };
-  return row(score.stage, score.version, score.series, score.origin, score.landed_at, score.steps,
-             ratio(sum / static_cast<double>(std::max<std::size_t>(score.quantile_losses.size(), 1))),
-             ratio(score.naive_loss), ratio(score.seasonal_naive_loss), score.inside);
+  PooledScores pool;
+  pool.add(score);
+  return row(score.stage, score.version, score.series, score.origin, score.landed_at, score.steps, pool.loss.value(),
+             pool.naive.value(), pool.seasonal_naive.value(), score.inside);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace tidecast {
 // count nowhere.
 Score score_of(const Forecast& forecast, std::span<const double> truth, ProcessingTime landed_at);
 
-// The loss of any set of scores and, beside it, of both naive forecasts.
+// The loss of any set of scores and, beside it, of both naive forecasts: what evaluations, reports and tables show.
 struct PooledScores {
   PooledLoss loss, naive, seasonal_naive;
   void add(const Score& score);

@@ -26,7 +26,7 @@ struct QuantileLoss {
 QuantileLoss quantile_loss(double tau, std::span<const double> actual, std::span<const double> forecast);
 
 // The mean weighted quantile loss of what was added: per level all losses over the sum of all |y|, then the mean over
-// the levels.  Back-tests, their bootstrap, the gate and evaluations take their losses from here.
+// the levels.  Whatever is called a loss anywhere is a value of this.
 class PooledLoss {
  public:
   // A window's or forecast's 2 sum rho, one of each level, always of the same levels, and its sum |y|.
