@@ -6,7 +6,31 @@
 
 namespace tidecast {
 
-Result<std::unique_ptr<Project>> Project::open(Definition definition, const std::string& who) {
+namespace {
+
+constexpr const char* kRegistry = "registry.db";
+constexpr const char* kTracking = "tracking.db";
+
+Status gone(const std::filesystem::path& data, std::string_view part, std::string_view there) {
+  return data_loss("{}: {} is not there, but {} is; put it back from a copy, or use another data folder (--data)",
+                   data.string(), part, there);
+}
+
+// The feature store's state is what is made first in a new folder, so whatever else is there without it is somebody
+// else's, or has lost it.
+Status check_folder(const std::filesystem::path& data, DataFolder folder) {
+  std::error_code ignored;
+  if (std::filesystem::exists(data / "state", ignored)) return ok();
+  for (const char* part : {kRegistry, kTracking, "offline", "raw", "models"})
+    if (std::filesystem::exists(data / part, ignored)) return gone(data, "state", part);
+  if (folder == DataFolder::kMayBeNew) return ok();
+  return not_found("{}: no data yet; make some: tidecast replay", data.string());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Project>> Project::open(Definition definition, const std::string& who, DataFolder folder) {
+  TRY(check_folder(definition.data, folder));
   FolderLock lock = TRY(FolderLock::take(definition.data, who));
   std::unique_ptr<Project> project(new Project(std::move(definition), std::move(lock)));
   const Definition& d = project->definition_;
@@ -20,6 +44,9 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
     options.groups.push_back(std::move(group));
   }
   project->features_ = TRY(FeatureStore::open(std::move(options)));
+  for (const char* part : {kRegistry, kTracking})
+    if (project->features_->books().read > 0 && !std::filesystem::exists(d.data / part))
+      return gone(d.data, part, "state");
   project->registry_ = TRY(Registry::open(d.data));
   project->tracking_ = TRY(Tracking::open(d.data));
   return project;

@@ -20,11 +20,15 @@ inline constexpr std::int64_t kForecastHistory = 4096;
 // What "all of history" means to a training run: two years of minutes.
 inline constexpr std::int64_t kTrainingHistory = std::int64_t{1} << 20;
 
+enum class DataFolder { kMustExist, kMayBeNew };
+
 class Project {
  public:
   // `who` is shown to another process that finds the folder locked: "tidecast replay".
-  // Errors: kUnavailable - locked by another process; whatever opening a store says.
-  static Result<std::unique_ptr<Project>> open(Definition definition, const std::string& who);
+  // Errors: kNotFound - no data folder where there must be one;  kDataLoss - a part of it is gone, or it is somebody
+  // else's folder: nothing is made anew beside what is there;  kUnavailable - locked by another process; whatever
+  // opening a store says.
+  static Result<std::unique_ptr<Project>> open(Definition definition, const std::string& who, DataFolder folder);
 
   const Definition& definition() const { return definition_; }
   FeatureStore& features() { return *features_; }

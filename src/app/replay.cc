@@ -45,14 +45,23 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
 
 Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {
   std::unique_ptr<Replay> replay(new Replay);
-  replay->project_ = TRY(Project::open(std::move(definition), "tidecast replay"));
+  replay->project_ = TRY(Project::open(std::move(definition), "tidecast replay", DataFolder::kMayBeNew));
   Project& project = *replay->project_;
   {
     const std::unique_ptr<Source> source = TRY(project.open_source());
     replay->total_ = source->total_records();
     const std::optional<ProcessingTime> first = TRY(source->next_arrival());
     if (!first) return failed_precondition("the source {} is empty", source->name());
-    replay->start_ = TRY(project.simulated_now()).value_or(options.from.value_or(*first));
+    const std::optional<ProcessingTime> stands_at = TRY(project.simulated_now());
+    if (stands_at && options.from && *options.from > *stands_at)
+      return failed_precondition(
+          "--from {}: only the first replay of a data folder passes records over; this one "
+          "stands at {}",
+          to_rfc3339(*options.from), to_rfc3339(*stands_at));
+    replay->start_ = stands_at.value_or(options.from.value_or(*first));
+    if (options.until && *options.until < replay->start_)
+      return failed_precondition("--until {}: the replay stands at {} already", to_rfc3339(*options.until),
+                                 to_rfc3339(replay->start_));
     TRY(project.set_simulated_now(replay->start_));
   }
   if (options.speed > 0)
@@ -91,6 +100,11 @@ std::optional<std::string> Replay::url() const {
   if (!served_at_) return std::nullopt;
   const bool v6 = served_at_->address.find(':') != std::string::npos;
   return fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), served_at_->address, served_at_->port);
+}
+
+bool Replay::port_was_taken() const {
+  const std::uint16_t wanted = project_->definition().server.port;
+  return served_at_ && wanted != 0 && served_at_->port != wanted;
 }
 
 Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {

@@ -30,6 +30,7 @@ class Replay {
   ProcessingTime start() const { return start_; }
   std::optional<std::uint64_t> records_to_come() const { return total_; }
   std::optional<std::string> url() const;  // "http://127.0.0.1:8080"; nullopt where nothing is served.
+  bool port_was_taken() const;             // The definition's, so that it is another one.
   const Project& project() const { return *project_; }
 
   // To the end.  `progress` is told after every batch; it returns false to stop (kCancelled; a later replay goes on).

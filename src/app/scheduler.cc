@@ -220,8 +220,13 @@ Result<RunEnd> Scheduler::finish_run(ProcessingTime now) {
     first_run_ = now + kRetryFirstRun;  // Still without any model: try again with more data.
   }
   const bool in_production = end.version && TRY(project_.registry().placed("production")) == *end.version;
-  if (retrain_.state() == RetrainState::kTraining)
-    retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production);
+  if (retrain_.state() == RetrainState::kTraining &&
+      retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production) &&
+      retrain_.state() == RetrainState::kGaveUp)
+    TRY(timeline_.note(now, "alarm", "gave up",
+                       fmt::format("{} retrains in a row gave no model; no more until the alarm clears. A person can: "
+                                   "tidecast runs, tidecast train",
+                                   project_.definition().monitoring.retrain.attempts)));
   if (in_production) on_production(*end.version, now);
   return end;
 }

@@ -62,6 +62,7 @@ class Scheduler {
   Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
 
   const Pipeline& pipeline() const { return *pipeline_; }
+  RetrainState retrain_state() const { return retrain_.state(); }
   std::size_t open_windows() const;  // In all groups.
 
  private:

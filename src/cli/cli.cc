@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "base/log.h"
 #include "cli/context.h"
@@ -17,11 +20,21 @@ std::filesystem::path own_binary() {
   return error ? std::filesystem::path("tidecast") : path;
 }
 
-int finish(const Status& status) {
+int finish(Status status) {
+  // What was printed must have arrived, or a script would take half a table for a whole one.
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0) && status.ok())
+    status = unavailable("the output could not be written: {}", std::strerror(errno));
   if (status.ok()) return 0;
-  std::fflush(stdout);
   fmt::print(stderr, "{}\n", status.message());
   return exit_code(status);
+}
+
+// The first word that is neither an option nor a command, where one was expected.
+std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  for (const CLI::App* command : app.get_subcommands({}))
+    if (command->get_name() == argv[1]) return std::nullopt;
+  return argv[1];
 }
 
 }  // namespace
@@ -148,6 +161,8 @@ int run_cli(int argc, char** argv) {
   app.parse_complete_callback([&] {
     if (verbose) set_log_level(LogLevel::kInfo);
   });
+  if (const std::optional<std::string> unknown = unknown_command(app, argc, argv))
+    return finish(invalid_argument("there is no command '{}'; tidecast --help lists them", *unknown));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

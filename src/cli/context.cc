@@ -34,11 +34,8 @@ Result<Definition> load(const Context& context) {
 
 Result<Workbench> open_workbench(const Context& context, const std::string& who) {
   Definition definition = TRY(load(context));
-  if (!std::filesystem::exists(definition.data))
-    return not_found("{}: no data yet; make some: tidecast replay -c {}", definition.data.string(),
-                     context.definition.string());
   Workbench bench;
-  bench.project = TRY(Project::open(std::move(definition), who));
+  bench.project = TRY(Project::open(std::move(definition), who, DataFolder::kMustExist));
   if (const std::optional<ProcessingTime> now = TRY(bench.project->simulated_now())) {
     bench.clock = std::make_unique<SimulatedClock>(*now);
   } else {

@@ -105,7 +105,8 @@ Status forecast_command(const Context& context, const ForecastArguments& argumen
 }
 
 Status features_command(const Context& context, const FeaturesArguments& arguments) {
-  const std::unique_ptr<Project> project = TRY(Project::open(TRY(load(context)), "tidecast features"));
+  const std::unique_ptr<Project> project =
+      TRY(Project::open(TRY(load(context)), "tidecast features", DataFolder::kMustExist));
   const std::vector<FeatureGroup>& groups = project->features().groups();
   const FeatureGroup* group = nullptr;
   std::string known;
@@ -152,7 +153,8 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
 }
 
 Status sql_command(const Context& context, const std::string& statement, const std::string& format) {
-  const std::unique_ptr<Project> project = TRY(Project::open(TRY(load(context)), "tidecast sql"));
+  const std::unique_ptr<Project> project =
+      TRY(Project::open(TRY(load(context)), "tidecast sql", DataFolder::kMustExist));
   const std::vector<SqlTable> tables = sql_tables(*project);
   const QueryResult result = TRY(run_query(project->features(), tables, statement));
   const std::string chosen = context.json ? "json" : format;

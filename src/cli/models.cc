@@ -67,7 +67,8 @@ Status train_command(const Context& context, const std::string& why) {
 }
 
 Status runs_command(const Context& context, int id) {
-  const std::unique_ptr<Project> project = TRY(Project::open(TRY(load(context)), "tidecast runs"));
+  const std::unique_ptr<Project> project =
+      TRY(Project::open(TRY(load(context)), "tidecast runs", DataFolder::kMustExist));
   if (id != 0) {
     fmt::print("{}\n", to_pretty_text(json_of(TRY(project->tracking().run(id)))));
     return ok();
@@ -89,7 +90,8 @@ Status runs_command(const Context& context, int id) {
 }
 
 Status models_command(const Context& context, int version) {
-  const std::unique_ptr<Project> project = TRY(Project::open(TRY(load(context)), "tidecast models"));
+  const std::unique_ptr<Project> project =
+      TRY(Project::open(TRY(load(context)), "tidecast models", DataFolder::kMustExist));
   if (version != 0) {
     fmt::print("{}\n", to_pretty_text(json_of(TRY(project->registry().get(version)))));
     return ok();

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 
 #include "cli/context.h"
 #include "storage/file.h"
@@ -138,6 +140,28 @@ std::uintmax_t size_of_folder(const std::filesystem::path& folder) {
   return bytes;
 }
 
+// A regular file comes whole or not at all; a pipe or a device is written to and never replaced.
+bool is_special(const std::filesystem::path& file) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(file, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+}
+
+// Before the work, not after it.
+Status check_report(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  std::error_code ignored;
+  if (std::filesystem::is_directory(file, ignored)) return invalid_argument("--report {}: a folder", file.string());
+  if (!is_special(file) && ::access(folder.c_str(), W_OK) != 0)
+    return invalid_argument("--report {}: {}: {}", file.string(), folder.string(), std::strerror(errno));
+  return ok();
+}
+
+Status write_report(const std::filesystem::path& file, const std::string& text) {
+  if (!is_special(file)) return write_file_atomically(std::filesystem::weakly_canonical(file), text);
+  return TRY(FileWriter::create(file)).write(text);
+}
+
 void wait_for_signal() {
   while (stop_wanted == 0) ::sem_wait(&stop_posted);
 }
@@ -150,6 +174,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   options.until = TRY(time_argument("--until", arguments.until));
   options.speed = TRY(parse_speed(arguments.speed));
   options.binary = context.binary;
+  if (!arguments.report.empty()) TRY(check_report(arguments.report));
   Definition definition = TRY(load(context));
   const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
 
@@ -173,7 +198,9 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
         "Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
         "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
   }
-  if (talk && replay->url()) fmt::print("Endpoint: {}/endpoints/production/invocations\n", *replay->url());
+  if (talk && replay->url())
+    fmt::print("Endpoint: {}/endpoints/production/invocations{}\n", *replay->url(),
+               replay->port_was_taken() ? "   (the definition's port is taken)" : "");
   if (talk) fmt::print("\n");
   std::string source = "source " + replay->project().definition().source.name;
   if (const auto total = replay->records_to_come())
@@ -188,7 +215,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   TRY(status);
 
   const json::object report = TRY(replay->report());
-  if (!arguments.report.empty()) TRY(write_file_atomically(arguments.report, to_pretty_text(report) + "\n"));
+  if (!arguments.report.empty()) TRY(write_report(arguments.report, to_pretty_text(report) + "\n"));
   if (context.json) {
     fmt::print("{}\n", to_text(report));
   } else {
@@ -209,7 +236,9 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   if (report.at("balance") != "ok")
     return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
 
-  if (arguments.serve && replay->url()) {
+  if (arguments.serve && !replay->url())
+    return failed_precondition("--serve: the definition has no forecast, so there is nothing to serve");
+  if (arguments.serve) {
     const std::string flags =
         fmt::format("-c {} --data {}", context.definition.string(), shown(replay->project().definition().data));
     fmt::print(

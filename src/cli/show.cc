@@ -15,7 +15,7 @@ std::string excerpt(std::string_view record) {
 }
 
 std::string what_needs_you(const std::vector<ModelVersion>& models, std::optional<int> staging,
-                           std::optional<int> production) {
+                           std::optional<int> production, RetrainState retrain) {
   for (const ModelVersion& model : models) {
     if (model.approval == Approval::kPendingManualApproval)
       return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY",
@@ -25,6 +25,8 @@ std::string what_needs_you(const std::vector<ModelVersion>& models, std::optiona
     if (model.version == staging && staging != production && model.approval == Approval::kApproved)
       return fmt::format("model {} is in staging only: tidecast approve {} --for production   or: tidecast reject {}",
                          *staging, *staging, *staging);
+  if (retrain == RetrainState::kGaveUp)
+    return "the alarm stands, and retraining gave up: look at tidecast runs, then tidecast train";
   return "nothing";
 }
 
@@ -47,7 +49,8 @@ Status check_command(const Context& context, int records) {
   } removed{pattern};
   Definition scratch = definition;
   scratch.data = pattern;
-  const std::unique_ptr<Project> project = TRY(Project::open(std::move(scratch), "tidecast check"));
+  const std::unique_ptr<Project> project =
+      TRY(Project::open(std::move(scratch), "tidecast check", DataFolder::kMayBeNew));
   const std::unique_ptr<Source> source = TRY(project->open_source());
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
   const RawBatch batch = TRY(source->read(ProcessingTime::max(), static_cast<std::size_t>(records)));
@@ -86,20 +89,31 @@ Status status_command(const Context& context) {
   const std::vector<AlarmChange> alarms = TRY(project.tracking().alarm_changes());
   const std::vector<Run> runs = TRY(project.tracking().runs());
 
+  const std::optional<EventTime> watermark = bench.scheduler->pipeline().watermark();
   if (context.json) {
-    json::object out{{"project", project.definition().project},
-                     {"now", to_rfc3339(bench.clock->now())},
-                     {"events", json::object{{"read", books.read},
-                                             {"stored", books.stored},
-                                             {"duplicate", books.duplicate},
-                                             {"late", books.late},
-                                             {"dead", books.dead}}},
-                     {"balance", books.balanced() ? "ok" : "broken"},
-                     {"staging", staging ? json::value(*staging) : json::value(nullptr)},
-                     {"production", production ? json::value(*production) : json::value(nullptr)},
-                     {"alarm", alarms.empty() ? json::value("OK") : json::value(alarms.back().state)},
-                     {"runs", runs.size()},
-                     {"needs_you", what_needs_you(models, staging, production)}};
+    json::object windows;
+    for (const FeatureGroup& group : project.features().groups())
+      windows[group.name] = project.features().rows(group.name);
+    json::object out{
+        {"project", project.definition().project},
+        {"now", to_rfc3339(bench.clock->now())},
+        {"events", json::object{{"read", books.read},
+                                {"stored", books.stored},
+                                {"duplicate", books.duplicate},
+                                {"late", books.late},
+                                {"dead", books.dead}}},
+        {"balance", books.balanced() ? "ok" : "broken"},
+        {"windows", std::move(windows)},
+        {"watermark", watermark ? json::value(to_rfc3339(*watermark)) : json::value(nullptr)},
+        {"staging", staging ? json::value(*staging) : json::value(nullptr)},
+        {"production", production ? json::value(*production) : json::value(nullptr)},
+        {"alarm", alarms.empty() ? json::value("OK") : json::value(alarms.back().state)},
+        {"loss", !evaluations.empty() && evaluations.back().loss ? json::value(*evaluations.back().loss)
+                                                                 : json::value(nullptr)},
+        {"threshold", evaluations.empty() ? json::value(nullptr) : json::value(evaluations.back().threshold)},
+        {"retrain", name_of(bench.scheduler->retrain_state())},
+        {"runs", runs.size()},
+        {"needs_you", what_needs_you(models, staging, production, bench.scheduler->retrain_state())}};
     fmt::print("{}\n", to_text(out));
     return ok();
   }
@@ -108,7 +122,6 @@ Status status_command(const Context& context) {
                               TRY(project.simulated_now()) ? " (simulated)" : ""));
   line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", books.read, books.stored,
                              books.duplicate, books.late, books.dead, books.balanced() ? "balanced" : "NOT BALANCED"));
-  const std::optional<EventTime> watermark = bench.scheduler->pipeline().watermark();
   for (std::size_t g = 0; g < project.features().groups().size(); ++g) {
     const FeatureGroup& group = project.features().groups()[g];
     line(g == 0 ? "Windows" : "",
@@ -130,7 +143,7 @@ Status status_command(const Context& context) {
                                              to_rfc3339(alarms.back().at)));
   if (!runs.empty())
     line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
-  line("Needs you", what_needs_you(models, staging, production));
+  line("Needs you", what_needs_you(models, staging, production, bench.scheduler->retrain_state()));
   return ok();
 }
 
