@@ -23,15 +23,28 @@ constexpr std::array<std::string_view, 3> kForbiddenFunctions = {"finalize", "co
 
 bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 
-// What follows white space and comments.  A comment that does not end leaves nothing.
+// What follows a comment at the front of the text: `--` to a line's end, which may be a bare carriage return, or
+// `/*`, which nests.  A comment that does not end leaves nothing.
+std::string_view behind_comment(std::string_view text) {
+  if (text.starts_with("--")) {
+    const std::size_t end = text.find_first_of("\n\r");
+    return end == text.npos ? std::string_view() : text.substr(end);
+  }
+  int depth = 0;
+  do {
+    const bool opens = text.starts_with("/*"), closes = text.starts_with("*/");
+    depth += opens ? 1 : closes ? -1 : 0;
+    text.remove_prefix(opens || closes ? 2 : 1);
+  } while (depth > 0 && !text.empty());
+  return text;
+}
+
+// What follows white space and comments.
 std::string_view skip_space(std::string_view text) {
   for (;;) {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    const std::string_view end = text.starts_with("--") ? "\n" : text.starts_with("/*") ? "*/" : "";
-    if (end.empty()) return text;
-    const std::size_t at = text.find(end, 2);
-    if (at == text.npos) return {};
-    text.remove_prefix(at + end.size());
+    if (!text.starts_with("--") && !text.starts_with("/*")) return text;
+    text = behind_comment(text);
   }
 }
 
@@ -45,12 +58,14 @@ std::string first_word(std::string_view text) {
   return word;
 }
 
-// The text behind EXPLAIN or EXPLAIN ANALYZE; the text itself if it is no EXPLAIN.
-std::string_view behind_explain(std::string_view text) {
+// Takes EXPLAIN or EXPLAIN ANALYZE off the front of the text, and gives it as it will be run: "" if there is none.
+std::string_view take_explain(std::string_view& text) {
   text = skip_space(text);
-  if (first_word(text) != "EXPLAIN") return text;
+  if (first_word(text) != "EXPLAIN") return "";
   text = skip_space(text.substr(7));
-  return first_word(text) == "ANALYZE" ? skip_space(text.substr(7)) : text;
+  if (first_word(text) != "ANALYZE") return "EXPLAIN ";
+  text = skip_space(text.substr(7));
+  return "EXPLAIN ANALYZE ";
 }
 
 // By its first word: not what decides, but the clearest refusal.
@@ -98,14 +113,15 @@ Status check_functions(const json::value& tree) {
 
 }  // namespace
 
-Status check_query(duck::Session& session, std::string_view sql) {
+Result<std::string> check_query(duck::Session& session, std::string_view sql) {
   if (sql.size() > kLongestText)
     return invalid_argument("the text has {} bytes, allowed are {}", sql.size(), kLongestText);
   if (sql.find('\0') != sql.npos) return invalid_argument("the text has a zero byte in it");
   // EXPLAIN ANALYZE runs what it explains, so that is what must be a SELECT.
-  const std::string_view query = behind_explain(sql);
+  std::string_view query = sql;
+  const std::string_view explain = take_explain(query);
   TRY(check_first_word(query));
-  const std::size_t statements = TRY(session.count_statements(std::string(sql)));
+  const std::size_t statements = TRY(session.count_statements(std::string(query)));
   if (statements != 1) return invalid_argument("found {} statements; {}", statements, kAllowed);
 
   const auto table = TRY(session.query(fmt::format("SELECT json_serialize_sql({})", duck::quoted_text(query))));
@@ -118,7 +134,8 @@ Status check_query(duck::Session& session, std::string_view sql) {
   if (answer.at("error").as_bool()) return invalid_argument("{}; {}", text_in(answer, "error_message"), kAllowed);
   if (answer.at("statements").as_array().size() != 1)
     return invalid_argument("this is not one statement; {}", kAllowed);
-  return check_functions(answer);
+  TRY(check_functions(answer));
+  return std::string(explain).append(query);
 }
 
 }  // namespace tidecast

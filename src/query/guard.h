@@ -12,9 +12,11 @@
 
 namespace tidecast {
 
-// Ok if the text is exactly one SELECT (with whatever reads like one: WITH, FROM, VALUES, DESCRIBE, SHOW TABLES,
-// SUMMARIZE), or EXPLAIN or EXPLAIN ANALYZE of one.  Runs nothing of the text; the session must not be locked yet.
+// The text to run if `sql` is exactly one SELECT (with whatever reads like one: WITH, FROM, VALUES, DESCRIBE, SHOW
+// TABLES, SUMMARIZE), or EXPLAIN or EXPLAIN ANALYZE of one: the very bytes of which the tree was made, with the EXPLAIN
+// before them, and never `sql` itself, in which we and DuckDB might see different beginnings.
+// Runs nothing of the text; the session must not be locked yet.
 // Errors: kInvalidArgument - with what was found and what is allowed.
-Status check_query(duck::Session& session, std::string_view sql);
+Result<std::string> check_query(duck::Session& session, std::string_view sql);
 
 }  // namespace tidecast

@@ -9,11 +9,11 @@ constexpr std::string_view kAllowed = "allowed is exactly one SELECT, or EXPLAIN
 
 class Guard : public testing::Test {
  protected:
-  Status check(std::string_view sql) { return check_query(session_, sql); }
+  Result<std::string> check(std::string_view sql) { return check_query(session_, sql); }
   std::string refusal(std::string_view sql) {
-    const Status status = check(sql);
-    EXPECT_EQ(status.code(), Code::kInvalidArgument) << sql;
-    return status.message();
+    const Result<std::string> checked = check(sql);
+    EXPECT_EQ(checked.code(), Code::kInvalidArgument) << sql;
+    return checked.message();
   }
 
   duck::Session session_ = std::move(duck::Session::open()).value();
@@ -34,6 +34,8 @@ TEST_F(Guard, WhatOnlyReadsPassesHoweverItBegins) {
                           "SHOW TABLES",
                           "/* a */ SELECT 1 -- b",
                           "-- a\nSELECT 1",
+                          "-- a\rSELECT 1",
+                          "/* a /* b */ c */ /**/ SELECT 1",
                           "EXPLAIN SELECT 1",
                           "explain analyze select 1",
                           "EXPLAIN /* a */ ANALYZE -- b\n SELECT 1",
@@ -83,7 +85,7 @@ TEST_F(Guard, WhatIsNoQueryIsRefusedByItsFirstWord) {
 }
 
 TEST_F(Guard, NothingIsNoStatement) {
-  for (const char* sql : {"", "  ", "-- nothing", "/* nothing", "(", "EXPLAIN", "EXPLAIN ANALYZE"})
+  for (const char* sql : {"", "  ", "-- nothing", "/* nothing", "/* /* */", "/*/", "(", "EXPLAIN", "EXPLAIN ANALYZE"})
     EXPECT_EQ(refusal(sql), fmt::format("there is no statement; {}", kAllowed)) << sql;
   EXPECT_EQ(refusal("?"), fmt::format("found '?'; {}", kAllowed));
 }
@@ -101,6 +103,20 @@ TEST_F(Guard, ExplainIsNoCloak) {
     for (const char* inner : {"COPY (SELECT 1) TO 'x'", "CREATE TABLE x AS SELECT 1", "INSERT INTO x SELECT 1",
                               "SET threads = 9", "PRAGMA database_list", "SELECT * FROM enable_logging()"})
       refusal(std::string(explain) + inner);
+}
+
+TEST_F(Guard, TheTextToRunIsWhatWasCheckedAndNoMore) {
+  EXPECT_EQ(check(" -- a\n/* b */ select 1 -- c").value(), "select 1 -- c");
+  EXPECT_EQ(check("explain/**/ SELECT 1;").value(), "EXPLAIN SELECT 1;");
+  EXPECT_EQ(check("/* a */ Explain -- b\r analyze (SELECT 1)").value(), "EXPLAIN ANALYZE (SELECT 1)");
+}
+
+TEST_F(Guard, AStatementBehindACommentThatOnlySeemsToEndIsFound) {
+  EXPECT_EQ(refusal("/* /* */ SELECT 1 -- */ COPY fees TO 'f' (FORMAT parquet)"),
+            fmt::format("found 'COPY'; {}", kAllowed));
+  EXPECT_EQ(refusal("-- \rCOPY fees TO 'f' /*\nSELECT 1 -- */"), fmt::format("found 'COPY'; {}", kAllowed));
+  EXPECT_EQ(refusal("EXPLAIN ANALYZE /* /* */ SELECT 1 -- */ COPY fees TO 'f'"),
+            fmt::format("found 'COPY'; {}", kAllowed));
 }
 
 TEST_F(Guard, WritesBehindWithAreRefused) {

@@ -200,21 +200,21 @@ std::size_t text_bytes(const SqlRow& row) {
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits) {
   auto session = TRY(duck::Session::open({.threads = limits.threads, .memory_limit_mb = limits.memory_mb}));
-  TRY(check_query(session, sql));
+  const std::string query = TRY(check_query(session, sql));
   std::vector<std::string> readable;
   for (const FeatureGroup& group : store.groups())
     TRY(add_group(session, store, group, readable).in("table " + group.name));
   std::vector<SqlTable> all{dead_letters_table(store), late_table(store)};
   all.insert(all.end(), tables.begin(), tables.end());
   for (const SqlTable& table : all)
-    if (mentions(sql, table.name)) TRY(add_table(session, table).in("table " + table.name));
+    if (mentions(query, table.name)) TRY(add_table(session, table).in("table " + table.name));
   TRY(lock_down(session, readable));
 
   QueryResult result;
   std::vector<duck::Column> columns;
   std::size_t bytes = 0;
   Deadline deadline(session, limits.time);
-  const Status status = session.query(std::string(sql), columns, [&](SqlRow&& row) {
+  const Status status = session.query(query, columns, [&](SqlRow&& row) {
     if (result.rows.size() == limits.rows) return !(result.truncated = true);
     bytes += text_bytes(row);
     result.rows.push_back(std::move(row));

@@ -192,6 +192,18 @@ TEST_F(Query, ExplainIsNoCloakForAStatementThatWrites) {
   EXPECT_EQ(text("SELECT count(*) FROM fees"), "[90]");
 }
 
+TEST_F(Query, ACommentIsNoCloakForAStatementThatWrites) {
+  const std::filesystem::path evil = folder_.path() / "evil.parquet";
+  const auto size = std::filesystem::file_size(parquet_);
+  for (const std::string& target : {evil.string(), parquet_.string()})
+    for (const char* text : {"/* /* */ SELECT 1 -- */ COPY (SELECT 1) TO '{}' (FORMAT parquet)",
+                             "-- \rCOPY fees TO '{}' /*\nSELECT 1 -- */"})
+      EXPECT_EQ(run(fmt::format(fmt::runtime(text), target)).code(), Code::kInvalidArgument) << text;
+  EXPECT_FALSE(std::filesystem::exists(evil));
+  EXPECT_EQ(std::filesystem::file_size(parquet_), size);
+  EXPECT_EQ(text("SELECT count(*) FROM fees"), "[90]");
+}
+
 TEST_F(Query, AWriteBehindWithIsRefused) {
   EXPECT_EQ(run("WITH a AS (SELECT * FROM fees_history) INSERT INTO fees_outbox_ SELECT * FROM a").code(),
             Code::kInvalidArgument);
