@@ -146,7 +146,7 @@ ReadGroups read_features(const Value& features, const EventMapping& event, bool 
     if (const Value window = map["window"]; window.is(YamlNode::Kind::kMap))
       window.error("a hopping window is not in this version", "a duration: tumbling windows");
     else
-      set(group.window, window.duration(1s, 24h * 7));
+      set(group.window, window.duration(1s, kWidestWindow));
     set(group.lateness, map["lateness"].duration(0s, 24h * 7));
     map["key"].only_empty_list();
     map["where"].only_empty_text();

@@ -54,6 +54,10 @@ constexpr TimePoint<Kind> floor_to(TimePoint<Kind> time, Milliseconds width) {
   return TimePoint<Kind>::from_ms(floor_to(time.ms(), width.count()));
 }
 
+// The years 1 to 9999, all that RFC 3339, files, folders and SQL can name: times in [begin, end).
+inline constexpr std::int64_t kCalendarBeginMs = -62'135'596'800'000;  // 0001-01-01T00:00:00Z
+inline constexpr std::int64_t kCalendarEndMs = 253'402'300'800'000;    // 10000-01-01T00:00:00Z
+
 // Civil calendar (proleptic Gregorian, UTC) of a time in ms.
 struct Civil {
   int year, month, day;  // month 1-12, day 1-31.

@@ -34,9 +34,9 @@ Status check_values(const FeatureGroup& group, const FeatureRow& row) {
 Status RocksFeatureStore::check_row(const ClosedWindow& closed, std::optional<EventTime> previous) const {
   const FeatureGroup& group = options_.groups[closed.group];
   const FeatureRow& row = closed.row;
-  // Years 1 to 9999, which files, folders and SQL can name.
-  if (row.window_end.ms() < -62135596800000 + 86'400'000 || row.window_end.ms() >= 253402300800000)
-    return invalid_argument("window end {} ms is outside the calendar", row.window_end.ms());
+  if (row.window_start.ms() < kCalendarBeginMs || row.window_end.ms() >= kCalendarEndMs)
+    return invalid_argument("the window from {} ms to {} ms is outside the calendar", row.window_start.ms(),
+                            row.window_end.ms());
   if (row.window_end - row.window_start != group.window || floor_to(row.window_start, group.window) != row.window_start)
     return invalid_argument("window [{}, {}) is not on the grid of {}", to_rfc3339(row.window_start),
                             to_rfc3339(row.window_end), to_text(group.window));

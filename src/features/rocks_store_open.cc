@@ -29,8 +29,9 @@ std::string lower(std::string name) {
 Status check_group(const FeatureGroup& group) {
   if (!is_plain_name(group.name))
     return invalid_argument("feature group '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name);
-  if (group.window <= 0ms)
-    return invalid_argument("feature group {}: window {}, expected more than 0", group.name, to_text(group.window));
+  if (group.window <= 0ms || group.window > kWidestWindow)
+    return invalid_argument("feature group {}: window {}, expected more than 0 and at most {}", group.name,
+                            to_text(group.window), to_text(kWidestWindow));
   if (group.columns.empty()) return invalid_argument("feature group {}: no columns", group.name);
   std::set<std::string> names;
   for (const auto& column : group.columns) {

@@ -209,7 +209,8 @@ TEST(FeatureStore, NamesThatFilesOrSqlCannotHoldAreRefused) {
   EXPECT_EQ(message([](auto& g) { g.columns[1].type = FieldType::kText; }),
             "feature group fees, column mean_rate: text, expected integer or number");
   EXPECT_EQ(message([](auto& g) { g.columns.clear(); }), "feature group fees: no columns");
-  EXPECT_EQ(message([](auto& g) { g.window = 0ms; }), "feature group fees: window 0s, expected more than 0");
+  EXPECT_EQ(message([](auto& g) { g.window = 0ms; }),
+            "feature group fees: window 0s, expected more than 0 and at most 7d");
 }
 
 }  // namespace

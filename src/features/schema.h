@@ -20,9 +20,11 @@ struct FeatureColumn {
   EmptyWindow empty = EmptyWindow::kNull;
 };
 
+inline constexpr Milliseconds kWidestWindow = 24h * 7;
+
 struct FeatureGroup {
   std::string name;
-  Milliseconds window{60'000};
+  Milliseconds window{60'000};  // Above 0, up to kWidestWindow.
   std::vector<FeatureColumn> columns;
   std::optional<Milliseconds>
       keep_online;  // Rows older than this behind the newest leave the online store; nullopt: kept.

@@ -71,9 +71,9 @@ TEST(Decoder, SaysWhereWhatAndWhatInstead) {
       {R"({"id":"","t":0,"fee":1})", R"(/id: found text "", expected an id: a text that is not empty, or an integer)"},
       {R"({"id":1.5,"t":0,"fee":1})", "/id: found number 1.5, expected an id: a text that is not empty, or an integer"},
       {R"({"id":"a","t":"0","fee":1})",
-       R"(/t: found text "0", expected milliseconds since 1970 as an integer, in the years 1 to 9999)"},
+       R"(/t: found text "0", expected milliseconds since 1970 as an integer, from 0001-01-08 to 9999-12-24)"},
       {R"({"id":"a","fee":1})",
-       "/t: found nothing, expected milliseconds since 1970 as an integer, in the years 1 to 9999"},
+       "/t: found nothing, expected milliseconds since 1970 as an integer, from 0001-01-08 to 9999-12-24"},
       {R"({"id":"a","t":0,"fee":1)", "not JSON: cut off, or something follows the object"},
   };
   for (const auto& [record, expected] : cases) EXPECT_EQ(reason(mapping(), record), expected) << record;

@@ -7,8 +7,9 @@
 namespace tidecast {
 namespace {
 
-constexpr std::int64_t kFirst = -62'135'596'800'000;  // 0001-01-01T00:00:00Z
-constexpr std::int64_t kLast = 253'402'300'799'999;   // 9999-12-31T23:59:59.999Z
+// A window's width within the calendar, so that the store takes every window of a time that is taken here.
+constexpr std::int64_t kFirst = kCalendarBeginMs + kWidestWindow.count();   // 0001-01-08T00:00:00Z
+constexpr std::int64_t kLast = kCalendarEndMs - kWidestWindow.count() - 1;  // 9999-12-24T23:59:59.999Z
 
 std::optional<EventTime> in_range(std::int64_t ms) {
   if (ms < kFirst || ms > kLast) return std::nullopt;
@@ -60,11 +61,11 @@ std::optional<EventTime> event_time_of(JsonValue value, TimeUnit unit, JsonScann
 
 std::string_view expected_of(TimeUnit unit) {
   switch (unit) {
-    case TimeUnit::kSeconds: return "seconds since 1970 as an integer or decimal, in the years 1 to 9999";
-    case TimeUnit::kMilliseconds: return "milliseconds since 1970 as an integer, in the years 1 to 9999";
-    case TimeUnit::kMicroseconds: return "microseconds since 1970 as an integer";
+    case TimeUnit::kSeconds: return "seconds since 1970 as an integer or decimal, from 0001-01-08 to 9999-12-24";
+    case TimeUnit::kMilliseconds: return "milliseconds since 1970 as an integer, from 0001-01-08 to 9999-12-24";
+    case TimeUnit::kMicroseconds: return "microseconds since 1970 as an integer, from 0001-01-08 to 9999-12-24";
     case TimeUnit::kNanoseconds: return "nanoseconds since 1970 as an integer";
-    case TimeUnit::kRfc3339: return "an RFC 3339 time as text";
+    case TimeUnit::kRfc3339: return "an RFC 3339 time as text, from 0001-01-08 to 9999-12-24";
   }
   return "a time";
 }

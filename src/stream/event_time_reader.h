@@ -12,7 +12,7 @@ namespace tidecast {
 
 // A value as an event time.  Integers count units since 1970-01-01T00:00:00Z; seconds may have a decimal fraction;
 // kRfc3339 wants a text.  What is finer than a millisecond is cut (rounded down).  `text` gives a text's characters.
-// nullopt: another type, no time, or outside the years 0001 to 9999.
+// nullopt: another type, no time, or nearer to the end of the calendar than a window may be wide.
 std::optional<EventTime> event_time_of(JsonValue value, TimeUnit unit, JsonScanner& scanner);
 
 // What is allowed there, for a reason: "seconds since 1970 as a number".

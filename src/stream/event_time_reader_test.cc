@@ -38,11 +38,18 @@ TEST(EventTime, RoundsDownBefore1970Too) {
 
 TEST(EventTime, RefusesWhatIsNoTime) {
   for (const char* wrong :
-       {"null", "true", "\"1600059321\"", "1e9", "1.5e9", "1.", "01", "[]", "{}", "253402300800", "-62135596801"})
+       {"null", "true", "\"1600059321\"", "1e9", "1.5e9", "1.", "01", "[]", "{}", "253401696000", "-62134992001"})
     EXPECT_EQ(ms(TimeUnit::kSeconds, wrong), std::nullopt) << wrong;
   EXPECT_EQ(ms(TimeUnit::kMilliseconds, "1600059321123.5"), std::nullopt);
   EXPECT_EQ(ms(TimeUnit::kRfc3339, "1600059321"), std::nullopt);
   EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"2020-09-14 at five\""), std::nullopt);
+}
+
+TEST(EventTime, StaysAWindowsWidthWithinTheCalendar) {
+  EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"0001-01-08T00:00:00Z\""), kCalendarBeginMs + kWidestWindow.count());
+  EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"9999-12-24T23:59:59.999Z\""), kCalendarEndMs - kWidestWindow.count() - 1);
+  EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"0001-01-07T23:59:59.999Z\""), std::nullopt);
+  EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"9999-12-25T00:00:00Z\""), std::nullopt);
 }
 
 TEST(EventTime, NeedsARecordThatIsJsonAndAPointer) {

@@ -234,7 +234,7 @@ TEST(Pipeline, RefusesDefinitionsThatMakeNoSense) {
     EXPECT_EQ(pipeline.code(), Code::kInvalidArgument);
     return pipeline.message();
   };
-  EXPECT_EQ(message([](auto& o) { o.groups[1].window = 0ms; }), "seconds: window is 0 ms; allowed: above 0");
+  EXPECT_EQ(message([](auto& o) { o.groups[1].window = 0ms; }), "seconds: window is 0 ms; allowed: above 0, up to 7d");
   EXPECT_EQ(message([](auto& o) { o.groups[1].lateness = -1ms; }), "seconds: lateness is -1 ms; allowed: 0 or above");
   EXPECT_EQ(message([](auto& o) { o.groups[0].columns[1].field = 1; }),
             "minutes: fee_sum: sum of 'label', which is text; allowed: integer, number");

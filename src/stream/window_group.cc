@@ -43,8 +43,9 @@ FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& even
 
 Status check_options(const PipelineOptions& options) {
   for (const WindowGroup& group : options.groups) {
-    if (group.window <= 0ms)
-      return invalid_argument("{}: window is {} ms; allowed: above 0", group.name, group.window.count());
+    if (group.window <= 0ms || group.window > kWidestWindow)
+      return invalid_argument("{}: window is {} ms; allowed: above 0, up to {}", group.name, group.window.count(),
+                              to_text(kWidestWindow));
     if (group.lateness < 0ms)
       return invalid_argument("{}: lateness is {} ms; allowed: 0 or above", group.name, group.lateness.count());
     for (const AggregateColumn& column : group.columns)

@@ -1,0 +1,68 @@
+// The pipeline on the store that it has in life; pipeline_test.cc has it on one in memory.
+
+#include <gtest/gtest.h>
+
+#include "storage/temporary_folder.h"
+#include "stream/pipeline.h"
+
+namespace tidecast {
+namespace {
+
+PipelineOptions options_of(std::vector<WindowGroup> groups) {
+  PipelineOptions options;
+  options.source = "test";
+  options.event.time_pointer = "/t";
+  options.event.time_unit = TimeUnit::kRfc3339;
+  options.groups = std::move(groups);
+  return options;
+}
+
+WindowGroup counting(std::string name, Milliseconds window) {
+  return {std::move(name), window, 0ms, {{"n", AggregateKind::kCount, {}}}};
+}
+
+// A store of these groups and the pipeline that fills it.
+struct Project {
+  Project(const TemporaryFolder& folder, const PipelineOptions& options) {
+    FeatureStore::Options kept;
+    kept.directory = folder.path();
+    for (const WindowGroup& group : options.groups) kept.groups.push_back(feature_group_of(group, options.event));
+    kept.sync = false;
+    store = std::move(FeatureStore::open(kept)).value();
+    auto opened = Pipeline::open(options, *store);
+    refusal = opened.ok() ? ok() : opened.status();
+    if (opened.ok()) pipeline = std::move(opened).value();
+  }
+
+  Status ingest(std::string cursor, std::initializer_list<std::string_view> times) {
+    RawBatch batch;
+    for (const std::string_view time : times)
+      batch.append(fmt::format(R"({{"t":"{}"}})", time), ProcessingTime::from_ms(0));
+    batch.pad();
+    batch.cursor = std::move(cursor);
+    return pipeline->ingest(batch).status();
+  }
+
+  std::unique_ptr<FeatureStore> store;
+  Status refusal;
+  std::unique_ptr<Pipeline> pipeline;
+};
+
+TEST(PipelineOnTheStore, TakesTheFirstAndTheLastTimeOfTheCalendarAndBuriesWhatLiesBeyond) {
+  const TemporaryFolder folder;
+  Project project(folder, options_of({counting("weeks", kWidestWindow), counting("seconds", 1s)}));
+  const Status status =
+      project.ingest("1", {"0001-01-01T00:00:00Z", "0001-01-07T23:59:59.999Z", "0001-01-08T00:00:00Z",
+                           "9999-12-24T23:59:59.999Z", "9999-12-25T00:00:00Z", "9999-12-31T23:59:59.999Z"});
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(project.store->books(), (Books{.read = 6, .stored = 2, .dead = 4}));
+  EXPECT_EQ(project.store->rows("weeks"), 1u);
+  EXPECT_EQ(project.store->rows("seconds"), 2u);
+  EXPECT_EQ(
+      project.store->dead_letters(1).value()[0].reason,
+      "/t: found text \"0001-01-01T00:00:00Z\", expected an RFC 3339 time as text, from 0001-01-08 to 9999-12-24");
+  EXPECT_TRUE(project.store->flush({}, true).ok());
+}
+
+}  // namespace
+}  // namespace tidecast
