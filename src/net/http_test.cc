@@ -455,6 +455,10 @@ TEST(HttpServer, RefusesWhatAPageElsewhereMadeABrowserSend) {
   EXPECT_EQ(status_with("Host: localhost\r\nOrigin: null\r\n"), "403");
   EXPECT_EQ(status_with("Host: LOCALHOST:8080\r\nOrigin: http://127.0.0.1:8080\r\n"), "200");
   EXPECT_EQ(status_with("Host: [::1]:8080\r\nOrigin: http://[::1]:8080\r\n"), "200");
+  EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"), "403") << "an image of another page";
+  EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-site\r\n"), "403") << "a page of another port";
+  EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-origin\r\n"), "200");
+  EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: none\r\n"), "200") << "typed into the browser";
 }
 
 TEST(HttpCall, SaysWhenNobodyListens) {
