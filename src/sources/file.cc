@@ -64,6 +64,7 @@ class FileSource final : public Source {
     ahead_.clear();
     rule_ = ArrivalRule(position_.arrival);
     at_end_ = false;
+    fault_ = ok();
     next_arrival_.reset();
     failed_ = lines_.seek(position_.byte).in(where_);
     return failed_;
@@ -98,7 +99,7 @@ class FileSource final : public Source {
   }
 
   double progress() const override {
-    if (at_end_ && ahead_.empty()) return 1;
+    if (at_end_ && fault_.ok() && ahead_.empty()) return 1;
     if (lines_.file().is_packed()) return lines_.file().read_fraction();  // A little ahead of the records given out.
     return static_cast<double>(position_.byte) / static_cast<double>(std::max<std::uint64_t>(lines_.file().size(), 1));
   }
@@ -125,16 +126,18 @@ class FileSource final : public Source {
 
   Status read_ahead() {
     while (!at_end_ && ahead_.size() <= kLookAhead) {
-      const auto line = TRY(lines_.next(ahead_.empty() ? UINT64_MAX : ahead_.front().line.offset));
-      if (!line) {
+      const auto line = lines_.next(ahead_.empty() ? UINT64_MAX : ahead_.front().line.offset);
+      if (line.code() == Code::kUnavailable) return line.status();  // The disk's trouble, not the end of the file.
+      if (!line.ok()) fault_ = line.status();
+      if (!line.ok() || !*line) {
         at_end_ = true;
         break;
       }
-      const std::optional<EventTime> time = options_.event_time(lines_.text(*line));
-      ahead_.push_back({*line, time});
+      const std::optional<EventTime> time = options_.event_time(lines_.text(**line));
+      ahead_.push_back({**line, time});
       rule_.enter(time);
     }
-    if (ahead_.empty()) return ok();
+    if (ahead_.empty()) return fault_;
     next_arrival_ = rule_.arrival(ahead_.front().time);
     if (!next_arrival_) next_arrival_ = TRY(first_event_time());
     return ok();
@@ -157,7 +160,8 @@ class FileSource final : public Source {
   ArrivalRule rule_;                            // Has entered those of ahead_.
   std::optional<ProcessingTime> next_arrival_;  // Of ahead_.front(), once it is known.
   Status failed_;
-  bool at_end_ = false;  // The file has no more lines than those in ahead_.
+  bool at_end_ = false;  // The file has no more lines than those in ahead_,
+  Status fault_;         // or none that can be read.
   Position position_;    // After the last record given out.
   std::size_t last_batch_bytes_ = 0;
 };

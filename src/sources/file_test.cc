@@ -223,25 +223,46 @@ TEST(FileSource, RefusesACursorOfAnotherFile) {
   }
 }
 
-TEST(FileSource, ATruncatedPackedFileGivesWhatIsGoodAndThenDataLoss) {
-  const TestFolder folder;
-  const auto lines = disordered_lines(50'000, 3);
-  const std::string packed = zstd_frame(joined(lines));
-  auto source = open(folder.write("f.zst", packed.substr(0, packed.size() - 10))).value();
-  std::size_t records = 0;
+// All that a source gives, and the error with which it ends.
+std::pair<std::vector<Seen>, Status> until_fault(Source& source) {
+  std::vector<Seen> all;
   for (;;) {
-    const auto batch = source->read(ProcessingTime::max(), 100'000);
-    if (!batch.ok()) {
-      EXPECT_EQ(batch.code(), Code::kDataLoss);
-      EXPECT_NE(batch.message().find("cut short"), std::string::npos) << batch.message();
-      break;
-    }
-    ASSERT_FALSE(batch->empty());
-    records += batch->records.size();
+    const auto batch = source.read(ProcessingTime::max(), 1000);
+    if (!batch.ok()) return {std::move(all), batch.status()};
+    EXPECT_FALSE(batch->empty()) << "no error at the end";
+    if (batch->empty()) return {std::move(all), ok()};
+    append_to(all, *batch);
   }
-  EXPECT_GT(records, 10'000u);
-  EXPECT_LT(records, lines.size());
-  EXPECT_EQ(source->next_arrival().code(), Code::kDataLoss) << "the error stays";
+}
+
+TEST(FileSource, ATruncatedPackedFileGivesEveryWholeRecordAndThenDataLoss) {
+  const TestFolder folder;
+  auto lines = disordered_lines(50'000, 3);
+  const std::string packed = zstd_frame(joined(lines));
+  for (const std::size_t missing : {10u, 1'000u, 100'000u}) {
+    const std::string cut = packed.substr(0, packed.size() - missing);
+    const std::string content = unpacked_as_far_as_possible(cut);
+    lines.resize(static_cast<std::size_t>(std::ranges::count(content, '\n')));
+    ASSERT_GT(lines.size(), 1'000u);
+    auto source = open(folder.write("f.zst", cut)).value();
+    const auto [records, error] = until_fault(*source);
+    EXPECT_EQ(records, by_definition(lines, leading_ms));
+    EXPECT_EQ(error.code(), Code::kDataLoss);
+    EXPECT_NE(error.message().find("cut short"), std::string::npos) << error.message();
+    EXPECT_EQ(source->next_arrival().code(), Code::kDataLoss) << "the error stays";
+  }
+}
+
+TEST(FileSource, ALineTooLongStopsOnlyBehindTheRecordsBeforeIt) {
+  const TestFolder folder;
+  const auto lines = disordered_lines(30, 4);
+  auto source = open(folder.write("f", joined(lines) + std::string((64 << 20) + 1, 'x') + "\n1\n")).value();
+  const auto [records, error] = until_fault(*source);
+  EXPECT_EQ(records, by_definition(lines, leading_ms));
+  EXPECT_EQ(error.code(), Code::kInvalidArgument);
+  EXPECT_LT(source->progress(), 1);
+  ASSERT_TRUE(source->seek("").ok());
+  EXPECT_EQ(until_fault(*source).first, records);
 }
 
 TEST(FileSource, SaysWhyItCannotBeOpened) {

@@ -178,7 +178,11 @@ class RecordingSource final : public Source {
       if (reply == timetable().replies() || recording_->time_of(reply) > until) break;
       while (recording_->position() < reply) recording_->next_reply();  // Empty ones.
       const std::string_view text = recording_->next_reply();
-      TRY(splitter_.split(text.data(), text.size(), recording_->time_of(reply), batch).in(name_));
+      if (Status split = splitter_.split(text.data(), text.size(), recording_->time_of(reply), batch); !split.ok()) {
+        recording_->seek(reply);  // What was good is given out first, and the error stays.
+        if (batch.empty()) return std::move(split).in(name_);
+        break;
+      }
     }
     batch.pad();
     batch.cursor = fmt::format("{}{}", cursor_beginning_, recording_->position());

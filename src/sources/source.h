@@ -29,8 +29,8 @@ class Source {
   // The next records that arrive at or before `until`, at least one if there is one, at most about `max_records` (a
   // reply is never cut).  An empty batch: nothing arrives until then.
   // Errors: kDataLoss - the file is damaged or cut short; kUnavailable - it cannot be read; kInvalidArgument - a line
-  // too long, no event time in the whole file, no array at the pointer.  Records before the fault are given out first;
-  // then the error stays until a seek().
+  // too long, no event time in the whole file, no array at the pointer.  Whole records before a fault of the content
+  // are given out first (a file's arrive as if it ended there); then the error stays until a seek().
   virtual Result<RawBatch> read(ProcessingTime until, std::size_t max_records) = 0;
 
   // How far it is, for a progress bar: 0 to 1; and how many records are to come in all, where that is known.

@@ -40,6 +40,19 @@ inline std::string zstd_frame(std::string_view content) {
   return packed;
 }
 
+// What zstd gets out of a frame that may be cut short.
+inline std::string unpacked_as_far_as_possible(std::string_view packed) {
+  std::string content(16 << 20, '\0');
+  ZSTD_DCtx* unpacker = ZSTD_createDCtx();
+  ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  ZSTD_outBuffer out{content.data(), content.size(), 0};
+  while (in.pos < in.size && !ZSTD_isError(ZSTD_decompressStream(unpacker, &out, &in))) {
+  }
+  ZSTD_freeDCtx(unpacker);
+  content.resize(out.pos);
+  return content;
+}
+
 // A file of the repository's data folder.
 inline std::filesystem::path shipped(std::string_view name) {
   return std::filesystem::path(TIDECAST_ROOT) / "data" / name;
