@@ -41,7 +41,10 @@ Result<Position> position_of(std::string_view cursor, const std::string& identit
   const std::string beginning = fmt::format("file {} ", identity);
   if (!rest.starts_with("file ")) return failed_precondition("the cursor '{}' is not one of a file", cursor);
   if (!rest.starts_with(beginning)) {
-    return failed_precondition("the cursor '{}' belongs to another file; this one is {}", cursor, identity);
+    return failed_precondition(
+        "the cursor '{}' belongs to another file; this one is {}; a recorded file must be finished before it is read, "
+        "and one that has grown since is another, for a new data folder",
+        cursor, identity);
   }
   rest.remove_prefix(beginning.size());
   const auto byte = take_number<std::uint64_t>(rest, "byte ");

@@ -216,6 +216,9 @@ TEST(FileSource, RefusesACursorOfAnotherFile) {
   auto other = open(folder.write("g", "1\n2\n4\n")).value();
   EXPECT_EQ(other->seek(cursor).code(), Code::kFailedPrecondition);
   EXPECT_NE(other->seek(cursor).message().find("belongs to another file"), std::string::npos);
+  auto grown = open(folder.write("f", "1\n2\n3\n4\n")).value();
+  EXPECT_EQ(grown->seek(cursor).code(), Code::kFailedPrecondition);
+  EXPECT_NE(grown->seek(cursor).message().find("must be finished"), std::string::npos);
   const std::string without_byte = cursor.substr(0, cursor.find("byte"));
   const std::string without_arrival = cursor.substr(0, cursor.find(" arrival"));
   for (const std::string& wrong : {std::string("recording 1 reply 2"), cursor + "1x", without_byte, without_arrival}) {
