@@ -10,8 +10,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual ProcessingTime now() const = 0;
-  // Returns once now() >= `due`.  The system's clock sleeps (and may wake early: look at now() again); a simulated one
-  // jumps.
+  // Waits for now() >= `due`.  A simulated clock jumps there; the system's sleeps, and may return early.
   virtual void wait_until(ProcessingTime due) = 0;
 };
 
