@@ -1,8 +1,9 @@
 #include "sources/reply.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "base/json_pointer.h"
 
 namespace tidecast {
 namespace {
@@ -11,29 +12,6 @@ namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
 
 static_assert(kRawPadding >= simdjson::SIMDJSON_PADDING);
-
-// "/data/txs" to {"data", "txs"}; "~1" stands for "/" and "~0" for "~".
-Result<std::vector<std::string>> steps_of(std::string_view pointer) {
-  std::vector<std::string> steps;
-  if (pointer.empty()) return steps;
-  if (pointer[0] != '/') {
-    return invalid_argument("records: '{}' is no JSON Pointer; it begins with / or is empty", pointer);
-  }
-  for (std::size_t i = 0; i < pointer.size(); ++i) {
-    if (pointer[i] == '/') {
-      steps.emplace_back();
-    } else if (pointer[i] != '~') {
-      steps.back() += pointer[i];
-    } else {
-      const char next = i + 1 < pointer.size() ? pointer[++i] : ' ';
-      if (next != '0' && next != '1') {
-        return invalid_argument("records: '{}': after ~ only 0 and 1 are allowed", pointer);
-      }
-      steps.back() += next == '0' ? '~' : '/';
-    }
-  }
-  return steps;
-}
 
 std::string_view name_of(ondemand::json_type type) {
   switch (type) {
@@ -144,14 +122,12 @@ class Walk {
 
   Status into_array(ondemand::array& array, std::size_t depth) {
     bool found = false;
-    std::size_t wanted = 0, at = 0;
-    const std::string& step = steps_[depth];
-    const auto [end, error_of_digits] = std::from_chars(step.data(), step.data() + step.size(), wanted);
-    const bool is_index = error_of_digits == std::errc() && end == step.data() + step.size();
+    std::size_t at = 0;
+    const auto wanted = array_index(steps_[depth]);
     for (auto item : array) {
       ondemand::value value;
       if (const error_code error = std::move(item).get(value)) return not_json(error);
-      if (!is_index || at++ != wanted) continue;
+      if (at++ != wanted) continue;
       found = true;
       TRY(into_value(value, depth + 1));
     }
@@ -203,7 +179,7 @@ class Walk {
 }  // namespace
 
 Result<ReplySplitter> ReplySplitter::make(std::string_view pointer, ReplyOrder order) {
-  return ReplySplitter(std::string(pointer), TRY(steps_of(pointer)), order);
+  return ReplySplitter(std::string(pointer), TRY(split_pointer(pointer).in("records")), order);
 }
 
 Status ReplySplitter::split(const char* reply, std::size_t length, ProcessingTime arrival, RawBatch& batch) {

@@ -78,6 +78,7 @@ TEST(SplitReply, SaysWhatIsWrongAndAppendsNothing) {
       {R"({"error":"limit"})", "/txs", "/txs: not found"},
       {R"({"txs":[]})", "/txs/0", "/txs/0: not found"},
       {R"({"txs":[[1]]})", "/txs/x", "/txs/x: not found"},
+      {R"({"txs":[[1]]})", "/txs/00", "/txs/00: not found"},
       {R"({"txs":3})", "/txs/x", "/txs/x: not found"},
       {"17", "/txs", "/txs: not found, the reply is a number"},
       {R"({"txs":[1]})", "txs", "records: 'txs' is no JSON Pointer; it begins with / or is empty"},
