@@ -24,7 +24,8 @@ TEST_P(Scenario, BecomesWhatIsWritten) {
   const std::string written = read(GetParam());
   const auto transcript = transcript_of(written, Restarts::kNone);
   ASSERT_TRUE(transcript.ok()) << GetParam() << ": " << transcript.message();
-  if (std::getenv("TIDECAST_GOLDEN_UPDATE") != nullptr) std::ofstream(GetParam()) << transcript.value();
+  const char* mode = std::getenv("TIDECAST_GOLDEN");
+  if (mode != nullptr && std::string_view(mode) == "update") std::ofstream(GetParam()) << transcript.value();
   EXPECT_EQ(transcript.value(), read(GetParam())) << GetParam();
 }
 
