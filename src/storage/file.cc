@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <vector>
 
 namespace tidecast {
 namespace {
@@ -69,8 +70,14 @@ Result<std::string> read_file(const fs::path& path) {
 
 Status make_folders(const fs::path& folder) {
   std::error_code error;
+  std::vector<fs::path> missing;
+  for (fs::path path = folder; !path.empty() && !fs::exists(path, error); path = path.parent_path())
+    missing.push_back(path);
   fs::create_directories(folder, error);
-  return error ? unavailable("{}: cannot create the folder: {}", folder.string(), error.message()) : ok();
+  if (error) return unavailable("{}: cannot create the folder: {}", folder.string(), error.message());
+  for (const fs::path& made : missing)
+    TRY(sync_folder(folder_of(made)));  // Else a file in it could go with its folder.
+  return ok();
 }
 
 Status sync_folder(const fs::path& folder) { return sync_path(folder, O_RDONLY | O_DIRECTORY); }
