@@ -29,6 +29,16 @@ bool is_locked(const rocksdb::Status& status) {
          (text.find("lock hold by current process") != text.npos || text.find("temporarily unavailable") != text.npos);
 }
 
+// RocksDB would take a folder whose CURRENT has gone for a new one, and begin an empty database in it.  CURRENT is
+// written before the first log.
+bool has_lost_current(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(folder / "CURRENT", error)) return false;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (entry.path().extension() == ".log" || entry.path().extension() == ".sst") return true;
+  return false;
+}
+
 rocksdb::Options options() {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -76,9 +86,12 @@ Database& Database::operator=(Database&&) noexcept = default;
 
 Result<Database> Database::open(const std::filesystem::path& folder) {
   TRY(make_folders(folder));
+  if (has_lost_current(folder)) return data_loss("{}: damaged, the file CURRENT is missing", folder.string());
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options(), folder.string(), &opened);
   if (is_locked(status)) return failed_precondition("{}: already open in another process", folder.string());
+  // The folder is there, so what was not found is a file of the database.
+  if (status.IsPathNotFound()) return data_loss("{}: damaged, RocksDB: {}", folder.string(), status.ToString());
   TRY(status_of(status).in(folder.string()));
   return Database(std::unique_ptr<rocksdb::DB>(opened));
 }
