@@ -64,11 +64,11 @@ Status create_rows_table(duck::Session& session, const std::string& table, const
 Status write_parquet(duck::Session& session, const FeatureGroup& group, std::span<const FeatureRow> rows,
                      const std::filesystem::path& path) {
   const std::string table = "rows_to_write";
-  TRY(create_rows_table(session, table, group, rows));
-  // The table has one thread and keeps the order in which it was filled.
-  const Status written = session.exec(
-      fmt::format("COPY {} TO {} (FORMAT parquet, COMPRESSION zstd)", table, duck::quoted_text(path.string())));
-  const Status dropped = session.exec("DROP TABLE " + table);
+  Status written = create_rows_table(session, table, group, rows);
+  if (written.ok())  // The table has one thread and keeps the order in which it was filled.
+    written = session.exec(
+        fmt::format("COPY {} TO {} (FORMAT parquet, COMPRESSION zstd)", table, duck::quoted_text(path.string())));
+  const Status dropped = session.exec("DROP TABLE IF EXISTS " + table);  // Also of a failure: the session goes on.
   return written.ok() ? dropped : written;
 }
 

@@ -175,7 +175,10 @@ struct Appender::Handle {
   Status status(duckdb_state state) {
     note(state);
     if (!failed) return ok();
-    return invalid_argument("DuckDB appender: {}", or_unknown(duckdb_appender_error(appender)));
+    duckdb_error_data error = duckdb_appender_error_data(appender);
+    Status status(code_of(duckdb_error_data_error_type(error)), or_unknown(duckdb_error_data_message(error)));
+    duckdb_destroy_error_data(&error);
+    return std::move(status).in("DuckDB appender");
   }
 };
 

@@ -105,6 +105,17 @@ TEST(Duck, AnIncompleteRowIsAnError) {
   EXPECT_EQ(duck::Appender::open(database, "none").code(), Code::kInvalidArgument);
 }
 
+TEST(Duck, AnAppenderWithoutMemoryIsUnavailable) {
+  auto session = std::move(duck::Session::open({.memory_limit_mb = 8})).value();
+  ASSERT_TRUE(session.exec("CREATE TABLE t (x VARCHAR)").ok());
+  auto appender = std::move(duck::Appender::open(session, "t")).value();
+  const std::string text(100'000, 'x');
+  Status status;
+  for (int row = 0; row < 1000 && status.ok(); ++row) status = appender.text(text + std::to_string(row)).end_row();
+  if (status.ok()) status = appender.close();
+  EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
+}
+
 TEST(Duck, ErrorsSayWhatIsWrong) {
   auto database = session();
   EXPECT_EQ(database.query("SELECT nothing").code(), Code::kInvalidArgument);
