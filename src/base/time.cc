@@ -109,7 +109,9 @@ Result<Milliseconds> parse_duration(std::string_view text) {
                              : unit == "h"                  ? 3'600'000
                              : unit == "d"                  ? kDay
                                                             : 0;
-  if (error != std::errc() || scale == 0 || amount < 0 || amount * static_cast<double>(scale) > 9e15)
+  const bool fits =
+      amount >= 0 && amount * static_cast<double>(scale) <= 9e15;  // NaN, which is a number too, does not.
+  if (error != std::errc() || scale == 0 || !fits)
     return invalid_argument("'{}' is no duration; allowed: a number with its unit ms, s, min, h or d, like 90s", text);
   return Milliseconds(static_cast<std::int64_t>(amount * static_cast<double>(scale) + 0.5));
 }

@@ -65,7 +65,7 @@ TEST(Duration, ReadsNumbersWithTheirUnit) {
 }
 
 TEST(Duration, RefusesANumberWithoutUnit) {
-  for (const char* text : {"60", "", "s", "-5s", "5 s", "5sec", "1e30d"})
+  for (const char* text : {"60", "", "s", "-5s", "5 s", "5sec", "1e30d", "nans", "infs", "-nand"})
     EXPECT_FALSE(parse_duration(text).ok()) << text;
 }
 

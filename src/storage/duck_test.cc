@@ -41,7 +41,11 @@ TEST(Duck, TimesAreRfc3339InUtcWhateverTheirType) {
   EXPECT_EQ(selected("TIMESTAMP '2026-05-06 01:02:03.004', TIMESTAMPTZ '2026-05-06 03:02:03+02', DATE '1969-12-31', "
                      "TIME '01:02:03.5', INTERVAL 90 MINUTE"),
             R"(["2026-05-06T01:02:03.004Z","2026-05-06T01:02:03Z","1969-12-31","01:02:03.500000","01:30:00"])");
-  EXPECT_EQ(selected("'infinity'::TIMESTAMP"), "[null]");
+  EXPECT_EQ(selected("'infinity'::TIMESTAMP, '-infinity'::TIMESTAMP, 'infinity'::DATE, '-infinity'::DATE"),
+            "[null,null,null,null]");
+  EXPECT_EQ(selected("'-infinity'::TIMESTAMP_S, '-infinity'::TIMESTAMP_MS, '9999-12-31'::DATE, '10000-01-01'::DATE"),
+            "[null,null,\"9999-12-31\",null]");
+  EXPECT_EQ(selected("'1969-12-31 23:59:59.999999'::TIMESTAMP"), "[\"1969-12-31T23:59:59.999Z\"]");
 }
 
 TEST(Duck, ListsStructsAndMapsBecomeArraysAndObjects) {

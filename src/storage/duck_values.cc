@@ -8,7 +8,8 @@
 namespace tidecast::duck {
 namespace {
 
-constexpr std::int64_t kMicrosPerMs = 1000;
+// Rounded down; floor_to() would overflow for -infinity, which has no multiple of 1000 below it.
+std::int64_t divided_down(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
 template <typename T>
 T at(duckdb_vector vector, idx_t row) {
@@ -69,15 +70,13 @@ json::value decimal(duckdb_vector vector, duckdb_logical_type type, idx_t row) {
 }
 
 // Times beyond the calendar of RFC 3339 (infinity, year 10000 and later) are rare enough to be shown as null.
-json::value time_text(std::int64_t micros) {
-  const std::int64_t ms = floor_to(micros, kMicrosPerMs) / kMicrosPerMs;
-  constexpr std::int64_t kFirst = -62135596800000, kAfter = 253402300800000;  // Years 1 to 9999.
-  if (ms < kFirst || ms >= kAfter) return nullptr;
+json::value time_text(std::int64_t ms) {
+  if (ms < kCalendarBeginMs || ms >= kCalendarEndMs) return nullptr;
   return text_value(to_rfc3339(ms));
 }
 
 json::value date_text(std::int32_t days) {
-  const json::value text = time_text(static_cast<std::int64_t>(days) * 86'400'000'000);
+  const json::value text = time_text(static_cast<std::int64_t>(days) * 86'400'000);
   return text.is_null() ? text : text_value(std::string_view(text.get_string()).substr(0, 10));
 }
 
@@ -164,16 +163,13 @@ json::value value_of(duckdb_vector vector, duckdb_logical_type type, idx_t row) 
     case DUCKDB_TYPE_BIT:
     case DUCKDB_TYPE_BLOB: return text_value(to_hex(text_at(vector, row)));
     case DUCKDB_TYPE_TIMESTAMP:
-    case DUCKDB_TYPE_TIMESTAMP_TZ: return time_text(at<std::int64_t>(vector, row));
+    case DUCKDB_TYPE_TIMESTAMP_TZ: return time_text(divided_down(at<std::int64_t>(vector, row), 1'000));
     case DUCKDB_TYPE_TIMESTAMP_S: {
       const auto seconds = at<std::int64_t>(vector, row);
-      return std::abs(seconds / 1'000'000) > 1'000'000 ? json::value() : time_text(seconds * 1'000'000);
+      return std::abs(seconds / 1'000'000) > 1'000'000 ? json::value() : time_text(seconds * 1000);
     }
-    case DUCKDB_TYPE_TIMESTAMP_MS: {
-      const auto ms = at<std::int64_t>(vector, row);
-      return std::abs(ms / 1'000'000) > 1'000'000'000 ? json::value() : time_text(ms * kMicrosPerMs);
-    }
-    case DUCKDB_TYPE_TIMESTAMP_NS: return time_text(floor_to(at<std::int64_t>(vector, row), 1000) / 1000);
+    case DUCKDB_TYPE_TIMESTAMP_MS: return time_text(at<std::int64_t>(vector, row));
+    case DUCKDB_TYPE_TIMESTAMP_NS: return time_text(divided_down(at<std::int64_t>(vector, row), 1'000'000));
     case DUCKDB_TYPE_DATE: return date_text(at<std::int32_t>(vector, row));
     case DUCKDB_TYPE_TIME: return text_value(clock_text(at<std::int64_t>(vector, row)));
     case DUCKDB_TYPE_INTERVAL: return text_value(interval_text(at<duckdb_interval>(vector, row)));
