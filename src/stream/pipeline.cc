@@ -28,8 +28,7 @@ class WindowedPipeline final : public Pipeline {
 
   Status restore() {
     Recovered recovered = TRY(store_.recover());
-    if (const auto cursor = recovered.cursors.find(options_.source); cursor != recovered.cursors.end())
-      commit_.cursor = cursor->second;
+    commit_.cursor = TRY(cursor_in(recovered.cursors));
     commit_.arrival = recovered.arrival;
     commit_.books = recovered.books;
     commit_.late_by_group = std::move(recovered.late_by_group);
@@ -79,6 +78,18 @@ class WindowedPipeline final : public Pipeline {
   std::size_t open_windows(std::size_t group) const override { return windows_.at(group).state().open.size(); }
 
  private:
+  // A source under a new name would begin anew, and everything that was read under the old one would count twice.
+  Result<std::string> cursor_in(const std::map<std::string, std::string>& cursors) const {
+    if (const auto cursor = cursors.find(options_.source); cursor != cursors.end()) return cursor->second;
+    if (cursors.empty()) return std::string();
+    std::string known;
+    for (const auto& [source, cursor] : cursors) known += (known.empty() ? "'" : ", '") + source + "'";
+    return failed_precondition(
+        "the store has read from the source {} so far, and '{}' is another; give it the old name back, or start with "
+        "a new data folder",
+        known, options_.source);
+  }
+
   // The totals go on from the batch before; everything else is this batch's own.
   void begin_commit(const RawBatch& batch) {
     commit_.cursor = batch.cursor;

@@ -59,9 +59,21 @@ TEST(PipelineOnTheStore, TakesTheFirstAndTheLastTimeOfTheCalendarAndBuriesWhatLi
   EXPECT_EQ(project.store->rows("weeks"), 1u);
   EXPECT_EQ(project.store->rows("seconds"), 2u);
   EXPECT_EQ(
-      project.store->dead_letters(1).value()[0].reason,
+      project.store->dead_letters(10).value()[0].reason,
       "/t: found text \"0001-01-01T00:00:00Z\", expected an RFC 3339 time as text, from 0001-01-08 to 9999-12-24");
   EXPECT_TRUE(project.store->flush({}, true).ok());
+}
+
+TEST(PipelineOnTheStore, ASourceUnderAnotherNameIsNotReadFromTheBeginningAgain) {
+  const TemporaryFolder folder;
+  PipelineOptions options = options_of({counting("minutes", 1min)});
+  ASSERT_TRUE(Project(folder, options).ingest("1", {"2026-05-06T00:00:10Z"}).ok());
+  options.source = "renamed";
+  const Project project(folder, options);
+  EXPECT_EQ(project.refusal.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(project.refusal.message(),
+            "the store has read from the source 'test' so far, and 'renamed' is another; give it the old name back, or "
+            "start with a new data folder");
 }
 
 }  // namespace
