@@ -118,8 +118,9 @@ Status RocksFeatureStore::check_schemas() {
     const std::string then = TRY(keyspace::decode_text(*stored, "schema of " + group.name));
     if (then != now)
       return failed_precondition(
-          "feature group {} is stored as [{}] and now defined as [{}]; give the changed one a new name", group.name,
-          then, now);
+          "feature group {} is stored as [{}] and now defined as [{}]; leave it and add the changed one under a new "
+          "name, or start with a new data folder",
+          group.name, then, now);
   }
   return added.empty() ? ok() : database_.write(added, rocks::Sync::kYes);
 }

@@ -1,5 +1,6 @@
 #include "stream/engine_state.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -55,6 +56,16 @@ class Reader {
 bool plausible(EventTime time) { return time.ms() > -(std::int64_t{1} << 60) && time.ms() < std::int64_t{1} << 60; }
 
 Status damaged(std::string_view what) { return data_loss("engine state is damaged: {}", what); }
+
+Status no_such_group(std::span<const GroupShape> shapes, std::string_view layout) {
+  std::string known;
+  for (const GroupShape& shape : shapes) known += fmt::format("{}'{}'", known.empty() ? "" : ", ", shape.layout);
+  return failed_precondition(
+      "the store has open windows of the group '{}', and the definition has {}; take the group back as it was, or "
+      "start "
+      "with a new data folder",
+      layout, known);
+}
 
 Result<TumblingWindow::State> decode_group(const GroupShape& shape, Reader& reader) {
   TumblingWindow::State state;
@@ -116,17 +127,17 @@ Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const G
   if (checksum(body) != bytes.substr(body.size())) return damaged("its checksum is wrong");
   Reader reader(body);
   if (reader.take_bytes(kMagic.size()) != kMagic) return damaged("not of version 1");
-  const auto groups = reader.take<std::uint32_t>();
-  if (groups != shapes.size())
-    return failed_precondition("the stored windows are of {} groups, the definition has {}", groups, shapes.size());
-  std::vector<TumblingWindow::State> states;
-  for (const GroupShape& shape : shapes) {
+  std::vector<TumblingWindow::State> states(shapes.size());
+  std::vector<bool> found(shapes.size());
+  for (auto groups = reader.take<std::uint32_t>(); groups > 0; --groups) {
     const std::string_view layout = reader.take_bytes(reader.take<std::uint32_t>());
     if (!reader.ok()) return damaged("cut off");
-    if (layout != shape.layout)
-      return failed_precondition("the stored windows are of the group '{}', the definition has '{}'", layout,
-                                 shape.layout);
-    states.push_back(TRY(decode_group(shape, reader)));
+    const auto shape = std::ranges::find(shapes, layout, &GroupShape::layout);
+    if (shape == shapes.end()) return no_such_group(shapes, layout);
+    const auto g = static_cast<std::size_t>(shape - shapes.begin());
+    if (found[g]) return damaged("a group twice");
+    found[g] = true;
+    states[g] = TRY(decode_group(*shape, reader));
   }
   if (!reader.ok() || reader.left() != 0) return damaged("of the wrong length");
   return states;

@@ -27,8 +27,9 @@ struct GroupShape {
 void encode_engine_state(std::span<const GroupShape> shapes, std::span<const TumblingWindow::State* const> states,
                          std::string& bytes);
 
-// Errors: kFailedPrecondition - written with other groups (the message names both);  kDataLoss - damaged, or of another
-// version.
+// The states in the order of the shapes, matched by layout; a group that was not there when they were written starts
+// empty.  Errors: kFailedPrecondition - a group was written that is not among the shapes (the message names it);
+// kDataLoss - damaged, or of another version.
 Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes,
                                                                std::string_view bytes);
 

@@ -40,13 +40,23 @@ TEST(EngineState, ComesBackAsItWas) {
   EXPECT_EQ(states.value(), sample());
 }
 
-TEST(EngineState, RefusesOtherGroupsByName) {
+TEST(EngineState, FindsGroupsByTheirLayoutAndStartsNewOnesEmpty) {
+  const std::vector<GroupShape> shapes = {kShapes[2], {"new", 1min, 4}, kShapes[1], kShapes[0]};
+  const auto states = decode_engine_state(shapes, encoded(sample()));
+  ASSERT_TRUE(states.ok()) << states.message();
+  EXPECT_EQ(states.value(), (std::vector<TumblingWindow::State>{sample()[2], {}, sample()[1], sample()[0]}));
+}
+
+TEST(EngineState, RefusesToForgetAGroupAndNamesIt) {
   auto shapes = kShapes;
   shapes[1].layout = "days";
   const auto renamed = decode_engine_state(shapes, encoded(sample()));
   EXPECT_EQ(renamed.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(renamed.message(), "the stored windows are of the group 'hours', the definition has 'days'");
-  shapes.pop_back();
+  EXPECT_EQ(
+      renamed.message(),
+      "the store has open windows of the group 'hours', and the definition has 'minutes', 'days', 'fresh'; take the "
+      "group back as it was, or start with a new data folder");
+  shapes.erase(shapes.begin() + 1);
   EXPECT_EQ(decode_engine_state(shapes, encoded(sample())).code(), Code::kFailedPrecondition);
 }
 

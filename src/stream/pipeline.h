@@ -64,7 +64,9 @@ std::optional<EventTime> event_time_of(const EventMapping& event, std::string_vi
 class Pipeline {
  public:
   // Restores keys, watermarks and open windows from `store`, which must outlive it.
-  // Errors: kFailedPrecondition - the stored state is of other groups; kDataLoss - it cannot be read.
+  // A group that is new starts empty and counts what comes from now on.
+  // Errors: kFailedPrecondition - the store has read another source, or its state is of a group that is not here as it
+  // was; kDataLoss - it cannot be read.
   static Result<std::unique_ptr<Pipeline>> open(PipelineOptions options, FeatureStore& store);
   virtual ~Pipeline() = default;
 

@@ -64,6 +64,45 @@ TEST(PipelineOnTheStore, TakesTheFirstAndTheLastTimeOfTheCalendarAndBuriesWhatLi
   EXPECT_TRUE(project.store->flush({}, true).ok());
 }
 
+TEST(PipelineOnTheStore, AGroupThatIsAddedCountsWhatComesFromThenOn) {
+  const TemporaryFolder folder;
+  const PipelineOptions before = options_of({counting("minutes", 1min)});
+  ASSERT_TRUE(Project(folder, before).ingest("1", {"2026-05-06T00:00:10Z", "2026-05-06T00:01:10Z"}).ok());
+
+  const PipelineOptions after = options_of({counting("seconds", 10s), counting("minutes", 1min)});
+  {
+    Project project(folder, after);
+    ASSERT_TRUE(project.refusal.ok()) << project.refusal.message();
+    EXPECT_EQ(project.pipeline->cursor(), "1");
+    EXPECT_EQ(project.store->rows("seconds"), 0u);
+    EXPECT_EQ(project.store->latest("seconds").value(), std::nullopt);
+    // Late for the old group, the first of all for the new one.
+    ASSERT_TRUE(project.ingest("2", {"2026-05-06T00:00:20Z", "2026-05-06T00:01:20Z", "2026-05-06T00:02:20Z"}).ok());
+    ASSERT_TRUE(project.store->flush({}, true).ok());
+  }
+  Project project(folder, after);
+  ASSERT_TRUE(project.refusal.ok()) << project.refusal.message();
+  EXPECT_EQ(project.store->books(), (Books{.read = 5, .stored = 5}));
+  EXPECT_EQ(project.store->recover()->late_by_group,
+            (std::map<std::string, std::uint64_t>{{"minutes", 1}, {"seconds", 0}}));
+  EXPECT_EQ(project.store->rows("minutes"), 2u);
+  EXPECT_EQ(project.store->rows("seconds"), 2u);
+  EXPECT_EQ(project.store->latest("minutes").value()->values, std::vector<FeatureValue>{std::int64_t{2}});
+  EXPECT_EQ(project.store->series("seconds", "n", {})->values.size(), 7u);
+}
+
+TEST(PipelineOnTheStore, AGroupWithStoredWindowsMayNotGoAway) {
+  const TemporaryFolder folder;
+  const PipelineOptions before = options_of({counting("minutes", 1min), counting("seconds", 10s)});
+  ASSERT_TRUE(Project(folder, before).ingest("1", {"2026-05-06T00:00:10Z"}).ok());
+  const Project project(folder, options_of({counting("minutes", 1min)}));
+  EXPECT_EQ(project.refusal.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(
+      project.refusal.message(),
+      "the store has open windows of the group 'seconds: window 10s, n count()', and the definition has 'minutes: "
+      "window 1min, n count()'; take the group back as it was, or start with a new data folder");
+}
+
 TEST(PipelineOnTheStore, ASourceUnderAnotherNameIsNotReadFromTheBeginningAgain) {
   const TemporaryFolder folder;
   PipelineOptions options = options_of({counting("minutes", 1min)});
