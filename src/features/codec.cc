@@ -1,5 +1,7 @@
 #include "features/codec.h"
 
+#include <zstd.h>
+
 #include "base/rng.h"
 
 namespace tidecast {
@@ -15,6 +17,23 @@ std::uint64_t checksum(std::string_view bytes) {
   std::uint64_t word = 0;
   std::memcpy(&word, bytes.data(), bytes.size());
   return mix64(sum ^ word);
+}
+
+std::string packed(std::string_view bytes) {
+  std::string frame(ZSTD_compressBound(bytes.size()), '\0');
+  const std::size_t size = ZSTD_compress(frame.data(), frame.size(), bytes.data(), bytes.size(), ZSTD_defaultCLevel());
+  CHECK(!ZSTD_isError(size));
+  frame.resize(size);
+  return frame;
+}
+
+Result<std::string> unpacked(std::string_view frame, std::string_view what) {
+  const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR) return data_loss("{}: no zstd frame", what);
+  std::string bytes(size, '\0');
+  const std::size_t got = ZSTD_decompress(bytes.data(), bytes.size(), frame.data(), frame.size());
+  if (ZSTD_isError(got) || got != size) return data_loss("{}: its zstd frame is damaged", what);
+  return bytes;
 }
 
 Result<ByteReader> ByteReader::unseal(std::string_view value, std::uint8_t version, std::string_view what) {

@@ -44,6 +44,10 @@ class ByteWriter {
   std::string bytes_;
 };
 
+// A zstd frame that tells how long its content is, and the content of one.  Errors: kDataLoss - `what` is damaged.
+std::string packed(std::string_view bytes);
+Result<std::string> unpacked(std::string_view frame, std::string_view what);
+
 // Reads what a ByteWriter wrote.  A read beyond the end gives zeros and is remembered; `finish` tells.
 class ByteReader {
  public:

@@ -87,6 +87,18 @@ TEST(Codec, EveryFlippedBitAndEveryCutOfEveryValueIsDataLoss) {
   }
 }
 
+TEST(Codec, ADeadLetterIsKeptSmallAndComesBackByteForByte) {
+  DeadLetter letter{7, ProcessingTime::epoch(), "why", "{\"a\":1,\"b\":[" + std::string(2000, '1') + "]}"};
+  const std::string value = keyspace::encode_dead_letter(letter);
+  EXPECT_LT(value.size(), 200u);
+  for (const std::string& raw : {letter.raw, std::string(), std::string("\0\xff\n", 3)}) {
+    letter.raw = raw;
+    const auto back = keyspace::decode_dead_letter(keyspace::numbered("d", 7), keyspace::encode_dead_letter(letter));
+    ASSERT_TRUE(back.ok()) << back.message();
+    EXPECT_EQ(back->raw, raw);
+  }
+}
+
 TEST(Keyspace, KeysOfOneGroupAreOrderedByTimeAndApartFromAnotherGroups) {
   using namespace keyspace;
   std::vector<std::string> keys;

@@ -8,6 +8,7 @@ namespace tidecast::keyspace {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kDeadLetterVersion = 2;  // 1 had the record's bytes as they came.
 
 void append_big_endian(std::string& key, std::uint64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
@@ -187,15 +188,15 @@ Result<ProcessingTime> newest_of_keys(std::string_view value) {
 // ---- dead letters -------------------------------------------------------------------------------------------------
 
 std::string encode_dead_letter(const DeadLetter& letter) {
-  return ByteWriter(kVersion).number(letter.arrival.ms()).text(letter.reason).text(letter.raw).seal();
+  return ByteWriter(kDeadLetterVersion).number(letter.arrival.ms()).text(letter.reason).raw(packed(letter.raw)).seal();
 }
 
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value) {
   const std::string what = fmt::format("dead letter {}", number_in(key));
-  auto reader = TRY(ByteReader::unseal(value, kVersion, what));
+  auto reader = TRY(ByteReader::unseal(value, kDeadLetterVersion, what));
   DeadLetter letter{number_in(key), ProcessingTime::from_ms(reader.number<std::int64_t>()), {}, {}};
   letter.reason = reader.text();
-  letter.raw = reader.text();
+  letter.raw = TRY(unpacked(reader.rest(), what));
   TRY(reader.finish(what));
   return letter;
 }
