@@ -29,6 +29,7 @@ class RocksFeatureStore final : public FeatureStore {
   Status visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const override;
   Status commit(const Commit& commit) override;
   Status flush(ProcessingTime now, bool everything) override;
+  bool raw_outbox_full() const override;
 
   Books books() const override;
   std::uint64_t rows(std::string_view group) const override;
@@ -64,7 +65,7 @@ class RocksFeatureStore final : public FeatureStore {
   // Flushing, each until nothing more is finished.
   Status flush_rows(std::size_t group, bool everything);
   Status write_rows_file(const FeatureGroup& group, std::span<const FeatureRow> rows);
-  Status flush_raw(bool everything);
+  Status flush_raw(ProcessingTime now, bool everything);
   Status write_raw_file(ProcessingTime hour);
   Status drop_old_rows(std::size_t group);
   Status drop_old_keys();
@@ -88,7 +89,7 @@ class RocksFeatureStore final : public FeatureStore {
   std::optional<duck::Session> parquet_writer_;  // From the first file on; opening one takes longer than a file.
   std::uint64_t next_pack_ = 0;
   std::optional<std::uint64_t> last_number_;  // Of the last archived record.
-  std::uint64_t raw_outbox_bytes_ = 0;        // Since the last raw file of this process.
+  std::uint64_t raw_outbox_bytes_ = 0;        // Of the blocks that are in no file yet.
 
   // Changed by the writer after each commit or flush, read by everybody.
   mutable std::shared_mutex mutex_;

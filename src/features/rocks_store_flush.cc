@@ -39,13 +39,13 @@ fs::path temporary(const fs::path& path) { return path.string() + ".tmp"; }
 
 }  // namespace
 
-// When an hour is over is told by the data, not by the clock: in a replay the two have nothing to do with each other.
-Status RocksFeatureStore::flush(ProcessingTime /*now*/, bool everything) {
+// An hour of rows is over when a row of a later one says so: event times know no clock.  Arrivals do.
+Status RocksFeatureStore::flush(ProcessingTime now, bool everything) {
   for (std::size_t group = 0; group < options_.groups.size(); ++group) {
     TRY(flush_rows(group, everything));
     TRY(drop_old_rows(group));
   }
-  TRY(flush_raw(everything));
+  TRY(flush_raw(now, everything));
   return drop_old_keys();
 }
 
@@ -110,9 +110,12 @@ Status RocksFeatureStore::drop_old_rows(std::size_t index) {
   return write(batch);
 }
 
-Status RocksFeatureStore::flush_raw(bool everything) {
-  // Everything before the hour of the last record is finished; so is what fills a file.
-  const bool unfinished_too = everything || raw_outbox_bytes_ >= kRawFileBytes;
+bool RocksFeatureStore::raw_outbox_full() const { return raw_outbox_bytes_ >= kRawFileBytes; }
+
+Status RocksFeatureStore::flush_raw(ProcessingTime now, bool everything) {
+  // Everything before this hour is finished; so is what fills a file.
+  const ProcessingTime unfinished = hour_of(std::max(now, totals_.arrival));
+  const bool unfinished_too = everything || raw_outbox_full();
   for (;;) {
     std::optional<ProcessingTime> oldest;
     TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), database_.snapshot(),
@@ -120,15 +123,15 @@ Status RocksFeatureStore::flush_raw(bool everything) {
                          oldest = TRY(decode_raw_block(value)).hour;
                          return Go::kStop;
                        }));
-    if (!oldest || (*oldest >= hour_of(totals_.arrival) && !unfinished_too)) return ok();
+    if (!oldest || (*oldest >= unfinished && !unfinished_too)) return ok();
     TRY(write_raw_file(*oldest));
-    raw_outbox_bytes_ = 0;
   }
 }
 
 // Moves the oldest blocks, all of `hour`, to a file.
 Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
   keyspace::RawFile file;
+  std::uint64_t outbox_bytes = 0;
   std::optional<FileWriter> out;
   fs::path path;
   TRY(step("write raw"));
@@ -146,6 +149,7 @@ Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
     file.last = block.last_number;
     file.records += block.records;
     file.bytes += block.frame.size();
+    outbox_bytes += value.size();
     return Go::kOn;
   };
   TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), database_.snapshot(), append));
@@ -156,7 +160,9 @@ Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
   batch.put(keyspace::numbered(keyspace::kRawFiles, file.first), keyspace::encode_raw_file(file));
   batch.remove_range(keyspace::numbered(keyspace::kRawBlocks, file.first),
                      keyspace::numbered(keyspace::kRawBlocks, file.last + 1));
-  return write(batch);
+  TRY(write(batch));
+  raw_outbox_bytes_ -= outbox_bytes;
+  return ok();
 }
 
 // A pack goes when the last of its keys has expired, so a key is remembered at least as long as promised.

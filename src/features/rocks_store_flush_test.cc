@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/rng.h"
 #include "features/rocks_store.h"
 #include "features/test_store.h"
 #include "storage/duck.h"
@@ -170,6 +171,41 @@ TEST(Flush, FinishedHoursOfTheRawArchiveGoToFilesThatZstdReads) {
             "date=2026-05-06/hour=01/000000000005.ndjson.zst\n"
             "date=2026-05-06/hour=01/000000000007.ndjson.zst");
   EXPECT_EQ(std::count(before.begin(), before.end(), '\n') + 1, std::ranges::count(archive_of(*store), '\n'));
+}
+
+TEST(Flush, AnHourOfTheRawArchiveIsFinishedWhenItHasPassedWhateverArrivesAfterIt) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:10:00Z", 0, 2)).ok());
+  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T00:59:59Z"), false).ok());
+  EXPECT_EQ(files_in(folder.path() / "raw"), "");
+  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T01:00:00Z"), false).ok());
+  EXPECT_EQ(files_in(folder.path() / "raw"), "date=2026-05-06/hour=00/000000000000.ndjson.zst");
+}
+
+TEST(Flush, RawRecordsThatFillAFileNeedNotWaitForTheHourNorForgetItInARestart) {
+  const TemporaryFolder folder;
+  auto store = open_store(folder);
+  Rng rng(1);
+  std::string noise(1 << 20, ' ');  // Hardly to be compressed; the archive does not ask what a record is.
+  std::uint64_t next = 0;
+  const auto commit_mebibytes = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      for (char& c : noise) c = static_cast<char>(rng.below(256));
+      Commit commit = raw_commit("2026-05-06T00:10:00Z", 0, 0);
+      commit.archived = {{next++, commit.arrival, "stored", noise}};
+      ASSERT_TRUE(store->commit(commit).ok());
+    }
+  };
+  commit_mebibytes(40);
+  EXPECT_FALSE(store->raw_outbox_full());
+  store.reset();
+  store = open_store(folder);
+  commit_mebibytes(25);
+  EXPECT_TRUE(store->raw_outbox_full());
+  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T00:10:00Z"), false).ok());
+  EXPECT_FALSE(store->raw_outbox_full());
+  EXPECT_NE(files_in(folder.path() / "raw"), "");
 }
 
 TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {

@@ -145,10 +145,12 @@ Status RocksFeatureStore::load() {
     last_number_ = TRY(keyspace::decode_raw_file(value)).last;
     return ok();
   }));
-  TRY(last_key(keyspace::kRawBlocks, [&](std::string_view, std::string_view value) -> Status {
-    last_number_ = TRY(decode_raw_block(value)).last_number;
-    return ok();
-  }));
+  TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
+                     [&](std::string_view, std::string_view value) -> Result<Go> {
+                       last_number_ = TRY(decode_raw_block(value)).last_number;
+                       raw_outbox_bytes_ += value.size();
+                       return Go::kOn;
+                     }));
 
   for (const FeatureGroup& group : options_.groups) {
     GroupState state;

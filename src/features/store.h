@@ -118,8 +118,11 @@ class FeatureStore {
   virtual Status commit(const Commit& commit) = 0;
 
   // Writes outbox rows of finished hours to Parquet and finished hours of the raw archive to files, drops what has
-  // expired. `everything`: unfinished hours too.  Crash-safe at every step; a repeat changes nothing.
+  // expired.  No record may arrive before `now` any more.  `everything`: unfinished hours too.  Crash-safe at every
+  // step; a repeat changes nothing.
   virtual Status flush(ProcessingTime now, bool everything = false) = 0;
+  // Raw records fill a file although their hour is not over: the writer, whose thread may ask, had better flush.
+  virtual bool raw_outbox_full() const = 0;
 
   // ---- readers ----------------------------------------------------------------------------------------------------
   virtual Books books() const = 0;

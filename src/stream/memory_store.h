@@ -54,6 +54,7 @@ class MemoryStore : public FeatureStore {
     return ok();
   }
   Status flush(ProcessingTime, bool) override { return ok(); }  // There are no files to write.
+  bool raw_outbox_full() const override { return false; }
 
   Books books() const override { return recovered_.books; }
   std::uint64_t rows(std::string_view group) const override {
