@@ -3,9 +3,9 @@
 #include "features/rocks_store.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "features/commit_check.h"
 #include "features/offline_files.h"
 #include "storage/file.h"
 
@@ -15,60 +15,11 @@ using rocks::Go;
 
 // ---- committing ---------------------------------------------------------------------------------------------------
 
-namespace {
-
-Status check_values(const FeatureGroup& group, const FeatureRow& row) {
-  if (row.values.size() != group.columns.size())
-    return invalid_argument("{} values, the group has {} columns", row.values.size(), group.columns.size());
-  for (std::size_t i = 0; i < row.values.size(); ++i) {
-    const FeatureColumn& column = group.columns[i];
-    const bool fits = row.values[i].index() == 0 ||
-                      std::holds_alternative<std::int64_t>(row.values[i]) == (column.type == FieldType::kInteger);
-    if (!fits) return invalid_argument("column {}: the value is no {}", column.name, name_of(column.type));
-  }
-  return ok();
-}
-
-}  // namespace
-
-Status RocksFeatureStore::check_row(const ClosedWindow& closed, std::optional<EventTime> previous) const {
-  const FeatureGroup& group = options_.groups[closed.group];
-  const FeatureRow& row = closed.row;
-  if (row.window_start.ms() < kCalendarBeginMs || row.window_end.ms() >= kCalendarEndMs)
-    return invalid_argument("the window from {} ms to {} ms is outside the calendar", row.window_start.ms(),
-                            row.window_end.ms());
-  if (row.window_end - row.window_start != group.window || floor_to(row.window_start, group.window) != row.window_start)
-    return invalid_argument("window [{}, {}) is not on the grid of {}", to_rfc3339(row.window_start),
-                            to_rfc3339(row.window_end), to_text(group.window));
-  if (previous && row.window_end <= *previous)
-    return invalid_argument("window end {} is not after the last row's {}", to_rfc3339(row.window_end),
-                            to_rfc3339(*previous));
-  return check_values(group, row);
-}
-
 Status RocksFeatureStore::check(const Commit& commit) const {
-  if (!commit.books.balanced()) {
-    const Books& b = commit.books;
-    return invalid_argument("the books do not balance: read {} = stored {} + duplicate {} + late {} + dead {}", b.read,
-                            b.stored, b.duplicate, b.late, b.dead);
-  }
-  std::vector<std::optional<EventTime>> previous;
+  std::vector<std::optional<EventTime>> newest;
   for (const GroupState& state : state_)
-    previous.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
-  for (const ClosedWindow& closed : commit.closed) {
-    if (closed.group >= options_.groups.size()) return invalid_argument("no feature group {}", closed.group);
-    TRY(check_row(closed, previous[closed.group]).in("feature group " + options_.groups[closed.group].name));
-    previous[closed.group] = closed.row.window_end;
-  }
-  std::optional<std::uint64_t> last = last_number_;
-  for (const ArchivedRecord& record : commit.archived) {
-    if (last && record.number <= *last)
-      return invalid_argument("record number {} is not after {}", record.number, *last);
-    if (record.verdict != "stored" && record.verdict != "late")
-      return invalid_argument("record {}: verdict '{}', expected stored or late", record.number, record.verdict);
-    last = record.number;
-  }
-  return ok();
+    newest.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
+  return check_commit(commit, options_.groups, std::move(newest), last_number_);
 }
 
 Status RocksFeatureStore::commit(const Commit& commit) {

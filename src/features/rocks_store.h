@@ -60,7 +60,6 @@ class RocksFeatureStore final : public FeatureStore {
 
   // Committing.
   Status check(const Commit& commit) const;
-  Status check_row(const ClosedWindow& closed, std::optional<EventTime> previous) const;
 
   // Flushing, each until nothing more is finished.
   Status flush_rows(std::size_t group, bool everything);

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "features/store.h"
+#include "features/commit_check.h"
 
 namespace tidecast {
 
@@ -39,6 +39,11 @@ class MemoryStore : public FeatureStore {
   }
 
   Status commit(const Commit& commit) override {
+    std::vector<std::optional<EventTime>> newest;
+    for (const auto& rows : rows_)
+      newest.push_back(rows.empty() ? std::nullopt : std::optional(rows.back().window_end));
+    TRY(check_commit(commit, groups_, std::move(newest),
+                     archive_.empty() ? std::nullopt : std::optional(archive_.back().number)));
     if (std::exchange(fails_, false)) return unavailable("the disk said no");
     recovered_.cursors[commit.source] = commit.cursor;
     recovered_.engine_state = commit.engine_state;
