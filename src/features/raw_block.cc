@@ -129,8 +129,8 @@ void RawLineReader::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx
 
 RawLineReader::RawLineReader() : context_(ZSTD_createDCtx()) { CHECK(context_ != nullptr); }
 
-Status RawLineReader::visit(std::string_view frames, std::string_view what,
-                            const std::function<void(std::string_view)>& line) {
+Result<bool> RawLineReader::visit(std::string_view frames, std::string_view what,
+                                  const std::function<bool(std::string_view)>& line) {
   ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
   buffer_.clear();  // Holds what has been unpacked and is not yet a whole line.
   ZSTD_inBuffer in{frames.data(), frames.size(), 0};
@@ -145,11 +145,11 @@ Status RawLineReader::visit(std::string_view frames, std::string_view what,
     buffer_.resize(kept + out.pos);
     std::size_t begin = 0;
     for (std::size_t end; (end = buffer_.find('\n', begin)) != buffer_.npos; begin = end + 1)
-      line(std::string_view(buffer_).substr(begin, end - begin));
+      if (!line(std::string_view(buffer_).substr(begin, end - begin))) return false;
     buffer_.erase(0, begin);
   }
   if (left != 0 || !buffer_.empty()) return data_loss("{}: ends in the middle of a record", what);
-  return ok();
+  return true;
 }
 
 }  // namespace tidecast

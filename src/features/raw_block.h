@@ -67,8 +67,10 @@ ProcessingTime hour_of(ProcessingTime arrival);
 class RawLineReader {
  public:
   RawLineReader();
-  // Visits every line of the frames, without its newline.  Errors: kDataLoss - `what` is damaged or cut off.
-  Status visit(std::string_view frames, std::string_view what, const std::function<void(std::string_view line)>& line);
+  // Visits the lines of the frames, without their newlines, until the visitor says false, which then is the result.
+  // Errors: kDataLoss - `what` is damaged or cut off.
+  Result<bool> visit(std::string_view frames, std::string_view what,
+                     const std::function<bool(std::string_view line)>& line);
 
  private:
   struct Free {

@@ -25,7 +25,13 @@ std::vector<Block> blocks_of(RawBlockWriter& writer, const std::vector<ArchivedR
 
 std::string lines_of(std::string_view frames) {
   std::string lines;
-  EXPECT_TRUE(RawLineReader().visit(frames, "test", [&](std::string_view line) { lines.append(line) += '\n'; }).ok());
+  EXPECT_TRUE(RawLineReader()
+                  .visit(frames, "test",
+                         [&](std::string_view line) {
+                           lines.append(line) += '\n';
+                           return true;
+                         })
+                  .ok());
   return lines;
 }
 
@@ -113,7 +119,7 @@ TEST(RawBlock, ADamagedOrCutFrameIsDataLossNamedByItsOrigin) {
   const std::string frame(decode_raw_block(blocks[0].value)->frame);
   RawLineReader reader;
   const auto status = [&](std::string_view frames) {
-    return reader.visit(frames, "the file", [](std::string_view) {});
+    return reader.visit(frames, "the file", [](std::string_view) { return true; });
   };
   EXPECT_TRUE(status(frame).ok());
   EXPECT_EQ(status(std::string_view(frame).substr(0, frame.size() - 1)).code(), Code::kDataLoss);

@@ -217,33 +217,42 @@ Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view gr
   return view;
 }
 
-Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t limit) const {
+Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t most, std::size_t most_bytes) const {
   std::vector<DeadLetter> letters;
-  if (limit == 0) return letters;
-  TRY(database_.scan(keyspace::kDeadLetters, rocks::after_prefix(keyspace::kDeadLetters), database_.snapshot(),
-                     [&](std::string_view key, std::string_view value) -> Result<Go> {
-                       letters.push_back(TRY(keyspace::decode_dead_letter(key, value)));
-                       return letters.size() < limit ? Go::kOn : Go::kStop;
-                     }));
+  std::size_t bytes = 0;
+  TRY(database_.scan_back(keyspace::kDeadLetters, rocks::after_prefix(keyspace::kDeadLetters), database_.snapshot(),
+                          [&](std::string_view key, std::string_view value) -> Result<Go> {
+                            if (letters.size() == most) return Go::kStop;
+                            DeadLetter letter = TRY(keyspace::decode_dead_letter(key, value));
+                            bytes += letter.reason.size() + letter.raw.size();
+                            if (bytes > most_bytes) return Go::kStop;
+                            letters.push_back(std::move(letter));
+                            return Go::kOn;
+                          }));
+  std::reverse(letters.begin(), letters.end());
   return letters;
 }
 
-Status RocksFeatureStore::visit_archive(const std::function<void(std::string_view line)>& visit) const {
+Status RocksFeatureStore::visit_archive(const std::function<bool(std::string_view line)>& visit) const {
   const rocks::Snapshot now = database_.snapshot();
   RawLineReader reader;
+  bool more = true;
+  const auto visit_frames = [&](std::string_view frames, std::string_view what) -> Result<Go> {
+    more = TRY(reader.visit(frames, what, visit));
+    return more ? Go::kOn : Go::kStop;
+  };
   TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now,
                      [&](std::string_view, std::string_view value) -> Result<Go> {
                        const auto path = options_.directory / TRY(keyspace::decode_raw_file(value)).path;
                        const auto frames = read_file(path);
                        if (frames.code() == Code::kNotFound) return data_loss("{}", frames.message());
                        if (!frames.ok()) return frames.status();
-                       TRY(reader.visit(*frames, path.string(), visit));
-                       return Go::kOn;
+                       return visit_frames(*frames, path.string());
                      }));
+  if (!more) return ok();
   return database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
                         [&](std::string_view, std::string_view value) -> Result<Go> {
-                          TRY(reader.visit(TRY(decode_raw_block(value)).frame, "block of raw records", visit));
-                          return Go::kOn;
+                          return visit_frames(TRY(decode_raw_block(value)).frame, "block of raw records");
                         });
 }
 

@@ -39,8 +39,8 @@ class RocksFeatureStore final : public FeatureStore {
   Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
                             ProcessingTime as_of) const override;
   Result<OfflineView> offline(std::string_view group) const override;
-  Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const override;
-  Status visit_archive(const std::function<void(std::string_view line)>& visit) const override;
+  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes) const override;
+  Status visit_archive(const std::function<bool(std::string_view line)>& visit) const override;
 
  private:
   // What readers see of the last commit without going to RocksDB.

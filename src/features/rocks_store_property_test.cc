@@ -61,7 +61,7 @@ class RandomLife {
                     .ok());
     ASSERT_EQ(keys, model_.keys);
     std::vector<std::string> dead;
-    for (const auto& letter : store_->dead_letters(SIZE_MAX).value()) dead.push_back(letter.raw);
+    for (const auto& letter : store_->dead_letters(SIZE_MAX, SIZE_MAX).value()) dead.push_back(letter.raw);
     ASSERT_EQ(dead, model_.dead);
     for (std::size_t group = 0; group < 2; ++group) compare_rows(group);
   }

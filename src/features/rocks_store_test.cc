@@ -56,11 +56,48 @@ TEST(FeatureStore, EverythingOfACommitIsThereAfterReopening) {
   EXPECT_EQ(archive_of(*store),
             "{\"n\":0,\"arrival\":\"2026-05-06T00:02:01.500Z\",\"verdict\":\"stored\",\"record\":{\"a\":1}}\n"
             "{\"n\":2,\"arrival\":\"2026-05-06T00:02:01.500Z\",\"verdict\":\"late\",\"record\":{\"a\":2}}\n");
-  const auto dead = store->dead_letters(10).value();
+  const auto dead = store->dead_letters(10, SIZE_MAX).value();
   ASSERT_EQ(dead.size(), 1u);
   EXPECT_EQ(dead[0].number, 3u);
   EXPECT_EQ(dead[0].reason, "/fee: missing");
   EXPECT_EQ(dead[0].raw, "{}");
+}
+
+TEST(FeatureStore, OfManyDeadLettersTheNewestAreShownInTheirOrder) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  Commit commit = closing({});
+  for (std::uint64_t n = 0; n < 5; ++n) commit.dead.push_back({n, commit.arrival, "why", std::string(97, 'x')});
+  ASSERT_TRUE(store->commit(commit).ok());
+  const auto numbers = [&](std::size_t most, std::size_t most_bytes) {
+    std::string text;
+    for (const DeadLetter& letter : store->dead_letters(most, most_bytes).value())
+      text += std::to_string(letter.number) + " ";
+    return text;
+  };
+  EXPECT_EQ(numbers(9, SIZE_MAX), "0 1 2 3 4 ");
+  EXPECT_EQ(numbers(2, SIZE_MAX), "3 4 ");
+  EXPECT_EQ(numbers(9, 300), "2 3 4 ");
+  EXPECT_EQ(numbers(9, 299), "3 4 ");
+  EXPECT_EQ(numbers(0, SIZE_MAX), "");
+}
+
+TEST(FeatureStore, AnArchiveIsReadNoFurtherThanItsVisitorWants) {
+  const TemporaryFolder folder;
+  const auto store = open_store(folder);
+  for (std::uint64_t n = 0; n < 4; n += 2) {  // The first two in a file, the others in the outbox.
+    Commit commit = closing({});
+    commit.archived = {{n, commit.arrival, "stored", "{}"}, {n + 1, commit.arrival, "stored", "{}"}};
+    ASSERT_TRUE(store->commit(commit).ok());
+    if (n == 0) {
+      ASSERT_TRUE(store->flush({}, true).ok());
+    }
+  }
+  for (std::size_t wanted = 1; wanted <= 4; ++wanted) {
+    std::size_t seen = 0;
+    EXPECT_TRUE(store->visit_archive([&](auto) { return ++seen < wanted; }).ok());
+    EXPECT_EQ(seen, wanted);
+  }
 }
 
 TEST(FeatureStore, ARangeIsHalfOpenAndShowsOnlyWhatWasKnown) {

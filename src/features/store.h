@@ -147,10 +147,11 @@ class FeatureStore {
     std::vector<FeatureRow> outbox;
   };
   virtual Result<OfflineView> offline(std::string_view group) const = 0;
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const = 0;  // Oldest first.
-  // Every archived line (files, then outbox), in the order of arrival:
+  // The newest `most`, as far back as reasons and raw bytes come to `most_bytes`; by their numbers, the oldest first.
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
+  // Every archived line (files, then outbox), in the order of arrival, until the visitor says false:
   // {"n":..,"arrival":"..","verdict":"..","record":{..}}.
-  virtual Status visit_archive(const std::function<void(std::string_view line)>& visit) const = 0;
+  virtual Status visit_archive(const std::function<bool(std::string_view line)>& visit) const = 0;
 };
 
 }  // namespace tidecast

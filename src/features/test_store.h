@@ -90,7 +90,10 @@ inline std::string rows_text(const std::vector<FeatureRow>& rows) {
 
 inline std::string archive_of(const FeatureStore& store) {
   std::string lines;
-  const Status status = store.visit_archive([&](std::string_view line) { lines.append(line) += '\n'; });
+  const Status status = store.visit_archive([&](std::string_view line) {
+    lines.append(line) += '\n';
+    return true;
+  });
   EXPECT_TRUE(status.ok()) << status.message();
   return lines;
 }

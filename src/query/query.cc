@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -12,37 +13,39 @@
 namespace tidecast {
 namespace {
 
-constexpr std::size_t kMostDeadLetters = 100'000, kMostLate = 100'000;
+// Of dead letters and of late records, each: so many rows and so many bytes of text are shown.
+constexpr std::size_t kMostRecords = 100'000, kMostRecordBytes = 64 << 20;
 
 // Interrupts the session when the time is up, unless it is destroyed before.
 class Deadline {
  public:
   Deadline(duck::Session& session, Milliseconds time)
-      : watcher_([this, &session, time] {
+      : time_(time), due_(std::chrono::steady_clock::now() + time), watcher_([this, &session] {
           std::unique_lock lock(mutex_);
-          if (ended_.wait_for(lock, time, [this] { return over_; })) return;
-          expired_ = true;
+          if (ended_.wait_until(lock, due_, [this] { return over_; })) return;
           // Again and again: an interrupt between two of the query's steps would be lost.
           do session.interrupt();
           while (!ended_.wait_for(lock, 10ms, [this] { return over_; }));
         }) {}
-  ~Deadline() { end(); }
-
-  // Stops watching; true if the time had run out.
-  bool end() {
+  ~Deadline() {
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
     }
     ended_.notify_all();
-    if (watcher_.joinable()) watcher_.join();
-    return expired_;
+    watcher_.join();
   }
 
+  bool passed() const { return std::chrono::steady_clock::now() >= due_; }
+  // kCancelled once it has passed: for what is done outside of DuckDB, where no interrupt reaches.
+  Status check() const { return passed() ? cancelled("the query took longer than {}", to_text(time_)) : ok(); }
+
  private:
+  const Milliseconds time_;
+  const std::chrono::steady_clock::time_point due_;
   std::mutex mutex_;
   std::condition_variable ended_;
-  bool over_ = false, expired_ = false;
+  bool over_ = false;
   std::thread watcher_;
 };
 
@@ -132,13 +135,14 @@ Status append_value(duck::Appender& appender, SqlType type, const SqlValue& valu
   return ok();
 }
 
-Status add_table(duck::Session& session, const SqlTable& table) {
+Status add_table(duck::Session& session, const SqlTable& table, const Deadline& deadline) {
   std::string layout;
   for (const auto& [name, type] : table.columns)
     layout += fmt::format("{}{} {}", layout.empty() ? "" : ", ", duck::quoted_name(name), sql_name(type));
   TRY(session.exec(fmt::format("CREATE TABLE {} ({})", duck::quoted_name(table.name), layout)));
   auto appender = TRY(duck::Appender::open(session, table.name));
   for (const SqlRow& row : TRY(table.rows())) {
+    TRY(deadline.check());
     if (row.size() != table.columns.size())
       return internal_error("{} values for {} columns", row.size(), table.columns.size());
     for (std::size_t i = 0; i < row.size(); ++i)
@@ -154,7 +158,7 @@ SqlTable dead_letters_table(const FeatureStore& store) {
       {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"reason", SqlType::kText}, {"raw", SqlType::kText}},
       [&store]() -> Result<std::vector<SqlRow>> {
         std::vector<SqlRow> rows;
-        for (const DeadLetter& letter : TRY(store.dead_letters(kMostDeadLetters)))
+        for (const DeadLetter& letter : TRY(store.dead_letters(kMostRecords, kMostRecordBytes)))
           rows.push_back({static_cast<std::int64_t>(letter.number), letter.arrival.ms(),
                           json::value(json::string(letter.reason)), json::value(json::string(letter.raw))});
         return rows;
@@ -162,20 +166,25 @@ SqlTable dead_letters_table(const FeatureStore& store) {
 }
 
 // Records that counted in no window.  They stand in the raw archive, which is unpacked for it: seconds a gigabyte.
-SqlTable late_table(const FeatureStore& store) {
+SqlTable late_table(const FeatureStore& store, const Deadline& deadline) {
   return {
       "late",
       {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"raw", SqlType::kText}},
-      [&store]() -> Result<std::vector<SqlRow>> {
+      [&]() -> Result<std::vector<SqlRow>> {
         std::vector<SqlRow> rows;
-        Status damaged;
+        std::size_t bytes = 0;
+        Status stopped;
         TRY(store.visit_archive([&](std::string_view line) {
           const Result<ArchivedRecord> record = parse_archived(line);
-          if (!record.ok()) damaged = record.status();
-          if (!record.ok() || record->verdict != "late" || rows.size() == kMostLate) return;
+          stopped = record.ok() ? deadline.check() : record.status();
+          if (!stopped.ok()) return false;
+          if (record->verdict != "late") return true;
+          bytes += record->raw.size();
+          if (bytes > kMostRecordBytes) return false;
           rows.push_back({static_cast<std::int64_t>(record->number), record->arrival.ms(), json::string(record->raw)});
+          return rows.size() < kMostRecords;
         }));
-        TRY(damaged);
+        TRY(stopped);
         return rows;
       }};
 }
@@ -195,36 +204,42 @@ std::size_t text_bytes(const SqlRow& row) {
   return bytes;
 }
 
+// The result of `query`, which may run: the guard has seen it.
+Result<QueryResult> answer(duck::Session& session, const FeatureStore& store, std::span<const SqlTable> tables,
+                           const std::string& query, const QueryLimits& limits, const Deadline& deadline) {
+  std::vector<std::string> readable;
+  for (const FeatureGroup& group : store.groups())
+    TRY(add_group(session, store, group, readable).in("table " + group.name));
+  std::vector<SqlTable> all{dead_letters_table(store), late_table(store, deadline)};
+  all.insert(all.end(), tables.begin(), tables.end());
+  for (const SqlTable& table : all)
+    if (mentions(query, table.name)) TRY(add_table(session, table, deadline).in("table " + table.name));
+  TRY(lock_down(session, readable));
+
+  QueryResult result;
+  std::vector<duck::Column> columns;
+  std::size_t bytes = 0;
+  TRY(session.query(query, columns, [&](SqlRow&& row) {
+    if (result.rows.size() == limits.rows) return !(result.truncated = true);
+    bytes += text_bytes(row);
+    result.rows.push_back(std::move(row));
+    return bytes <= limits.bytes;
+  }));
+  if (bytes > limits.bytes)
+    return invalid_argument("the result has more than {} bytes; ask for less of it", limits.bytes);
+  for (auto& column : columns) result.columns.push_back({std::move(column.name), std::move(column.type)});
+  return result;
+}
+
 }  // namespace
 
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits) {
   auto session = TRY(duck::Session::open({.threads = limits.threads, .memory_limit_mb = limits.memory_mb}));
   const std::string query = TRY(check_query(session, sql));
-  std::vector<std::string> readable;
-  for (const FeatureGroup& group : store.groups())
-    TRY(add_group(session, store, group, readable).in("table " + group.name));
-  std::vector<SqlTable> all{dead_letters_table(store), late_table(store)};
-  all.insert(all.end(), tables.begin(), tables.end());
-  for (const SqlTable& table : all)
-    if (mentions(query, table.name)) TRY(add_table(session, table).in("table " + table.name));
-  TRY(lock_down(session, readable));
-
-  QueryResult result;
-  std::vector<duck::Column> columns;
-  std::size_t bytes = 0;
-  Deadline deadline(session, limits.time);
-  const Status status = session.query(query, columns, [&](SqlRow&& row) {
-    if (result.rows.size() == limits.rows) return !(result.truncated = true);
-    bytes += text_bytes(row);
-    result.rows.push_back(std::move(row));
-    return bytes <= limits.bytes;
-  });
-  if (deadline.end() && !status.ok()) return cancelled("the query took longer than {}", to_text(limits.time));
-  TRY(status);
-  if (bytes > limits.bytes)
-    return invalid_argument("the result has more than {} bytes; ask for less of it", limits.bytes);
-  for (auto& column : columns) result.columns.push_back({std::move(column.name), std::move(column.type)});
+  const Deadline deadline(session, limits.time);
+  auto result = answer(session, store, tables, query, limits, deadline);
+  if (!result.ok()) TRY(deadline.check());  // Whatever an interrupt looks like from within.
   return result;
 }
 

@@ -5,8 +5,8 @@
 //
 // Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features
 // (Parquet files plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same
-// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw); `late` (number, arrival, raw);
-// and whatever the caller adds.
+// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw), the newest; `late` (number,
+// arrival, raw), the oldest; and whatever the caller adds.
 // Times are TIMESTAMP WITH TIME ZONE and the session's zone is UTC.  More in docs/sql.md.
 
 #include <functional>
@@ -36,7 +36,7 @@ struct SqlTable {
 };
 
 struct QueryLimits {
-  Milliseconds time{10'000};  // Of real time.
+  Milliseconds time{10'000};  // Of real time, filling the tables included.
   std::size_t rows = 10'000;
   std::size_t bytes = 64 << 20;  // Of text in the result, roughly.
   int threads = 1;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "storage/file.h"
@@ -160,6 +161,19 @@ TEST_F(Query, AQueryThatTakesTooLongIsEnded) {
   const auto result = run("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", {.time = 20ms});
   EXPECT_EQ(result.code(), Code::kCancelled);
   EXPECT_EQ(result.message(), "the query took longer than 20ms");
+}
+
+TEST_F(Query, FillingTheTablesCountsAsTheQuerysTime) {
+  tables_.push_back({"slow", {{"id", SqlType::kInteger}}, []() -> Result<std::vector<SqlRow>> {
+                       const auto due = std::chrono::steady_clock::now() + 20ms;
+                       while (std::chrono::steady_clock::now() < due) {
+                       }
+                       return std::vector<SqlRow>{{1}};
+                     }});
+  const auto result = run("SELECT * FROM slow", {.time = 20ms});
+  EXPECT_EQ(result.code(), Code::kCancelled) << result.message();
+  EXPECT_EQ(result.message(), "the query took longer than 20ms");
+  EXPECT_EQ(run("SELECT * FROM late", {.time = 0ms}).code(), Code::kCancelled);
 }
 
 TEST_F(Query, AQueryThatWantsTooMuchMemoryIsToldSo) {

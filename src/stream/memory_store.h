@@ -106,14 +106,15 @@ class MemoryStore : public FeatureStore {
   Result<OfflineView> offline(std::string_view group) const override {
     return OfflineView{{}, TRY(range(group, {}, ProcessingTime::max()))};
   }
-  Result<std::vector<DeadLetter>> dead_letters(std::size_t limit) const override {
-    const auto count = static_cast<std::ptrdiff_t>(std::min(limit, dead_.size()));
-    return std::vector<DeadLetter>(dead_.begin(), dead_.begin() + count);
+  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX) const override {
+    const auto count = static_cast<std::ptrdiff_t>(std::min(most, dead_.size()));
+    return std::vector<DeadLetter>(dead_.end() - count, dead_.end());
   }
-  Status visit_archive(const std::function<void(std::string_view line)>& visit) const override {
+  Status visit_archive(const std::function<bool(std::string_view line)>& visit) const override {
     for (const Archived& record : archive_)
-      visit(fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{}}})", record.number,
-                        to_rfc3339(record.arrival), record.verdict, record.raw));
+      if (!visit(fmt::format(R"({{"n":{},"arrival":"{}","verdict":"{}","record":{}}})", record.number,
+                             to_rfc3339(record.arrival), record.verdict, record.raw)))
+        break;
     return ok();
   }
 
