@@ -8,7 +8,9 @@ namespace {
 
 // Tables of Tidecast's own that SQL sees beside those of the groups.
 constexpr std::string_view kOwnTables[] = {"raw",  "dead_letters", "late",   "forecasts", "scores",
-                                           "runs", "models",       "alarms", "timeline"};
+                                           "runs", "models",       "alarms", "timeline",  "evaluations"};
+// With these behind its name every group has tables of its own.
+constexpr std::string_view kGroupTables[] = {"_history", "_outbox_"};
 // Columns that every group's table has.
 constexpr std::string_view kOwnColumns[] = {"window_start", "window_end", "event_time", "write_time", "is_deleted"};
 
@@ -22,6 +24,12 @@ std::string lower(std::string_view text) {
 
 bool contains(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Whether a table of the group `owner` has this name.
+bool is_table_of(const std::string& owner, const std::string& name) {
+  const auto has_name = [&](std::string_view ending) { return lower(name) == lower(owner) + std::string(ending); };
+  return std::any_of(std::begin(kGroupTables), std::end(kGroupTables), has_name);
 }
 
 const std::vector<std::string_view> kAggregates = {"count", "sum", "min", "max", "avg"};
@@ -138,10 +146,16 @@ ReadGroups read_features(const Value& features, const EventMapping& event, bool 
     if (contains(kOwnTables, lower(group.name)))
       name.error(fmt::format("'{}' is a table of Tidecast's own", group.name),
                  "another name; taken are " + fmt::format("{}", fmt::join(kOwnTables, ", ")));
-    for (const WindowGroup& other : out.groups)
-      if (!group.name.empty() && lower(other.name) == lower(group.name))
+    for (const WindowGroup& other : out.groups) {
+      if (group.name.empty() || other.name.empty()) continue;
+      if (lower(other.name) == lower(group.name))
         name.error(fmt::format("two groups are named '{}'", other.name),
                    "a name of its own (SQL does not tell capitals from small letters)");
+      else if (is_table_of(other.name, group.name) || is_table_of(group.name, other.name))
+        name.error(
+            fmt::format("'{}' and '{}': one is a table of the other, like <group>_history", other.name, group.name),
+            "a name that is not another group's with _history or _outbox_ behind it");
+    }
 
     if (const Value window = map["window"]; window.is(YamlNode::Kind::kMap))
       window.error("a hopping window is not in this version", "a duration: tumbling windows");
