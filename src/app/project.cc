@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stats/season.h"
+#include "stream/event_time_reader.h"
 
 namespace tidecast {
 
@@ -59,10 +60,10 @@ PipelineOptions Project::pipeline_options() const {
 Result<std::unique_ptr<Source>> Project::open_source() const {
   const SourceDefinition& source = definition_.source;
   if (source.kind == SourceDefinition::Kind::kRecording) return open_recording(source.recording);
-  return open_file(
-      {.name = source.name, .path = source.file, .event_time = [event = definition_.event](std::string_view record) {
-         return event_time_of(event, record);
-       }});
+  const auto reader = std::make_shared<EventTimeReader>(definition_.event);
+  return open_file({.name = source.name, .path = source.file, .event_time = [reader](std::string_view record) {
+                      return reader->read(record);
+                    }});
 }
 
 std::string Project::series_name() const { return forecast().group + "." + forecast().column; }

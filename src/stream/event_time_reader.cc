@@ -83,8 +83,4 @@ std::optional<EventTime> EventTimeReader::read(std::string_view record) {
   return event_time_of(scanner_->value(0), unit_, *scanner_);
 }
 
-std::optional<EventTime> event_time_of(const EventMapping& event, std::string_view record) {
-  return EventTimeReader(event).read(record);
-}
-
 }  // namespace tidecast

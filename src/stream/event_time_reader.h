@@ -18,8 +18,7 @@ std::optional<EventTime> event_time_of(JsonValue value, TimeUnit unit, JsonScann
 // What is allowed there, for a reason: "seconds since 1970 as a number".
 std::string_view expected_of(TimeUnit unit);
 
-// event_time_of(EventMapping, record) for many records: compiled once.  For the file source's arrival rule.  One
-// thread.
+// The event times of raw records by a mapping, compiled once.  For the file source's arrival rule.  One thread.
 class EventTimeReader {
  public:
   explicit EventTimeReader(const EventMapping& event);

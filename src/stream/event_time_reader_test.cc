@@ -9,7 +9,7 @@ std::optional<std::int64_t> ms(TimeUnit unit, const std::string& json) {
   EventMapping event;
   event.time_pointer = "/t";
   event.time_unit = unit;
-  const auto time = event_time_of(event, "{\"t\":" + json + "}");
+  const auto time = EventTimeReader(event).read("{\"t\":" + json + "}");
   return time ? std::optional(time->ms()) : std::nullopt;
 }
 
@@ -54,10 +54,10 @@ TEST(EventTime, StaysAWindowsWidthWithinTheCalendar) {
 
 TEST(EventTime, NeedsARecordThatIsJsonAndAPointer) {
   EventMapping event;
-  EXPECT_EQ(event_time_of(event, R"({"time":1600059321)"), std::nullopt);
-  EXPECT_EQ(event_time_of(event, R"({"when":1600059321})"), std::nullopt);
+  EXPECT_EQ(EventTimeReader(event).read(R"({"time":1600059321)"), std::nullopt);
+  EXPECT_EQ(EventTimeReader(event).read(R"({"when":1600059321})"), std::nullopt);
   event.time_pointer = "time";
-  EXPECT_EQ(event_time_of(event, R"({"time":1600059321})"), std::nullopt);
+  EXPECT_EQ(EventTimeReader(event).read(R"({"time":1600059321})"), std::nullopt);
 }
 
 TEST(EventTime, ReaderIsReusable) {

@@ -57,10 +57,6 @@ struct PipelineOptions {
 // The feature group that a window group fills: types, units and empty-window rules of its columns.
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event);
 
-// The event time of one record by this mapping; nullopt if it has none that can be read.  For the file source's arrival
-// rule; EventTimeReader (event_time_reader.h) is the same for many records.
-std::optional<EventTime> event_time_of(const EventMapping& event, std::string_view record);
-
 class Pipeline {
  public:
   // Restores keys, watermarks and open windows from `store`, which must outlive it.
