@@ -239,6 +239,17 @@ TEST(Recording, RefusesACursorOfAnotherRecording) {
   }
 }
 
+TEST(Recording, AReplyThatCannotBeSplitIsAnErrorThatStays) {
+  RecordingOptions wrong = options(2880, 5);
+  wrong.records = "/none";
+  auto source = open_recording(wrong).value();
+  const auto arrival = source->next_arrival().value();
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(source->read(ProcessingTime::max(), 1).code(), Code::kInvalidArgument);
+    EXPECT_EQ(source->next_arrival().value(), arrival);
+  }
+}
+
 TEST(Recording, SaysWhichOptionIsOutOfRange) {
   const auto message = [](const RecordingOptions& wanted) { return open_recording(wanted).message(); };
   EXPECT_EQ(message(options(10'080, 0)), "recording: first_minute: 10080; the schedule has minutes 0 to 10079");
