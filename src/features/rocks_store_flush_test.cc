@@ -239,18 +239,21 @@ TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
   EXPECT_EQ(packs(*store), "4 ");
 }
 
-TEST(Flush, FilesThatNoManifestNamesAreRemovedAndStrangersStay) {
+TEST(Flush, WhatACrashLeftIsRemovedAndWhateverElseLiesThereStays) {
   const TemporaryFolder folder;
   { const auto store = open_store(folder); }
-  for (const char* name :
-       {"offline/fees/date=2026-05-06/hour=00/x.parquet", "offline/fees/date=2026-05-06/hour=00/x.parquet.tmp",
-        "raw/date=2026-05-06/hour=00/7.ndjson.zst", "raw/notes.txt"}) {
+  const std::string hour = "date=2026-05-06/hour=00/";
+  for (const std::string& name :
+       {"offline/fees/" + hour + "20260506T000100000-20260506T010000000.parquet",
+        "offline/fees/" + hour + "20260506T000100000-20260506T010000000.parquet.tmp",
+        "raw/" + hour + "000000000007.ndjson.zst", "offline/fees/" + hour + "mine.parquet",
+        std::string("offline/holiday.parquet"), "raw/" + hour + "7.ndjson.zst", std::string("raw/trips.ndjson.zst")}) {
     ASSERT_TRUE(make_folders((folder.path() / name).parent_path()).ok());
     std::ofstream(folder.path() / name) << "x";
   }
   const auto store = open_store(folder);
-  EXPECT_EQ(files_in(folder.path() / "offline"), "");
-  EXPECT_EQ(files_in(folder.path() / "raw"), "notes.txt");
+  EXPECT_EQ(files_in(folder.path() / "offline"), "fees/" + hour + "mine.parquet\nholiday.parquet");
+  EXPECT_EQ(files_in(folder.path() / "raw"), hour + "7.ndjson.zst\ntrips.ndjson.zst");
 }
 
 TEST(Flush, AMissingShortenedOrDamagedFileOfTheManifestIsDataLossByName) {

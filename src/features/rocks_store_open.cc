@@ -1,6 +1,7 @@
 // Opening the feature store: the definition fits what is stored, the files are those of the manifest.
 
 #include <algorithm>
+#include <regex>
 #include <set>
 
 #include "base/hash.h"
@@ -69,14 +70,22 @@ Status check_size(const fs::path& path, std::uint64_t bytes) {
   return ok();
 }
 
-// Files of ours that a crash left before they came into the manifest.  What else lies there is somebody's and stays.
-Status remove_orphans(const fs::path& folder, const std::set<fs::path>& known) {
+// Files that a crash left before they came into the manifest: exactly those with a name that a flush gives.  What else
+// lies there is somebody's and stays.
+bool is_flushed_name(const std::string& below_data_folder) {
+  static const std::regex kName(
+      "(offline/[A-Za-z0-9_-]+/date=[0-9-]+/hour=[0-9]{2}/[0-9]{8}T[0-9]{9}-[0-9]{8}T[0-9]{9}\\.parquet"
+      "|raw/date=[0-9-]+/hour=[0-9]{2}/[0-9]{12,}\\.ndjson\\.zst)(\\.tmp)?");
+  return std::regex_match(below_data_folder, kName);
+}
+
+Status remove_orphans(const fs::path& data, const char* part, const std::set<fs::path>& known) {
+  const fs::path folder = data / part;
   std::error_code error;
   if (!fs::exists(folder, error)) return ok();
   std::vector<fs::path> orphans;
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string extension = entry->path().extension();
-    const bool ours = extension == ".parquet" || extension == ".zst" || extension == ".tmp";
+    const bool ours = is_flushed_name(entry->path().lexically_relative(data).generic_string());
     if (ours && !known.contains(entry->path())) orphans.push_back(entry->path());
   }
   for (const fs::path& orphan : orphans) {
@@ -196,8 +205,8 @@ Status RocksFeatureStore::check_files() {
   };
   TRY(database_.scan("O", "P", now, check_rows_file));  // Also of groups that the definition no longer has.
   TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now, check_raw_file));
-  TRY(remove_orphans(options_.directory / "offline", known));
-  return remove_orphans(options_.directory / "raw", known);
+  TRY(remove_orphans(options_.directory, "offline", known));
+  return remove_orphans(options_.directory, "raw", known);
 }
 
 }  // namespace tidecast
