@@ -3,7 +3,7 @@
 //
 // What it guards, because it has neither TLS nor tokens: it listens on loopback only, and it refuses requests that a
 // web page elsewhere made a browser send (a Host that is no loopback name, as DNS rebinding needs, is a 421; an Origin
-// that is none, or a Sec-Fetch-Site of cross-site or same-site, a 403).  Every other limit is an answer too, as problem
+// that is none, or a Sec-Fetch-Site of cross-site or same-site unless a link was followed, a 403).  Every other limit is an answer too, as problem
 // JSON (net/problem.h): 400 malformed, 408 too slow, 413 body, 417 an expectation other than 100-continue, 431 header,
 // 503 too many connections, 500 a handler's exception.
 

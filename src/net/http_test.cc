@@ -457,6 +457,9 @@ TEST(HttpServer, RefusesWhatAPageElsewhereMadeABrowserSend) {
   EXPECT_EQ(status_with("Host: [::1]:8080\r\nOrigin: http://[::1]:8080\r\n"), "200");
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"), "403") << "an image of another page";
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-site\r\n"), "403") << "a page of another port";
+  const std::string link = "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n";
+  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: document\r\n"), "200") << "a link that somebody followed";
+  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: iframe\r\n"), "403") << "a frame within another page";
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-origin\r\n"), "200");
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: none\r\n"), "200") << "typed into the browser";
 }
