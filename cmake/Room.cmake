@@ -29,6 +29,7 @@ function(tidecast_test name)
   target_compile_definitions(${name} PRIVATE TIDECAST_ROOT="${CMAKE_SOURCE_DIR}" TIDECAST_BINARY="${CMAKE_BINARY_DIR}/tidecast")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
+  add_dependencies(all_tests ${name})
 endfunction()
 
 # tidecast_bench(NAME source...): a benchmark program in build/bench, run by ./dev bench.

@@ -57,24 +57,30 @@ Status Deployer::deploy(const std::string& stage, int version, ProcessingTime no
 
 Result<bool> Deployer::deploy_or_tell(const std::string& stage, int version, ProcessingTime now,
                                       const std::string& actor, const std::string& why) {
-  const Result<std::optional<double>> smoke_ms = bring_up(stage, version);
-  if (!smoke_ms.ok()) {
+  Status no_good;
+  const std::optional<double> smoke_ms = TRY(bring_up(stage, version, &no_good));
+  if (!no_good.ok()) {
     const std::optional<ServedModel> serving = endpoints_.serving(stage);
     TRY(timeline_.note(now, "deployment", stage,
-                       fmt::format("model {} is not deployed: {}; {} serves on", version, smoke_ms.message(),
+                       fmt::format("model {} is not deployed: {}; {} serves on", version, no_good.message(),
                                    serving ? fmt::format("model {}", serving->version) : "nothing")));
     return false;
   }
-  TRY(move_traffic(stage, version, now, actor, why, *smoke_ms));
+  TRY(move_traffic(stage, version, now, actor, why, smoke_ms));
   return true;
 }
 
-Result<std::optional<double>> Deployer::bring_up(const std::string& stage, int version) {
+Result<std::optional<double>> Deployer::bring_up(const std::string& stage, int version, Status* no_good) {
   const std::optional<ServedModel> before = endpoints_.serving(stage);
   if (before && before->version == version) return std::optional<double>();
   const std::string artefact = TRY(project_.registry().artefact(version));
   const TimeSeries past = TRY(sample(version));
-  return std::optional(TRY(endpoints_.deploy(stage, version, artefact, past, [&] { return smoke_over_http(stage); })));
+  const Result<double> smoke_ms =
+      endpoints_.deploy(stage, version, artefact, past, [&] { return smoke_over_http(stage); });
+  if (smoke_ms.ok()) return std::optional(*smoke_ms);
+  if (no_good == nullptr || smoke_ms.code() == Code::kUnavailable) return smoke_ms.status();
+  *no_good = smoke_ms.status();
+  return std::optional<double>();
 }
 
 Status Deployer::move_traffic(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
@@ -89,8 +95,8 @@ Status Deployer::move_traffic(const std::string& stage, int version, ProcessingT
   return tell(stage, smoke_ms);
 }
 
-// The timeline tells what the registry's log says of the stage's last change, unless it has done so: a crash may have
-// come between the two.
+// The timeline tells what the registry's log says of the stage's last change, unless its own last line of the stage
+// does so: a crash may have come between the two.
 Status Deployer::tell(const std::string& stage, std::optional<double> smoke_ms) {
   const std::vector<Transition> log = TRY(project_.registry().log());
   const auto change = std::find_if(log.rbegin(), log.rend(), [&](const Transition& row) { return row.stage == stage; });
@@ -98,8 +104,12 @@ Status Deployer::tell(const std::string& stage, std::optional<double> smoke_ms) 
   std::string text = fmt::format("model {} deployed", change->version);
   if (const json::value& before = change->details.at("from"); !before.is_null())
     text += fmt::format(", model {} kept for rollback", before.to_number<int>());
-  for (const TimelineEvent& event : TRY(project_.tracking().timeline()))
-    if (event.at == change->at && event.subject == stage && event.text == text) return ok();
+  const std::vector<TimelineEvent> timeline = TRY(project_.tracking().timeline());
+  const auto told = std::find_if(timeline.rbegin(), timeline.rend(), [&](const TimelineEvent& event) {
+    return event.subject == stage && event.text.find(" deployed") != std::string::npos &&
+           event.text.find(" is not deployed") == std::string::npos;
+  });
+  if (told != timeline.rend() && told->at == change->at && told->text == text) return ok();
   TRY(timeline_.note(change->at, "deployment", stage, text, smoke_ms ? std::optional(*smoke_ms / 1000) : std::nullopt));
   if (change == log.rbegin()) return ok();
   const Transition& next = *(change.base());  // The row after it.
@@ -119,7 +129,7 @@ Status Deployer::smoke_over_http(const std::string& stage) const {
                       .headers = {{"content-type", "application/json"}},
                       .body = to_text(json::object{{"series", project_.series_name()}})};
   const HttpResponse reply = TRY(http_call(server_->address, server_->port, request, 10'000));
-  if (reply.status != 200) return unavailable("the endpoint answered {}: {}", reply.status, reply.body);
+  if (reply.status != 200) return internal_error("the endpoint answered {}: {}", reply.status, reply.body);
   const json::value answer = TRY(parse_json(reply.body));
   const json::value* mean = answer.is_object() ? answer.as_object().if_contains("mean") : nullptr;
   if (mean == nullptr || !mean->is_array() ||

@@ -24,17 +24,19 @@ class Deployer {
   Result<std::optional<ProcessingTime>> on_registered(int version, ProcessingTime now, const std::string& why);
 
   // Deploys an approved version.  The endpoint swaps only after load, warm-up and smoke requests; then the alias moves,
-  // and with production the threshold.  On an error everything is as it was; a repeat changes nothing.
+  // and with production the threshold.  If it cannot be brought up everything is as it was; a repeat changes nothing,
+  // and finishes what a crash interrupted.
   Status deploy(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
                 const std::string& why);
-  // The same where nobody waits for the answer: a model that cannot be brought up is a line of the timeline and false;
-  // an error is one of the stores'.
+  // The same where nobody waits for the answer: a model that is no good is a line of the timeline and false; an error
+  // is one of the stores', or the endpoint's that did not answer in time, which says nothing about the model.
   Result<bool> deploy_or_tell(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
                               const std::string& why);
 
  private:
-  // Into the endpoint, if it is not there yet; the smoke request's milliseconds.
-  Result<std::optional<double>> bring_up(const std::string& stage, int version);
+  // Into the endpoint, if it is not there yet; the smoke request's milliseconds.  `no_good`, if given, takes what is
+  // wrong with the model, and the result is then nullopt.
+  Result<std::optional<double>> bring_up(const std::string& stage, int version, Status* no_good = nullptr);
   Status move_traffic(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
                       const std::string& why, std::optional<double> smoke_ms);
   Status tell(const std::string& stage, std::optional<double> smoke_ms);

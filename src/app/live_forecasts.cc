@@ -162,8 +162,9 @@ Status LiveForecasts::note_mute(const std::map<std::string, ServedModel>& models
       TRY(timeline_.note(at, "forecast", stage,
                          fmt::format("model {} cannot forecast: {}", version, failures.at(version).message())));
   for (const auto& [stage, version] : mute_)
-    if (const auto model = models.find(stage); !mute.contains(stage) && model != models.end())
-      TRY(timeline_.note(at, "forecast", stage, fmt::format("model {} forecasts again", model->second.version)));
+    if (const auto model = models.find(stage);
+        !mute.contains(stage) && model != models.end() && model->second.version == version)
+      TRY(timeline_.note(at, "forecast", stage, fmt::format("model {} forecasts again", version)));
   mute_ = std::move(mute);
   json::object saved;
   for (const auto& [stage, version] : mute_) saved[stage] = version;

@@ -93,10 +93,11 @@ Result<TimeSeries> Project::series(const std::string& name, EventTime until, Pro
   const std::string group = name.substr(0, dot), column = dot == std::string::npos ? "" : name.substr(dot + 1);
   for (const FeatureGroup& g : features_->groups()) {
     if (g.name != group || !g.column(column)) continue;
-    // Counted back from a time that does not depend on what came later, so that the same question has one answer.
+    // Counted back from the newest row, or, where what was known then is asked for, from then, so that what came later
+    // changes no answer.
     EventTime end = std::min(until, EventTime::from_ms(as_of.ms()));
-    if (end == EventTime::max())
-      if (const auto newest = TRY(features_->latest(group))) end = newest->window_end;
+    if (as_of == ProcessingTime::max())
+      if (const auto newest = TRY(features_->latest(group))) end = std::min(end, newest->window_end);
     const EventTime from = end == EventTime::max() ? EventTime::min() : end - g.window * steps;
     return features_->series(group, column, {from + 1ms, until == EventTime::max() ? until : until + 1ms}, as_of);
   }

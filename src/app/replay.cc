@@ -52,7 +52,8 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     replay->total_ = source->total_records();
     const std::optional<ProcessingTime> first = TRY(source->next_arrival());
     if (!first) return failed_precondition("the source {} is empty", source->name());
-    const std::optional<ProcessingTime> stands_at = TRY(project.simulated_now());
+    std::optional<ProcessingTime> stands_at = TRY(project.simulated_now());
+    if (project.features().books().read == 0) stands_at.reset();  // It was killed before it had read anything.
     if (stands_at && options.from && *options.from > *stands_at)
       return failed_precondition(
           "--from {}: only the first replay of a data folder passes records over; this one "
@@ -62,7 +63,6 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     if (options.until && *options.until < replay->start_)
       return failed_precondition("--until {}: the replay stands at {} already", to_rfc3339(*options.until),
                                  to_rfc3339(replay->start_));
-    TRY(project.set_simulated_now(replay->start_));
   }
   if (options.speed > 0)
     replay->clock_ = std::make_unique<PacedClock>(replay->start_, options.speed);
@@ -91,6 +91,7 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
   replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, &replay->metrics_,
                                                    std::move(scheduler), std::move(observer));
   TRY(replay->scheduler_->restore());
+  TRY(project.set_simulated_now(replay->start_));
   return replay;
 }
 

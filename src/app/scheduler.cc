@@ -216,13 +216,16 @@ Result<RunEnd> Scheduler::finish_run(ProcessingTime now) {
   if (metrics_) metrics_->on_run_ended();
   if (end.version) {
     candidate_ = *end.version;
-    soak_over_ = TRY(deployer_.on_registered(*end.version, now, end.run.reason));
-  } else if (!TRY(project_.registry().placed("production"))) {
-    first_run_ = now + kRetryFirstRun;  // Still without any model: try again with more data.
+    // A person may have rejected it already, where a crash came between its registration and this.
+    if (TRY(project_.registry().get(candidate_)).approval == Approval::kRejected)
+      candidate_ = 0;
+    else
+      soak_over_ = TRY(deployer_.on_registered(candidate_, now, end.run.reason));
   }
+  TRY(plan_another_first_run(now));
   const bool in_production = end.version && TRY(project_.registry().placed("production")) == *end.version;
   if (retrain_.state() == RetrainState::kTraining &&
-      retrain_.on_run_ended(now, end.run.outcome, end.version && !in_production) &&
+      retrain_.on_run_ended(now, end.run.outcome, candidate_ != 0 && end.version && !in_production) &&
       retrain_.state() == RetrainState::kGaveUp)
     TRY(timeline_.note(now, "alarm", "gave up",
                        fmt::format("{} retrains in a row gave no model; no more until the alarm clears. A person can: "
@@ -230,6 +233,14 @@ Result<RunEnd> Scheduler::finish_run(ProcessingTime now) {
                                    project_.definition().monitoring.retrain.attempts)));
   if (in_production) on_production(*end.version, now);
   return end;
+}
+
+// Without a model in production nothing raises the alarm that asks for another one, so a first run that gave none, or
+// one that was rejected, is done again with more data.
+Status Scheduler::plan_another_first_run(ProcessingTime now) {
+  const bool wanted = first_run_started_ && !first_run_ && candidate_ == 0;
+  if (wanted && !TRY(project_.registry().placed("production"))) first_run_ = now + kRetryFirstRun;
+  return ok();
 }
 
 Status Scheduler::end_soak(ProcessingTime now) {
@@ -334,8 +345,9 @@ Status Scheduler::approve(int version, const std::string& stage, const std::stri
 Status Scheduler::deploy(const std::string& stage, int version, const std::string& actor, const std::string& why) {
   const bool moves = TRY(project_.registry().placed(stage)) != version;
   TRY(deployer_.deploy(stage, version, clock_.now(), actor, why));
-  if (moves && stage == "production") on_production(version, clock_.now());
-  if (moves) soak_over_.reset();  // A person has taken it into their own hands.
+  if (moves && stage == "production") alarm_.reset();
+  if (stage == "production") on_decided(version, clock_.now());  // Also of a repeat: a crash may have come before it.
+  if (moves) soak_over_.reset();                                 // A person has taken it into their own hands.
   return save();
 }
 
@@ -344,9 +356,7 @@ Status Scheduler::reject(int version, const std::string& actor, const std::strin
   TRY(project_.registry().reject(version, now, actor, why));
   TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("rejected by {}: {}", actor, why)));
   on_decided(version, now);
-  // Without a model in production nothing would ever raise the alarm that asks for another one.
-  if (!TRY(project_.registry().placed("production")) && first_run_started_ && !first_run_)
-    first_run_ = now + kRetryFirstRun;
+  TRY(plan_another_first_run(now));
   return save();
 }
 

@@ -63,7 +63,10 @@ class Scheduler {
 
   const Pipeline& pipeline() const { return *pipeline_; }
   RetrainState retrain_state() const { return retrain_.state(); }
-  std::size_t open_windows() const;  // In all groups.
+  // The version that the last run made and that nobody has decided about; 0: none.
+  int candidate() const { return candidate_; }
+  bool soaking() const { return soak_over_.has_value(); }  // It goes to production by itself.
+  std::size_t open_windows() const;                        // In all groups.
 
  private:
   Status take_batch(ProcessingTime until);
@@ -77,6 +80,7 @@ class Scheduler {
   Status end_soak(ProcessingTime now);
   void on_production(int version, ProcessingTime now);  // It has just arrived there.
   void on_decided(int version, ProcessingTime now);     // It went to production, or was rejected.
+  Status plan_another_first_run(ProcessingTime now);
   Status check_target();
   Status evaluate_all(ProcessingTime now);
   Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);

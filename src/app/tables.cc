@@ -30,14 +30,15 @@ Result<std::vector<SqlRow>> rows_of(const Result<std::vector<Item>>& items, RowO
   return rows;
 }
 
-// Of each stage; a row a step of all that were ever made would not fit in a query's memory after some weeks.
-constexpr std::size_t kNewestForecasts = 4000;
+// Of each stage; what all forecasts ever made come to would not fit in a query's memory after some weeks.
+constexpr std::size_t kMostForecastRows = 120'000;
 
 // One row a step: what the production and other models said about each minute.
 Result<std::vector<SqlRow>> forecast_rows(Project& project) {
   std::vector<SqlRow> rows;
+  const std::size_t newest = kMostForecastRows / static_cast<std::size_t>(project.forecast().horizon);
   for (const char* stage : {"staging", "production", "shadow"}) {
-    for (const Forecast& forecast : TRY(project.tracking().forecasts(stage, kNewestForecasts))) {
+    for (const Forecast& forecast : TRY(project.tracking().forecasts(stage, newest))) {
       for (std::size_t k = 0; k < forecast.mean.size(); ++k) {
         const EventTime start = forecast.origin + project.step() * static_cast<std::int64_t>(k);
         rows.push_back(row(forecast.stage, forecast.version, forecast.series, forecast.origin, start, forecast.made_at,

@@ -100,13 +100,16 @@ Status TrainingRuns::launch(Run run) {
   job.options.season = project_.season();
   job.options.seed = run.seed;
   // What it is judged by stands from its start on, also where a crash makes it begin again after a deployment.
-  if (!run.parameters.contains("production")) {
-    const std::optional<int> production = TRY(project_.registry().placed("production"));
-    run.parameters = parameters_of(job);
-    run.parameters["production"] = production ? json::value(*production) : json::value(nullptr);
+  json::value production = nullptr;
+  if (const json::value* before = run.parameters.if_contains("production")) {
+    production = *before;
+  } else {
+    if (const std::optional<int> placed = TRY(project_.registry().placed("production"))) production = *placed;
     run.threshold = TRY(project_.registry().threshold());
   }
-  if (const json::value& production = run.parameters.at("production"); !production.is_null()) {
+  run.parameters = parameters_of(job);
+  run.parameters["production"] = production;
+  if (!production.is_null()) {
     const int version = production.to_number<int>();
     job.production_artefact = TRY(project_.registry().artefact(version));
     job.production_data_end = TRY(project_.registry().get(version)).data_end;

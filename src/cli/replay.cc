@@ -176,6 +176,8 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   options.binary = context.binary;
   if (!arguments.report.empty()) TRY(check_report(arguments.report));
   Definition definition = TRY(load(context));
+  if (arguments.serve && !definition.forecast)
+    return failed_precondition("--serve: the definition has no forecast, so there is nothing to serve");
   const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
 
   // Signals take effect between batches, where stopping loses nothing, and in wait_for_signal.
@@ -236,8 +238,6 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   if (report.at("balance") != "ok")
     return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
 
-  if (arguments.serve && !replay->url())
-    return failed_precondition("--serve: the definition has no forecast, so there is nothing to serve");
   if (arguments.serve) {
     const std::string flags =
         fmt::format("-c {} --data {}", context.definition.string(), shown(replay->project().definition().data));

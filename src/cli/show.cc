@@ -14,18 +14,20 @@ std::string excerpt(std::string_view record) {
                                  : fmt::format("{}... ({} bytes)", record.substr(0, kWidth), record.size());
 }
 
-std::string what_needs_you(const std::vector<ModelVersion>& models, std::optional<int> staging,
-                           std::optional<int> production, RetrainState retrain) {
+std::string what_needs_you(const std::vector<ModelVersion>& models, const Scheduler& scheduler,
+                           std::optional<int> staging, std::optional<int> production) {
   for (const ModelVersion& model : models) {
     if (model.approval == Approval::kPendingManualApproval)
       return fmt::format("model {} waits for approval: tidecast approve {}   or: tidecast reject {} -m WHY",
                          model.version, model.version, model.version);
+    // Also one that could not be deployed by itself.
+    const bool waits = model.version == staging || model.version == scheduler.candidate();
+    if (waits && model.approval == Approval::kApproved && model.version != production && !scheduler.soaking())
+      return fmt::format(
+          "model {} is not in production: tidecast approve {} --for production   or: tidecast reject {} -m WHY",
+          model.version, model.version, model.version);
   }
-  for (const ModelVersion& model : models)
-    if (model.version == staging && staging != production && model.approval == Approval::kApproved)
-      return fmt::format("model {} is in staging only: tidecast approve {} --for production   or: tidecast reject {}",
-                         *staging, *staging, *staging);
-  if (retrain == RetrainState::kGaveUp)
+  if (scheduler.retrain_state() == RetrainState::kGaveUp)
     return "the alarm stands, and retraining gave up: look at tidecast runs, then tidecast train";
   return "nothing";
 }
@@ -113,7 +115,7 @@ Status status_command(const Context& context) {
         {"threshold", evaluations.empty() ? json::value(nullptr) : json::value(evaluations.back().threshold)},
         {"retrain", name_of(bench.scheduler->retrain_state())},
         {"runs", runs.size()},
-        {"needs_you", what_needs_you(models, staging, production, bench.scheduler->retrain_state())}};
+        {"needs_you", what_needs_you(models, *bench.scheduler, staging, production)}};
     fmt::print("{}\n", to_text(out));
     return ok();
   }
@@ -143,7 +145,7 @@ Status status_command(const Context& context) {
                                              to_rfc3339(alarms.back().at)));
   if (!runs.empty())
     line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
-  line("Needs you", what_needs_you(models, staging, production, bench.scheduler->retrain_state()));
+  line("Needs you", what_needs_you(models, *bench.scheduler, staging, production));
   return ok();
 }
 

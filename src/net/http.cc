@@ -88,6 +88,7 @@ std::optional<HttpResponse> refusal_of(const http::request<http::string_body>& r
     const std::size_t scheme = text.find("://");
     if (scheme == text.npos || !is_loopback_authority(text.substr(scheme + 3)))
       return problem(403, "a page of another origin sent this; allowed: pages of localhost, 127.0.0.0/8 and [::1]");
+    return std::nullopt;
   }
   // Images and forms of other pages come without an Origin; browsers say this of all of them.  A link that somebody
   // followed is welcome: the other page does not see what it leads to.
@@ -96,7 +97,8 @@ std::optional<HttpResponse> refusal_of(const http::request<http::string_body>& r
   const bool followed_link = request.method() == http::verb::get && request["Sec-Fetch-Mode"] == "navigate" &&
                              request["Sec-Fetch-Dest"] == "document";
   if (elsewhere && !followed_link)
-    return problem(403, "a page of another site sent this; allowed: pages of this server, and its address typed in");
+    return problem(403,
+                   "a page of another site sent this; allowed: pages of this server, links, and its address typed in");
   return std::nullopt;
 }
 

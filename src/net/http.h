@@ -2,10 +2,11 @@
 // An HTTP/1.1 server on one thread of its own: plain functions as handlers, coroutines and Beast only inside.
 //
 // What it guards, because it has neither TLS nor tokens: it listens on loopback only, and it refuses requests that a
-// web page elsewhere made a browser send (a Host that is no loopback name, as DNS rebinding needs, is a 421; an Origin
-// that is none, or a Sec-Fetch-Site of cross-site or same-site unless a link was followed, a 403).  Every other limit is an answer too, as problem
-// JSON (net/problem.h): 400 malformed, 408 too slow, 413 body, 417 an expectation other than 100-continue, 431 header,
-// 503 too many connections, 500 a handler's exception.
+// web page elsewhere made a browser send.  A Host that is no loopback name, as DNS rebinding needs, is a 421; an Origin
+// that is none, a 403; and so, without an Origin, is a Sec-Fetch-Site of cross-site or same-site, unless somebody
+// followed a link.  Every other limit is an answer too, as problem JSON (net/problem.h): 400 malformed, 408 too slow,
+// 413 body, 417 an expectation other than 100-continue, 431 header, 503 too many connections, 500 a handler's
+// exception.
 
 #include <cstddef>
 #include <cstdint>

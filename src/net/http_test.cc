@@ -444,22 +444,24 @@ TEST(HttpServer, ListensOnLoopbackOnly) {
 
 TEST(HttpServer, RefusesWhatAPageElsewhereMadeABrowserSend) {
   const auto server = serve();
-  const auto status_with = [&](const std::string& headers) {
+  const auto status_with = [&](const std::string& headers, const std::string& method = "POST") {
     RawClient client(server->port());
-    client.send("POST /approve HTTP/1.1\r\nContent-Length: 0\r\n" + headers + "\r\n");
+    client.send(method + " /approve HTTP/1.1\r\nContent-Length: 0\r\n" + headers + "\r\n");
     return status_line(client.response()).substr(9, 3);
   };
   EXPECT_EQ(status_with("Host: evil.example:8080\r\n"), "421") << "a name bound to 127.0.0.1 after the page was loaded";
   EXPECT_EQ(status_with("Host: localhost.evil.example\r\n"), "421");
   EXPECT_EQ(status_with("Host: localhost\r\nOrigin: https://evil.example\r\n"), "403");
   EXPECT_EQ(status_with("Host: localhost\r\nOrigin: null\r\n"), "403");
-  EXPECT_EQ(status_with("Host: LOCALHOST:8080\r\nOrigin: http://127.0.0.1:8080\r\n"), "200");
+  EXPECT_EQ(status_with("Host: LOCALHOST:8080\r\nOrigin: http://127.0.0.1:3000\r\nSec-Fetch-Site: cross-site\r\n"),
+            "200");
   EXPECT_EQ(status_with("Host: [::1]:8080\r\nOrigin: http://[::1]:8080\r\n"), "200");
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"), "403") << "an image of another page";
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-site\r\n"), "403") << "a page of another port";
   const std::string link = "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n";
-  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: document\r\n"), "200") << "a link that somebody followed";
-  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: iframe\r\n"), "403") << "a frame within another page";
+  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: document\r\n", "GET"), "200") << "a link that somebody followed";
+  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: document\r\n", "POST"), "403") << "a form that was sent off";
+  EXPECT_EQ(status_with(link + "Sec-Fetch-Dest: iframe\r\n", "GET"), "403") << "a frame within another page";
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: same-origin\r\n"), "200");
   EXPECT_EQ(status_with("Host: localhost\r\nSec-Fetch-Site: none\r\n"), "200") << "typed into the browser";
 }

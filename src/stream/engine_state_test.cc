@@ -52,10 +52,9 @@ TEST(EngineState, RefusesToForgetAGroupAndNamesIt) {
   shapes[1].layout = "days";
   const auto renamed = decode_engine_state(shapes, encoded(sample()));
   EXPECT_EQ(renamed.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(
-      renamed.message(),
-      "the store has open windows of the group 'hours', and the definition has 'minutes', 'days', 'fresh'; take the "
-      "group back as it was, or start with a new data folder");
+  EXPECT_EQ(renamed.message(),
+            "the store has the group 'hours', and the definition has 'minutes', 'days', 'fresh'; take the "
+            "group back as it was, or start with a new data folder");
   shapes.erase(shapes.begin() + 1);
   EXPECT_EQ(decode_engine_state(shapes, encoded(sample())).code(), Code::kFailedPrecondition);
 }
