@@ -61,9 +61,8 @@ Status no_such_group(std::span<const GroupShape> shapes, std::string_view layout
   std::string known;
   for (const GroupShape& shape : shapes) known += fmt::format("{}'{}'", known.empty() ? "" : ", ", shape.layout);
   return failed_precondition(
-      "the store has the group '{}', and the definition has {}; take the group back as it was, or "
-      "start "
-      "with a new data folder",
+      "the store has the group '{}', and the definition has {}; take the group back as it was, or start with a new "
+      "data folder",
       layout, known);
 }
 
