@@ -13,8 +13,10 @@ constexpr const char* kRegistry = "registry.db";
 constexpr const char* kTracking = "tracking.db";
 
 Status gone(const std::filesystem::path& data, std::string_view part, std::string_view there) {
-  return data_loss("{}: {} is not there, but {} is; put it back from a copy, or use another data folder (--data)",
-                   data.string(), part, there);
+  return data_loss(
+      "{}: no whole data folder: there is {}, but no {}; put that back from a copy, or use another folder "
+      "(data: in the definition, or --data)",
+      data.string(), there, part);
 }
 
 // The feature store's state is what is made first in a new folder, so whatever else is there without it is somebody

@@ -100,6 +100,32 @@ TEST(Approval, APersonMaySayNoAfterALookInStaging) {
   EXPECT_EQ(json_of({"replay", "--until", "2015-09-12T16:00:00Z"}).at("runs").as_array().size(), 2u);
 }
 
+// The user's own recording lay in raw/ once, and `tidecast status` removed it as a file that no manifest names.
+TEST(DataFolder, NothingIsMadeAnewBesideWhatIsThereAndNothingOfItIsRemoved) {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "data/raw");
+  write(folder / "data/raw/000000000007.ndjson.zst", "mine");
+  for (const char* command : {"status", "replay", "runs"}) {
+    const Finished refused = run_in(folder, {command});
+    EXPECT_EQ(refused.code, 1) << command;
+    EXPECT_NE(refused.err.find("there is raw, but no state"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(read(folder / "data/raw/000000000007.ndjson.zst"), "mine");
+  EXPECT_FALSE(std::filesystem::exists(folder / "data/state"));
+
+  const Folder lost;
+  ASSERT_EQ(run_in(lost, {"replay", "--quiet", "--until", "2015-09-12T03:00:00Z"}).code, 0);
+  std::filesystem::rename(lost / "data/registry.db", lost / "registry.db");
+  EXPECT_EQ(run_in(lost, {"status"}).code, 1);
+  std::filesystem::rename(lost / "registry.db", lost / "data/registry.db");
+  std::filesystem::rename(lost / "data/state", lost / "state");
+  EXPECT_EQ(run_in(lost, {"sql", "SELECT count(*) FROM edits"}).code, 1);
+  std::filesystem::rename(lost / "state", lost / "data/state");
+  EXPECT_EQ(run_in(lost, {"features", "--last", "1"}).code, 0);
+  const Folder none;
+  EXPECT_EQ(run_in(none, {"status"}).code, 3);
+}
+
 TEST_F(Commands, WrongUsageIsExitTwoAndSaysWhatIsAllowed) {
   EXPECT_EQ(run({"replay", "--speed", "fast"}).code, 2);
   const Finished bogus = tidecast({"features", "-c", "/nowhere/tidecast.yaml"});
