@@ -85,8 +85,12 @@ Result<std::optional<double>> Deployer::bring_up(const std::string& stage, int v
 
 Status Deployer::move_traffic(const std::string& stage, int version, ProcessingTime now, const std::string& actor,
                               const std::string& why, std::optional<double> smoke_ms) {
+  // Once a version: going back and forth between two must not tighten it each time.
+  const std::vector<Transition> log = TRY(project_.registry().log());
+  const bool is_new = std::none_of(log.begin(), log.end(),
+                                   [&](const Transition& row) { return row.stage == stage && row.version == version; });
   std::optional<double> threshold;
-  if (stage == "production") {
+  if (stage == "production" && is_new) {
     const ModelVersion model = TRY(project_.registry().get(version));
     threshold = updated_threshold(TRY(project_.registry().threshold()), project_.definition().validation.update_rate,
                                   model.loss, model.loss_point_90);

@@ -19,15 +19,24 @@ Status gone(const std::filesystem::path& data, std::string_view part, std::strin
       data.string(), there, part);
 }
 
+// A part that a copy or a full disk left empty is no part.
+bool is_there(const std::filesystem::path& file) {
+  std::error_code ignored;
+  return std::filesystem::exists(file, ignored) &&
+         (!std::filesystem::is_regular_file(file, ignored) || std::filesystem::file_size(file, ignored) > 0);
+}
+
 // The feature store's state is what is made first in a new folder, so whatever else is there without it is somebody
 // else's, or has lost it.
 Status check_folder(const std::filesystem::path& data, DataFolder folder) {
-  std::error_code ignored;
-  if (std::filesystem::exists(data / "state", ignored)) return ok();
-  for (const char* part : {kRegistry, kTracking, "offline", "raw", "models"})
-    if (std::filesystem::exists(data / part, ignored)) return gone(data, "state", part);
-  if (folder == DataFolder::kMayBeNew) return ok();
-  return not_found("{}: no data yet; make some: tidecast replay", data.string());
+  if (!is_there(data / "state" / "CURRENT")) {
+    std::error_code ignored;
+    for (const char* part : {kRegistry, kTracking, "offline", "raw", "models"})
+      if (std::filesystem::exists(data / part, ignored)) return gone(data, "state", part);
+    if (folder == DataFolder::kMayBeNew) return ok();
+    return not_found("{}: no data yet; make some: tidecast replay", data.string());
+  }
+  return ok();
 }
 
 }  // namespace
@@ -47,9 +56,9 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
     options.groups.push_back(std::move(group));
   }
   project->features_ = TRY(FeatureStore::open(std::move(options)));
+  // Nothing is read before all parts were made, so a crash in the making of a new folder is none of these.
   for (const char* part : {kRegistry, kTracking})
-    if (project->features_->books().read > 0 && !std::filesystem::exists(d.data / part))
-      return gone(d.data, part, "state");
+    if (project->features_->books().read > 0 && !is_there(d.data / part)) return gone(d.data, part, "state");
   project->registry_ = TRY(Registry::open(d.data));
   project->tracking_ = TRY(Tracking::open(d.data));
   return project;

@@ -57,13 +57,21 @@ Status Scheduler::restore() {
     TRY(retrain_.restore(saved.at("retrain").as_object()));
   }
   if (!project_.definition().forecast) return ok();
-  if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
+  if (metrics_) TRY(restore_metrics());
   TRY(check_target());
   TRY(project_.registry().set_threshold_if_absent(project_.definition().validation.threshold, clock_.now()));
   TRY(deployer_.restore());
   forecasts_.emplace(project_, endpoints_, timeline_);
   TRY(forecasts_->restore());
   runs_.emplace(project_, timeline_, options_.binary, options_.nominal_run);
+  return ok();
+}
+
+Status Scheduler::restore_metrics() {
+  metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
+  metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
+  for (const Evaluation& evaluation : TRY(project_.tracking().evaluations("production")))
+    if (evaluation.loss) metrics_->on_evaluation(*evaluation.loss, evaluation.threshold);
   return ok();
 }
 
@@ -195,6 +203,10 @@ Status Scheduler::run_jobs(ProcessingTime now) {
 // Without a stated time the first run waits until there is enough to train on; with one it runs then and says what it
 // found.
 Status Scheduler::begin_first_run(ProcessingTime now) {
+  if (first_run_started_ && (candidate_ != 0 || TRY(project_.registry().placed("production")))) {
+    first_run_.reset();  // A person has seen to it meanwhile.
+    return ok();
+  }
   const ForecastDefinition& forecast = project_.forecast();
   const TimeSeries series = TRY(project_.target_series(EventTime::max(), now, kTrainingHistory));
   if (!forecast.first_training_after && backtest_windows(series, forecast.horizon, kLeastWindows) < kLeastWindows) {
@@ -275,7 +287,7 @@ Status Scheduler::evaluate_all(ProcessingTime now) {
     if (std::string_view(stage) != "production") continue;
     const std::optional<AlarmChange> change = alarm_.on_evaluation(evaluation);
     if (metrics_ && evaluation.loss) metrics_->on_evaluation(*evaluation.loss, threshold);
-    if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
+    if (metrics_) TRY(restore_metrics());
     if (evaluation.breach) {
       const AlarmRule& rule = project_.definition().monitoring.alarm;
       TRY(timeline_.note(

@@ -82,6 +82,7 @@ class Scheduler {
   void on_decided(int version, ProcessingTime now);     // It went to production, or was rejected.
   Status plan_another_first_run(ProcessingTime now);
   Status check_target();
+  Status restore_metrics();
   Status evaluate_all(ProcessingTime now);
   Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);
   Status save();

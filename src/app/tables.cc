@@ -149,9 +149,11 @@ std::vector<SqlTable> sql_tables(Project& project) {
                       });
                     }});
   tables.push_back(
-      {"timeline", {{"happened_at", kTime}, {"kind", kText}, {"subject", kText}, {"text", kText}}, [&project] {
-         return rows_of<TimelineEvent>(project.tracking().timeline(), [](const TimelineEvent& event) {
-           return row(event.at, event.kind, event.subject, event.text);
+      {"timeline",
+       {{"number", kInteger}, {"happened_at", kTime}, {"kind", kText}, {"subject", kText}, {"text", kText}},
+       [&project] {
+         return rows_of<TimelineEvent>(project.tracking().timeline(), [number = 0](const TimelineEvent& event) mutable {
+           return row(number++, event.at, event.kind, event.subject, event.text);
          });
        }});
   return tables;

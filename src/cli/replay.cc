@@ -148,7 +148,15 @@ bool is_special(const std::filesystem::path& file) {
 }
 
 // Before the work, not after it.
-Status check_report(const std::filesystem::path& file) {
+Status check_report(const std::filesystem::path& file, const Definition& definition) {
+  const std::filesystem::path real = std::filesystem::weakly_canonical(file);
+  const std::filesystem::path below = real.lexically_relative(std::filesystem::weakly_canonical(definition.data));
+  for (const std::filesystem::path& input : {definition.file, definition.source.file,
+                                             definition.source.recording.bodies, definition.source.recording.schedule})
+    if (!input.empty() && real == std::filesystem::weakly_canonical(input))
+      return invalid_argument("--report {}: it would overwrite what is read", file.string());
+  if (!below.empty() && *below.begin() != "..")
+    return invalid_argument("--report {}: within the data folder; it belongs beside it", file.string());
   const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
   std::error_code ignored;
   if (std::filesystem::is_directory(file, ignored)) return invalid_argument("--report {}: a folder", file.string());
@@ -174,8 +182,8 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   options.until = TRY(time_argument("--until", arguments.until));
   options.speed = TRY(parse_speed(arguments.speed));
   options.binary = context.binary;
-  if (!arguments.report.empty()) TRY(check_report(arguments.report));
   Definition definition = TRY(load(context));
+  if (!arguments.report.empty()) TRY(check_report(arguments.report, definition));
   if (arguments.serve && !definition.forecast)
     return failed_precondition("--serve: the definition has no forecast, so there is nothing to serve");
   const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;

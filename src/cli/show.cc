@@ -143,7 +143,11 @@ Status status_command(const Context& context) {
   line("Alarm", alarms.empty() ? "OK"
                                : fmt::format("{} {} since {}", alarms.back().name, alarms.back().state,
                                              to_rfc3339(alarms.back().at)));
-  if (!runs.empty())
+  if (runs.empty())
+    line("Last run", fmt::format("none yet: the first needs {} windows, {} are there",
+                                 kLeastObservations + kLeastWindows * project.forecast().horizon,
+                                 project.features().rows(project.forecast().group)));
+  else
     line("Last run", fmt::format("run {} ({}): {}", runs.back().id, runs.back().why, name_of(runs.back().outcome)));
   line("Needs you", what_needs_you(models, *bench.scheduler, staging, production));
   return ok();

@@ -31,7 +31,7 @@ Result<std::optional<Line>> LineReader::next(std::uint64_t keep_from) {
     }
     if (found == nullptr && !at_end_) {
       searched_ = buffer_offset_ + filled_;
-      TRY(fill(std::min(keep_from, next_)));
+      TRY(fill(std::clamp(keep_from, buffer_offset_, next_)));  // What lies before the buffer is gone already.
       continue;
     }
     if (found == nullptr && begin == filled_) return std::optional<Line>();

@@ -117,11 +117,17 @@ TEST(DataFolder, NothingIsMadeAnewBesideWhatIsThereAndNothingOfItIsRemoved) {
   ASSERT_EQ(run_in(lost, {"replay", "--quiet", "--until", "2015-09-12T03:00:00Z"}).code, 0);
   std::filesystem::rename(lost / "data/registry.db", lost / "registry.db");
   EXPECT_EQ(run_in(lost, {"status"}).code, 1);
+  write(lost / "data/registry.db", "");
+  EXPECT_EQ(run_in(lost, {"models"}).code, 1) << "an empty one is none";
   std::filesystem::rename(lost / "registry.db", lost / "data/registry.db");
   std::filesystem::rename(lost / "data/state", lost / "state");
   EXPECT_EQ(run_in(lost, {"sql", "SELECT count(*) FROM edits"}).code, 1);
+  std::filesystem::create_directory(lost / "data/state");
+  EXPECT_EQ(run_in(lost, {"status"}).code, 1) << "nor is an empty folder";
+  std::filesystem::remove_all(lost / "data/state");
   std::filesystem::rename(lost / "state", lost / "data/state");
   EXPECT_EQ(run_in(lost, {"features", "--last", "1"}).code, 0);
+  EXPECT_EQ(run_in(lost, {"replay", "--report", (lost / "data/registry.db").string()}).code, 2);
   const Folder none;
   EXPECT_EQ(run_in(none, {"status"}).code, 3);
 }
