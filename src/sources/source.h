@@ -1,6 +1,7 @@
 #pragma once
-// Where raw records come from.  A source yields records and an opaque cursor; it knows no field of theirs.  What it
-// gives and when is a function of its file (or seed and schedule) and the cursor alone: a replay repeats itself.
+// Where raw records come from.  A source yields records and an opaque cursor; it knows no field of theirs.  What a file
+// or a recording gives and when is a function of it (or seed and schedule) and the cursor alone: a replay repeats
+// itself.  A live source gives what comes, when it comes, and never the same again.
 
 #include <filesystem>
 #include <functional>
@@ -9,9 +10,33 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "flow/event.h"
 
 namespace tidecast {
+
+// What became of a batch that was read.
+struct Taken {
+  std::size_t records = 0, known = 0;  // Known: their ids had been seen before.
+  bool gap = false;                    // It should have overlapped with the one before and did not: some were missed.
+};
+
+// How a live source is.
+struct SourceHealth {
+  enum class State {
+    kStarting,  // Nothing came yet, good or bad.
+    kOk,
+    kRetrying,  // The last attempt failed.
+    kSilent,    // Replies come, but nothing new for a long while: a list that no longer moves, or nothing happens.
+  };
+  State state = State::kStarting;
+  std::string text;      // In words, what is wrong or otherwise worth knowing: "HTTP 429, Retry-After 390 s"; or empty.
+  ProcessingTime since;  // Of `state`.
+  std::optional<ProcessingTime> last_reply_at, last_new_at, next_poll_at;
+  Milliseconds interval{0};                                      // Between polls at present.
+  std::uint64_t replies = 0, failures = 0, gaps = 0, bytes = 0;  // Since the start of the process.
+};
+std::string_view name_of(SourceHealth::State state);  // "starting", "ok", "retrying", "silent".
 
 // Not thread-safe: one thread reads a source.
 class Source {
@@ -36,6 +61,19 @@ class Source {
   // How far it is, for a progress bar: 0 to 1; and how many records are to come in all, where that is known.
   virtual double progress() const = 0;
   virtual std::optional<std::uint64_t> total_records() const = 0;
+
+  // ---- live sources -------------------------------------------------------------------------------------------------
+  // Records come when they come: next_arrival() is of what has come already, and nullopt means none yet, never the end.
+  // What comes later arrives at or after any time that `clock` showed before an empty queue was found.
+  virtual bool live() const { return false; }
+  // Begins to take, until the destructor, which needs at most 200 ms.  `wake` is called from a thread of the source's
+  // own whenever something came or its health changed (but not by an on_taken()); it must be quick and call nothing of
+  // the source.  `clock` must be one that runs by itself and may be asked by any thread, and must outlive the source.
+  // Once, after a seek().
+  virtual Status start(const Clock& clock, std::function<void()> wake);
+  // After every batch that was read from it: what became of it.
+  virtual void on_taken(const Taken&) {}
+  virtual std::optional<SourceHealth> health() const { return std::nullopt; }  // Any thread may ask.
 };
 
 // The reconstructed recording of Bitcoin transactions (data/README.md): real bodies, rates and fee levels of three
@@ -67,11 +105,30 @@ struct FileOptions {
 };
 Result<std::unique_ptr<Source>> open_file(FileOptions options);
 
+// The order of the records inside one reply.
+enum class ReplyOrder { kOldestFirst, kNewestFirst };
+
+// A live source that asks an HTTP API again and again (docs/sources.md), on one thread of its own over one kept
+// connection.  A reply is one batch: never cut, and never two in one.  Replies wait in a queue of four; when it is full
+// nobody is asked.  Cursor: "http_poll:N", N the replies taken; it only counts: nothing can be asked for again.
+struct HttpPollOptions {
+  std::string name = "http_poll";
+  std::string url;
+  Milliseconds every{5'000};
+  std::string records;  // JSON Pointer to the array of records in a reply; "": the document is one record.
+  ReplyOrder order = ReplyOrder::kNewestFirst;
+  bool overlap = false;           // A reply should repeat the newest records of the one before: RawBatch::overlapping.
+  Milliseconds timeout{10'000};   // Of one poll.
+  std::filesystem::path ca_file;  // Whom to trust; empty: whom the system trusts.
+  std::uint64_t seed = 0;         // Of the jitter; 0: from the system's randomness, so that many do not move in step.
+};
+// Errors: kInvalidArgument - the url or the pointer is none, no certificates in the CA file;  kNotFound - no such file.
+Result<std::unique_ptr<Source>> open_http_poll(HttpPollOptions options);
+
 // The records in the array at `pointer` (a JSON Pointer; "" is the document itself: one record) of a reply, appended
-// to `batch` with this arrival; `newest_first` turns them round, so that events enter oldest first.
+// to `batch` with this arrival; kNewestFirst turns them round, so that events enter oldest first.
 // Errors: kInvalidArgument - "/txs: not an array but an object", "/txs: not found", "byte 17: not JSON: ..."; then
 // nothing is appended.
-enum class ReplyOrder { kOldestFirst, kNewestFirst };
 Status split_reply(std::string_view reply, std::string_view pointer, ReplyOrder order, ProcessingTime arrival,
                    RawBatch& batch);
 
