@@ -1,10 +1,6 @@
 #include "net/http.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -15,74 +11,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/rng.h"
+#include "net/raw_client_testing.h"
 
 namespace tidecast {
 namespace {
-
-// A client that may say anything, byte by byte.  Reads give up after ten seconds, so that a broken server fails a test.
-class RawClient {
- public:
-  explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{.tv_sec = 10, .tv_usec = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  }
-  ~RawClient() { ::close(fd_); }
-  RawClient(const RawClient&) = delete;
-
-  bool connected() const { return connected_; }
-  void send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;  // The server has closed; what it said last is still to be read.
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-  }
-  void end_sending() { ::shutdown(fd_, SHUT_WR); }
-
-  // One whole response: head and as much body as Content-Length says.  What came before the connection closed, if it
-  // did.
-  std::string response() {
-    while (true) {
-      const std::size_t head = buffer_.find("\r\n\r\n");
-      if (head != buffer_.npos) {
-        const std::size_t at = buffer_.find("Content-Length: ");
-        const std::size_t body = at < head ? std::stoul(buffer_.substr(at + 16)) : 0;
-        if (buffer_.size() >= head + 4 + body) return take(head + 4 + body);
-      }
-      if (!read()) return take(buffer_.size());
-    }
-  }
-  std::string until_closed() {
-    while (read()) {
-    }
-    return take(buffer_.size());
-  }
-
- private:
-  bool read() {
-    char chunk[4096];
-    const ssize_t count = ::recv(fd_, chunk, sizeof chunk, 0);
-    if (count > 0)
-      buffer_.append(chunk, static_cast<std::size_t>(count));
-    else if (count < 0 && errno == EAGAIN)
-      ADD_FAILURE() << "the server neither answered nor closed";
-    return count > 0;
-  }
-  std::string take(std::size_t size) {
-    std::string out = buffer_.substr(0, size);
-    buffer_.erase(0, size);
-    return out;
-  }
-
-  int fd_;
-  bool connected_ = false;
-  std::string buffer_;
-};
 
 HttpResponse echo(const HttpRequest& request) {
   std::string text = request.method + " " + request.path + " ?" + request.query + " " + request.body;
@@ -102,13 +34,6 @@ HttpResponse get(const HttpServer& server, const std::string& path) {
   EXPECT_TRUE(response.ok()) << response.message();
   return std::move(response).value();
 }
-
-std::string status_line(const std::string& response) { return response.substr(0, response.find("\r\n")); }
-std::string body_of(const std::string& response) {
-  const std::size_t head = response.find("\r\n\r\n");
-  return head == response.npos ? "" : response.substr(head + 4);
-}
-constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 TEST(HttpServer, HandsTheHandlerMethodPathQueryHeadersAndBody) {
   const auto server = serve();
@@ -324,7 +249,26 @@ TEST(HttpServer, EndsAClientThatDoesNotTakeItsAnswer) {
   EXPECT_EQ(answered, 2);
 }
 
-TEST(HttpServer, TurnsAwayOneConnectionTooMany) {
+TEST(HttpServer, TurnsAwayOneConnectionTooManyWhereAllAreBusy) {
+  const auto server = serve(echo, {.connections_max = 3});
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server->port()));
+    clients.back()->send(kGet);
+    EXPECT_EQ(status_line(clients.back()->response()), "HTTP/1.1 200 OK");
+    clients.back()->send(kGet.substr(0, 9));
+  }
+  RawClient extra(server->port());
+  extra.send(kGet);
+  const std::string response = extra.until_closed();
+  EXPECT_EQ(status_line(response), "HTTP/1.1 503 Service Unavailable");
+  EXPECT_NE(response.find("Retry-After: "), response.npos) << response;
+  EXPECT_NE(response.find("3 connections are open"), response.npos) << response;
+  clients.front()->send(kGet.substr(9));
+  EXPECT_EQ(status_line(clients.front()->response()), "HTTP/1.1 200 OK") << "those inside are not disturbed";
+}
+
+TEST(HttpServer, ClosesTheLongestIdleConnectionForANewOne) {
   const auto server = serve(echo, {.connections_max = 3});
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 3; ++i) {
@@ -332,13 +276,14 @@ TEST(HttpServer, TurnsAwayOneConnectionTooMany) {
     clients.back()->send(kGet);
     EXPECT_EQ(status_line(clients.back()->response()), "HTTP/1.1 200 OK");
   }
+  clients[0]->send(kGet.substr(0, 9));  // No longer idle; the second has waited longest now.
   RawClient extra(server->port());
   extra.send(kGet);
-  const std::string response = extra.until_closed();
-  EXPECT_EQ(status_line(response), "HTTP/1.1 503 Service Unavailable");
-  EXPECT_NE(response.find("3 connections are open"), response.npos) << response;
-  clients.front()->send(kGet);
-  EXPECT_EQ(status_line(clients.front()->response()), "HTTP/1.1 200 OK") << "those inside are not disturbed";
+  EXPECT_EQ(status_line(extra.response()), "HTTP/1.1 200 OK");
+  EXPECT_EQ(clients[1]->until_closed(), "");
+  clients[0]->send(kGet.substr(9));
+  clients[2]->send(kGet);
+  for (const int i : {0, 2}) EXPECT_EQ(status_line(clients[i]->response()), "HTTP/1.1 200 OK");
 }
 
 TEST(HttpServer, ServesManyConnectionsAtOnce) {
