@@ -8,11 +8,12 @@ import { FixtureServer, type StateName } from './tests/fixture/server';
 function themeBoot(): Plugin {
   const source = readFileSync(new URL('./src/theme-boot.js', import.meta.url), 'utf8');
   const fileName = `assets/theme-boot-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.js`;
+  let building = false;
   return {
     name: 'theme-boot',
-    apply: 'build',
-    buildStart() { this.emitFile({ type: 'asset', fileName, source }); },
-    transformIndexHtml: { order: 'post', handler: (html) => html.replace('/src/theme-boot.js', `/${fileName}`) },
+    configResolved(config) { building = config.command === 'build'; },
+    buildStart() { if (building) this.emitFile({ type: 'asset', fileName, source }); },
+    transformIndexHtml: () => [{ tag: 'script', attrs: { src: building ? `/${fileName}` : '/src/theme-boot.js' }, injectTo: 'head-prepend' }],
   };
 }
 

@@ -74,7 +74,7 @@ export class Feed {
   private readonly statusPart = new Resource<Status>(() => '/status', () => this.heard());
   private readonly targetPart = new Resource<Target>(() => '/target?hours=3', this.changed);
   private readonly accuracyPart = new Resource<Accuracy>(() => '/accuracy?hours=24', this.changed);
-  private readonly timelinePart = new Resource<Timeline>(() => `/timeline?last=${page}`, this.changed);
+  private readonly timelinePart = new Resource<Timeline>(() => `/timeline?last=${page}`, () => this.listen());
   private connection: Connection = { state: 'connecting', since: Date.now() };
   private heardAt = Date.now();
   private last: Status | null = null;
@@ -89,15 +89,9 @@ export class Feed {
 
   start(): () => void {
     this.refreshAll();
-    this.close = openEvents(() => this.newest(), {
-      status: (status) => this.statusPart.set({ data: status, error: null, retryAt: null }),
-      timeline: (item) => this.prepend(item),
-      reset: () => this.refreshAll(),
-      connected: () => this.connect('live'),
-      lost: () => this.connect('lost'),
-    });
     return () => {
       this.close?.();
+      this.close = null;
       for (const part of [this.statusPart, this.targetPart, this.accuracyPart, this.timelinePart]) part.stop();
     };
   }
@@ -121,12 +115,28 @@ export class Feed {
     this.timelinePart.set({ data: { items: [...now.items, ...before.items.filter((i) => i.number < end)], more: before.more } });
   }
 
-  private newest(): number { return this.timelinePart.part.data?.items[0]?.number ?? 0; }
+  // The number of the newest item that is known; null before the first answer.
+  private newest(): number | null {
+    const known = this.timelinePart.part.data;
+    return known ? known.items[0]?.number ?? 0 : null;
+  }
+
+  // The stream opens when the timeline has been read (or has failed), so that it follows without a hole.
+  private listen(): void {
+    this.close ??= openEvents(() => this.newest(), {
+      status: (status) => this.statusPart.set({ data: status, error: null, retryAt: null }),
+      timeline: (item) => this.prepend(item),
+      reset: () => this.refreshAll(),
+      connected: () => this.connect('live'),
+      lost: () => this.connect('lost'),
+    });
+    this.publish();
+  }
 
   private prepend(item: TimelineItem): void {
     const known = this.timelinePart.part.data;
     if (!known) { this.timelinePart.refresh(); return; }
-    if (item.number <= this.newest()) return; // Sent again after a reconnect.
+    if (item.number <= (this.newest() ?? 0)) return; // Sent again after a reconnect.
     this.timelinePart.set({ data: { ...known, items: [item, ...known.items] } });
   }
 

@@ -12,12 +12,13 @@ export interface Listener {
 
 const reopen_ms = 5000;
 
-// newest: the number of the newest timeline item that is known, or 0.  Returns what closes the stream.
-export function openEvents(newest: () => number, to: Listener): () => void {
+// newest: the number of the newest timeline item that is known, null where none was read.  Returns what closes the stream.
+export function openEvents(newest: () => number | null, to: Listener): () => void {
   let source: EventSource;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const open = (): void => {
-    source = new EventSource(`/api/v1/events?after=${newest()}`);
+    const after = newest();
+    source = new EventSource('/api/v1/events' + (after === null ? '' : `?after=${after}`));
     source.onopen = () => to.connected();
     source.onerror = () => {
       to.lost();
