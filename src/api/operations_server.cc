@@ -1,0 +1,116 @@
+#include "api/operations.h"
+#include "api/schema_parts.h"
+#include "net/problem.h"
+
+namespace tidecast {
+namespace {
+
+using Request = const HttpRequest&;
+using Context = const OperationContext&;
+using Given = const Arguments&;
+
+json::object state_body(std::string_view state) {
+  return schema::object("", {{"status", schema::one_of("", {state})}});
+}
+
+HttpResponse pass_on(Context context, Request request) {
+  if (!context.parts.endpoints) return problem(404, "this server has no model endpoints");
+  return context.parts.endpoints(request);
+}
+
+}  // namespace
+
+void add_server_operations(std::vector<Operation>& operations) {
+  operations.push_back({.method = "GET",
+                        .path = "/api/v1/server",
+                        .id = "getServer",
+                        .tag = "server",
+                        .summary = "Which process this is",
+                        .description = "",
+                        .result = schema::ref("Server"),
+                        .problems = {503},
+                        .run = [](Context context, Request, Given) { return answer_of(context.commands.server()); }});
+  operations.push_back(
+      {.method = "GET",
+       .path = "/api/v1/definition",
+       .id = "getDefinition",
+       .tag = "server",
+       .summary = "The project's definition",
+       .description = "",
+       .result = schema::ref("Definition"),
+       .problems = {503},
+       .run = [](Context context, Request, Given) { return answer_of(context.commands.definition()); }});
+  operations.push_back({.method = "GET",
+                        .path = "/api/v1/openapi.json",
+                        .id = "getOpenApi",
+                        .tag = "server",
+                        .summary = "This document",
+                        .description = "",
+                        .result = schema::typed("object", "OpenAPI 3.1."),
+                        .run = [](Context context, Request, Given) { return HttpResponse{.body = context.document}; }});
+  operations.push_back({.method = "GET",
+                        .path = "/healthz",
+                        .id = "getHealth",
+                        .tag = "server",
+                        .summary = "Whether the process answers",
+                        .description = "",
+                        .result = state_body("ok"),
+                        .run = [](Context, Request, Given) { return HttpResponse{.body = "{\"status\":\"ok\"}\n"}; }});
+  operations.push_back(
+      {.method = "GET",
+       .path = "/readyz",
+       .id = "getReadiness",
+       .tag = "server",
+       .summary = "Whether it does its work",
+       .description = "503, with the reason, until the stores are open and the loop runs, and once it ends.",
+       .result = state_body("ready"),
+       .problems = {503},
+       .run = [](Context context, Request, Given) {
+         const Status ready = context.parts.ready ? context.parts.ready() : ok();
+         return ready.ok() ? HttpResponse{.body = "{\"status\":\"ready\"}\n"} : problem(503, ready.message());
+       }});
+  operations.push_back({.method = "GET",
+                        .path = "/metrics",
+                        .id = "getMetrics",
+                        .tag = "server",
+                        .summary = "Counters and gauges for Prometheus",
+                        .description = "",
+                        .content_type = "text/plain; version=0.0.4",
+                        .result = schema::text("Text exposition format 0.0.4."),
+                        .input = Input::kUnchecked,
+                        .run = [](Context context, Request request, Given) {
+                          if (request.method != "GET") {
+                            HttpResponse response = problem(405, "allowed: GET, HEAD");
+                            response.headers.emplace_back("Allow", "GET, HEAD");
+                            return response;
+                          }
+                          return HttpResponse{.content_type = "text/plain; version=0.0.4",
+                                              .body = context.parts.metrics ? context.parts.metrics() : ""};
+                        }});
+  operations.push_back({.method = "GET",
+                        .path = "/ping",
+                        .id = "ping",
+                        .tag = "endpoints",
+                        .summary = "Whether production serves a model",
+                        .description = "",
+                        .result = schema::typed("object", ""),
+                        .problems = {503},
+                        .input = Input::kUnchecked,
+                        .run = [](Context context, Request request, Given) { return pass_on(context, request); }});
+  operations.push_back(
+      {.method = "POST",
+       .path = "/endpoints/{stage}/invocations",
+       .id = "invokeEndpoint",
+       .tag = "endpoints",
+       .summary = "A forecast by a stage's model",
+       .description = "In SageMaker DeepAR's JSON or our short form, both described in docs/endpoint.md.",
+       .parameters = {{In::kPath, "stage", schema::one_of("", {"staging", "production"})}},
+       .body = schema::typed("object", "As docs/endpoint.md says."),
+       .result = schema::typed("object", "As docs/endpoint.md says."),
+       .problems = {404, 503},
+       .speed = Speed::kSlow,
+       .input = Input::kUnchecked,
+       .run = [](Context context, Request request, Given) { return pass_on(context, request); }});
+}
+
+}  // namespace tidecast
