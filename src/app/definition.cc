@@ -20,8 +20,8 @@ Definition read(const YamlNode& root, const std::filesystem::path& file, Definit
   std::string data = "tidecast-data";
   set(data, map["data"].text("a path of a folder"));
   out.data = (folder / data).lexically_normal();
-  out.source = read_sources(map["sources"], folder);
   const Value event = map["event"];
+  out.source = read_sources(map["sources"], folder, event.find("id") ? EventId::kGiven : EventId::kNone);
   out.event = read_event(event);
   ReadGroups features = read_features(map["features"], out.event, event.is(YamlNode::Kind::kMap));
   out.forecast = read_forecast(map["forecast"], features);

@@ -20,11 +20,12 @@
 namespace tidecast {
 
 struct SourceDefinition {
-  enum class Kind { kRecording, kFile };
+  enum class Kind { kRecording, kFile, kHttpPoll };
   std::string name;  // The cursor is kept under it.
   Kind kind = Kind::kRecording;
   RecordingOptions recording;  // kRecording; its name is `name`.
   std::filesystem::path file;  // kFile: NDJSON, plain or zstd.
+  HttpPollOptions poll;        // kHttpPoll; its name is `name`.
 };
 
 struct ForecastDefinition {

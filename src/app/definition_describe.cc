@@ -66,6 +66,18 @@ void add_source(const SourceDefinition& source, Screen& out) {
     out.add("Source", fmt::format("{}: the file {}, one record a line", source.name, source.file.string()));
     return;
   }
+  if (source.kind == SourceDefinition::Kind::kHttpPoll) {
+    const HttpPollOptions& p = source.poll;
+    out.add("Source", fmt::format("{}: polls {} every {}", source.name, p.url, to_text(p.every)));
+    std::string replies = "a reply is one record";
+    if (!p.records.empty())
+      replies =
+          fmt::format("records {}, the {} first", p.records, p.order == ReplyOrder::kNewestFirst ? "newest" : "oldest");
+    if (p.overlap) replies += "; one that repeats nothing of the reply before is a gap";
+    out.add("", fmt::format("{}; given up after {}", replies, to_text(p.timeout)));
+    if (!p.ca_file.empty()) out.add("", fmt::format("trusts the certificates in {}", p.ca_file.string()));
+    return;
+  }
   const RecordingOptions& r = source.recording;
   const std::string range = r.minutes > 0 ? fmt::format("minutes {} to {}", r.first_minute, r.first_minute + r.minutes)
                                           : fmt::format("from minute {} to the end", r.first_minute);

@@ -9,8 +9,10 @@
 
 namespace tidecast {
 
-// Paths in the file start at `folder`, the definition file's own.
-SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder);
+// Paths in the file start at `folder`, the definition file's own.  Only events with an id can be known again, which
+// decides what may be said about overlapping replies.
+enum class EventId { kNone, kGiven };
+SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder, EventId id);
 
 EventMapping read_event(const Value& event);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "app/definition_parts.h"
+#include "net/url.h"
 
 namespace tidecast {
 namespace {
@@ -55,9 +56,49 @@ void read_file_source(const Value& source, const std::filesystem::path& folder, 
                            "NDJSON, one JSON object a line, plain or .zst");
 }
 
+void read_http_poll(const Value& source, const std::filesystem::path& folder, EventId id, SourceDefinition& out) {
+  out.kind = SourceDefinition::Kind::kHttpPoll;
+  const ValueMap map = source.map({
+      .required = {"name", "kind", "url"},
+      .optional = {"every", "records", "order", "overlap", "timeout", "ca_file"},
+      .refused = {{"path", "belongs to kind file", "url"},
+                  {"bodies", "belongs to kind recording", "url"},
+                  {"schedule", "belongs to kind recording", "url"},
+                  later("headers", "no key: a GET without tokens"),
+                  later("method", "no key: a GET")},
+      .synonyms = {{"uri", "url"}, {"address", "url"}, {"interval", "every"}, {"ca", "ca_file"}},
+  });
+  HttpPollOptions& options = out.poll;
+  const Value url = map["url"];
+  if (const auto text = url.text("https://host[:port]/path?query")) {
+    options.url = *text;
+    if (const auto parsed = parse_url(*text); !parsed.ok())
+      url.error(parsed.message().substr(0, parsed.message().rfind("; allowed: ")),
+                "https://host[:port]/path?query, http:// too");
+  }
+  set(options.every, map["every"].duration(1s, 1h));
+  const Value records = map["records"];
+  set(options.records, records.pointer());
+  if (const auto index = map["order"].word({.what = "order of records",
+                                            .words = {"newest_first", "oldest_first"},
+                                            .synonyms = {{"desc", "newest_first"}, {"asc", "oldest_first"}}}))
+    options.order = index == 0u ? ReplyOrder::kNewestFirst : ReplyOrder::kOldestFirst;
+  const Value overlap = map["overlap"];
+  options.overlap = records && id == EventId::kGiven;
+  if (const auto wanted = overlap.boolean()) {
+    if (*wanted && id == EventId::kNone)
+      overlap.error("nothing is known again without event.id", "event.id, or overlap: false");
+    else if (*wanted && !records)
+      overlap.error("a document that is one event repeats none before it", "records, or overlap: false");
+    options.overlap = options.overlap && *wanted;
+  }
+  set(options.timeout, map["timeout"].duration(100ms, 5min));
+  if (const auto path = map["ca_file"].text("a path of certificates, PEM")) options.ca_file = place(folder, *path);
+}
+
 }  // namespace
 
-SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder) {
+SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder, EventId id) {
   const std::vector<Value> items = sources.items();
   if (items.empty() && sources.is(YamlNode::Kind::kList)) sources.error("the list is empty", "one source");
 
@@ -76,20 +117,27 @@ SourceDefinition read_sources(const Value& sources, const std::filesystem::path&
     // The kind decides which other keys there are.  Of one that is not known they are left alone.
     const Value kind = source.find("kind");
     const auto index = kind.word({.what = "source kind",
-                                  .words = {"recording", "file"},
-                                  .later = {"http_poll", "websocket", "http_push", "kafka"},
-                                  .synonyms = {{"ndjson", "file"}, {"json", "file"}}});
+                                  .words = {"recording", "file", "http_poll"},
+                                  .later = {"websocket", "http_push", "kafka"},
+                                  .synonyms = {{"ndjson", "file"},
+                                               {"json", "file"},
+                                               {"http", "http_poll"},
+                                               {"https", "http_poll"},
+                                               {"rest", "http_poll"},
+                                               {"poll", "http_poll"}}});
     if (!kind)
       source.map({.required = {"name", "kind"},
                   .optional = {"path", "bodies", "schedule", "first_minute", "minutes", "every", "records", "order",
-                               "seed", "constant_fee_level"}});
+                               "seed", "constant_fee_level", "url", "overlap", "timeout", "ca_file"}});
     else if (index == 0u)
       read_recording(source, folder, read);
     else if (index == 1u)
       read_file_source(source, folder, read);
+    else if (index == 2u)
+      read_http_poll(source, folder, id, read);
     if (i == 0) first = std::move(read);
   }
-  first.recording.name = first.name;
+  first.recording.name = first.poll.name = first.name;
   return first;
 }
 

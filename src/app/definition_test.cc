@@ -214,6 +214,43 @@ server: { listen: "[::1]:0" }
   EXPECT_EQ(d.server.port, 0);
 }
 
+TEST(Definition, PollsAsBlockchainInfoLikesItUnlessItSaysOtherwise) {
+  const SourceDefinition live = example("bitcoin-live").source;
+  EXPECT_EQ(live.kind, SourceDefinition::Kind::kHttpPoll);
+  EXPECT_EQ(live.poll.name, "blockchain");
+  EXPECT_EQ(live.poll.url, "https://blockchain.info/unconfirmed-transactions?format=json");
+  EXPECT_EQ(live.poll.records, "/txs");
+  EXPECT_TRUE(live.poll.overlap);  // There are records, and they have ids.
+
+  const auto with = [](std::string_view id, std::string_view keys) {
+    return parsed(fmt::format(R"(
+project: p
+sources: [ {{ name: s, kind: http_poll, url: "http://[::1]:80/x", {} }} ]
+event: {{ {} time: {{ from: /t, unit: s }} }}
+features: [ {{ group: g, columns: {{ n: count() }} }} ]
+)",
+                              keys, id),
+                  "live/tidecast.yaml")
+        .source.poll;
+  };
+  const HttpPollOptions usual = with("id: /id,", "records: /rows");
+  EXPECT_EQ(usual.every, 5s);
+  EXPECT_EQ(usual.timeout, 10s);
+  EXPECT_EQ(usual.order, ReplyOrder::kNewestFirst);
+  EXPECT_TRUE(usual.overlap);
+  EXPECT_TRUE(usual.ca_file.empty());
+  EXPECT_FALSE(with("", "records: /rows").overlap);
+  EXPECT_FALSE(with("id: /id,", "every: 1min").overlap);
+  EXPECT_FALSE(with("id: /id,", "records: /rows, overlap: false").overlap);
+  const HttpPollOptions all =
+      with("id: /id,", "records: /a/0, overlap: true, order: oldest_first, every: 1h, timeout: 100ms, ca_file: ca.pem");
+  EXPECT_TRUE(all.overlap);
+  EXPECT_EQ(all.order, ReplyOrder::kOldestFirst);
+  EXPECT_EQ(all.every, 1h);
+  EXPECT_EQ(all.timeout, 100ms);
+  EXPECT_EQ(all.ca_file, "live/ca.pem");
+}
+
 TEST(Definition, ListensOnLoopbackAddressesOnly) {
   const auto listens = [](std::string_view listen) {
     return parse_definition(smallest_with("", "", fmt::format("server: {{ listen: '{}' }}", listen)), "f").ok();
@@ -278,7 +315,7 @@ TEST(Definition, AnswersEveryWrongFileAsRecorded) {
 }
 
 TEST(Definition, IsDescribedOnOneScreen) {
-  for (const char* name : {"bitcoin-fees", "wikipedia-edits"}) {
+  for (const char* name : {"bitcoin-fees", "bitcoin-live", "wikipedia-edits"}) {
     Definition d = example(name);
     d.file = d.file.lexically_relative(kRoot), d.data = d.data.lexically_relative(kRoot);
     d.source.file = d.source.file.lexically_relative(kRoot);

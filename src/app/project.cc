@@ -71,6 +71,7 @@ PipelineOptions Project::pipeline_options() const {
 Result<std::unique_ptr<Source>> Project::open_source() const {
   const SourceDefinition& source = definition_.source;
   if (source.kind == SourceDefinition::Kind::kRecording) return open_recording(source.recording);
+  if (source.kind == SourceDefinition::Kind::kHttpPoll) return open_http_poll(source.poll);
   const auto reader = std::make_shared<EventTimeReader>(definition_.event);
   return open_file({.name = source.name, .path = source.file, .event_time = [reader](std::string_view record) {
                       return reader->read(record);

@@ -44,6 +44,8 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
 }
 
 Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {
+  if (definition.source.kind == SourceDefinition::Kind::kHttpPoll)
+    return failed_precondition("the source {} is live; run it: tidecast run", definition.source.name);
   std::unique_ptr<Replay> replay(new Replay);
   replay->project_ = TRY(Project::open(std::move(definition), "tidecast replay", DataFolder::kMayBeNew));
   Project& project = *replay->project_;

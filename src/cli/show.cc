@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 
 #include "app/replay.h"
 #include "cli/context.h"
@@ -32,6 +34,27 @@ std::string what_needs_you(const std::vector<ModelVersion>& models, const Schedu
   return "nothing";
 }
 
+// The first `records` of a source; a live one is asked once.  Errors: as Source::read; kUnavailable - no good reply.
+Result<RawBatch> first_records(std::unique_ptr<Source> given, int records) {
+  const SystemClock clock;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool woken = false;
+  const std::unique_ptr<Source> source = std::move(given);  // Ends before what it wakes.
+  if (source->live()) {
+    TRY(source->start(clock, [&] {
+      const std::lock_guard lock(mutex);
+      woken = true;
+      changed.notify_all();
+    }));
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return woken; });  // A poll has an end of its own.
+    const SourceHealth health = source->health().value_or(SourceHealth{});
+    if (health.state == SourceHealth::State::kRetrying) return unavailable("{}: {}", source->name(), health.text);
+  }
+  return source->read(ProcessingTime::max(), static_cast<std::size_t>(records));
+}
+
 }  // namespace
 
 Status check_command(const Context& context, int records) {
@@ -53,14 +76,15 @@ Status check_command(const Context& context, int records) {
   scratch.data = pattern;
   const std::unique_ptr<Project> project =
       TRY(Project::open(std::move(scratch), "tidecast check", DataFolder::kMayBeNew));
-  const std::unique_ptr<Source> source = TRY(project->open_source());
+  std::unique_ptr<Source> source = TRY(project->open_source());
+  const std::string source_name = source->name();
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
-  const RawBatch batch = TRY(source->read(ProcessingTime::max(), static_cast<std::size_t>(records)));
+  const RawBatch batch = TRY(first_records(std::move(source), records));
   TRY(pipeline->ingest(batch));
 
   const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
   json::array shown;
-  if (!context.json) fmt::print("\nThe first records of {}:\n", source->name());
+  if (!context.json) fmt::print("\nThe first records of {}:\n", source_name);
   for (std::size_t i = 0; i < std::min(batch.records.size(), static_cast<std::size_t>(records)); ++i) {
     std::string verdict = "taken";
     for (const DeadLetter& letter : dead)
