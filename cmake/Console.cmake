@@ -5,7 +5,9 @@ set(console_web "${CMAKE_SOURCE_DIR}/web" CACHE INTERNAL "")
 set(console_folder "${CMAKE_BINARY_DIR}/_console")
 set(console_source "${console_folder}/console_files.cc")
 
-if(EXISTS "${console_web}/package.json")
+file(GLOB console_configs CONFIGURE_DEPENDS
+     ${console_web}/index.html ${console_web}/package*.json ${console_web}/vite.config.* ${console_web}/tsconfig*.json)
+if(console_configs)
   find_program(NODE node)
   find_program(NPM npm)
   if(NOT NODE OR NOT NPM)
@@ -13,8 +15,6 @@ if(EXISTS "${console_web}/package.json")
   endif()
   file(GLOB_RECURSE console_inputs CONFIGURE_DEPENDS
        ${console_web}/src/* ${console_web}/public/* ${console_web}/tests/fixture/*)  # vite.config.ts imports the fixture.
-  file(GLOB console_configs CONFIGURE_DEPENDS
-       ${console_web}/index.html ${console_web}/package*.json ${console_web}/vite.config.* ${console_web}/tsconfig*.json)
   add_custom_command(
     OUTPUT ${console_source}
     COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/tools/console.mjs ${NPM} ${console_web} ${console_folder}
