@@ -40,6 +40,10 @@ export function duration(length_ms: number): string {
 
 export const age = (time: number, now: number): string => (time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`);
 
+// Keeps a number and its unit, and a model and its version, on one line.
+export const tied = (text: string): string =>
+  text.replace(/(\d) (?=(?:s|ms|min|h|d|sat|MB|GB)\b)/g, `$1${nb}`).replace(/\b(models?|runs?) (?=\d)/gi, `$1${nb}`);
+
 const iso = (time: number): string => new Date(time).toISOString();
 export const hm = (time: number): string => iso(time).slice(11, 16);
 export const hms = (time: number): string => iso(time).slice(11, 19);

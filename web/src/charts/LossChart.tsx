@@ -29,7 +29,7 @@ export function LossChart({ part, status, crosshair, theme, lost, retry }: Props
   const stale = part.error !== null && some;
   return (
     <section className="sec" aria-labelledby="loss">
-      <header>
+      <header className="charthead">
         <h2 id="loss">Loss of {accuracy?.stage ?? 'production'}, last 24 h</h2>
         <span className="dim">mean weighted quantile loss{accuracy ? (accuracy.every_ms === HOUR ? ' an hour' : ` each ${duration(accuracy.every_ms)}`) : ''}{
           all.some((e) => e.low !== null) && `, with 90\u202f% interval`}</span>

@@ -38,7 +38,7 @@ export function TargetChart({ part, retrains, status, crosshair, theme, lost, re
   const words = target && picture ? { target, picture, unit, now } : null;
   return (
     <section className="sec" aria-labelledby="target">
-      <header>
+      <header className="charthead">
         <h2 id="target">{label}</h2>
         <span className="dim">{target ? target.series + (unit ? `, ${unit}` : '') : '\u00a0'}</span>
         <span className="fill" />
@@ -139,14 +139,17 @@ function PictureMarks({ g, picture: p, target, nowAt }: { g: Geometry; nowAt: nu
   const off = offScale(p.truth, p.y[1], Math.ceil((70 / g.pw) * p.times.length));
   const alone = p.truth.flatMap((v, i) => (v !== null && (p.truth[i - 1] ?? null) === null && (p.truth[i + 1] ?? null) === null && v <= p.y[1] ? [i] : []));
   const ends = Math.min(nowAt, g.L + g.pw) - 32;
+  // What the names of the lines must not cover: the gaps over their whole height, and their names.
   const hatched = p.gaps.flatMap((gap): Pixel[] => {
-    const a = Math.max(g.L, g.x(gap.from)), b = g.x(gap.until) + textWidth('source gap, 10 min') + 10;
-    return b < g.L ? [] : Array.from({ length: Math.ceil((b - a) / 8) }, (_, i) => [a + 8 * i, g.T + g.ph - 10]);
+    const a = Math.max(g.L, g.x(gap.from)), b = g.x(gap.until), out: Pixel[] = [];
+    for (let x = a; x <= b; x += 6) for (let y = g.T; y <= g.T + g.ph; y += 8) out.push([x, y]);
+    if (!g.narrow) for (let x = b; x <= b + textWidth('source gap, 10 min'); x += 6) out.push([x, g.T + g.ph - 8]);
+    return b < g.L ? [] : out;
   });
-  const saidText = target.said ? `what production said ${steps(target)} before` : '';
-  const saidPlace = !g.narrow && target.said ? besideLine(g, saidText, said, [truth, hatched], 'below', [g.L + 4, ends], g.L + g.pw * 0.45)
-    ?? besideLine(g, saidText, said, [truth, hatched], 'above', [g.L + 4, ends], g.L + g.pw * 0.45) : null;
-  const truthPlace = truth.length > 5 ? besideLine(g, 'truth', truth, [said, hatched], 'above', [g.L + 4, ends], g.L + g.pw * 0.3) : null;
+  const saidText = `${g.narrow ? 'said' : 'what production said'} ${steps(target)} before`;
+  const saidPlace = target.said ? besideLine(g, saidText, said, [truth, hatched], ['below', 'above'], [g.L + 4, ends], g.L + g.pw * 0.45) : null;
+  const saidBox: Pixel[] = saidPlace ? Array.from({ length: 40 }, (_, k) => [saidPlace.x + (k * textWidth(saidText)) / 39, saidPlace.y - 4]) : [];
+  const truthPlace = truth.length > 5 ? besideLine(g, 'truth', truth, [said, hatched, saidBox], ['above'], [g.L + 4, ends], g.L + g.pw * 0.3) : null;
   return (
     <>
       {alone.map((i) => <circle key={i} className="fill-truth" cx={g.x(p.times[i] ?? 0)} cy={g.y(p.truth[i] ?? 0)} r="1.5" />)}

@@ -54,7 +54,8 @@ export function quantile(values: number[], q: number): number {
 // they all stand far above it.
 export function valueRange(values: number[], all: number[]): [number, number] {
   if (values.length === 0 && all.length === 0) return [0, 1];
-  const typical = values.length ? quantile(values, 0.985) : Math.max(...all);
+  const most = values.length ? quantile(values, 0.985) : Math.max(...all), top = values.length ? Math.max(...values) : most;
+  const typical = top <= 1.5 * most ? top : most;
   const lowest = Math.min(...values, ...all);
   let hi = Math.max(typical, Math.min(Math.max(typical, ...all), typical > 0 ? 2.5 * typical : Infinity));
   let lo = lowest >= 0 && lowest < 0.6 * hi ? 0 : lowest;
@@ -94,20 +95,23 @@ export function textWidth(text: string): number {
 
 export type Pixel = [number, number];
 
-// A place for `text` beside a line (above or below it) where it covers no other; null where there is none.
-export function besideLine(g: Geometry, text: string, line: Pixel[], others: Pixel[][], side: 'above' | 'below', range: [number, number],
+// A place for `text` beside a line (above or below it, the nearer the better) where it covers no other; null where there is none.
+export function besideLine(g: Geometry, text: string, line: Pixel[], others: Pixel[][], sides: ('above' | 'below')[], range: [number, number],
                            prefer: number): { x: number; y: number } | null {
   const w = textWidth(text);
   let best: { x: number; y: number } | null = null, least = Infinity;
   for (let x = range[0]; x + w <= range[1]; x += 9) {
     const under = line.filter(([px]) => px >= x - 3 && px <= x + w + 3).map(([, py]) => py);
-    if (under.length < 2) continue;
-    const high = Math.min(...under), low = Math.max(...under), y = side === 'above' ? high - 5 : low + 13;
-    if (y - 10 < g.T || y + 3 > g.T + g.ph) continue;
-    const hit = others.some((o) => o.some(([px, py]) => px >= x - 4 && px <= x + w + 4 && py > y - 12 && py < y + 4));
-    if (hit) continue;
-    const cost = (low - high) + 0.06 * Math.abs(x + w / 2 - prefer);
-    if (cost < least) { least = cost; best = { x, y }; }
+    if (under.length < Math.min(4, line.length)) continue;
+    const high = Math.min(...under), low = Math.max(...under);
+    const near = others.flatMap((o) => o.filter(([px]) => px >= x - 4 && px <= x + w + 4).map(([, py]) => py));
+    for (const side of sides) for (let away = 0; away <= 84; away += 7) {
+      const y = side === 'above' ? high - 5 - away : low + 13 + away;
+      const cost = (low - high) + 1.5 * away + 0.06 * Math.abs(x + w / 2 - prefer);
+      if (cost >= least || y - 10 < g.T || y + 3 > g.T + g.ph || near.some((py) => py > y - 13 && py < y + 5)) continue;
+      least = cost;
+      best = { x, y };
+    }
   }
   return best;
 }

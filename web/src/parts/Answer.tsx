@@ -1,4 +1,5 @@
 // The page's first word: one sentence from the server, and what belongs to it.
+import { tied } from '../format';
 import type { Part } from '../feed';
 import type { Status } from '../api/types';
 
@@ -14,15 +15,15 @@ export function Answer({ part, retry }: { part: Part<Status>; retry: () => void 
       </div>
     );
   }
-  const at = answer.emphasis ? answer.sentence.indexOf(answer.emphasis) : -1;
+  const sentence = tied(answer.sentence), emphasis = tied(answer.emphasis ?? ''), at = emphasis ? sentence.indexOf(emphasis) : -1;
   return (
     <div className="head">
       <h1 className="answer">
-        {at < 0 || !answer.emphasis ? answer.sentence : (
-          <>{answer.sentence.slice(0, at)}<em className={answer.tone}>{answer.emphasis}</em>{answer.sentence.slice(at + answer.emphasis.length)}</>
+        {at < 0 ? sentence : (
+          <>{sentence.slice(0, at)}<em className={answer.tone}>{emphasis}</em>{sentence.slice(at + emphasis.length)}</>
         )}
       </h1>
-      {answer.detail && <p className="under">{answer.detail}</p>}
+      {answer.detail && <p className="under">{tied(answer.detail)}</p>}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // What happened, newest first.  It never moves under the reader: while the list is read, what is new is counted instead.
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useNow } from '../clock';
-import { age, day, hm, ms, sameDay } from '../format';
+import { age, day, hm, ms, sameDay, tied } from '../format';
 import type { Part } from '../feed';
 import type { Timeline, TimelineItem } from '../api/types';
 import { Glyph, words } from './Glyph';
@@ -80,7 +80,7 @@ function Rows({ items }: { items: TimelineItem[] }) {
             <time dateTime={item.at}>{hm(at)}</time>
             <span className="ago">{age(at, now)}</span>
             <span className="subject"><Glyph mark={item.state} word={words[item.state]} /><span>{item.subject}</span></span>
-            <span className="soft">{item.text}</span>
+            <span className="soft">{tied(item.text)}</span>
           </li>
         );
       })}

@@ -1,5 +1,6 @@
 // What waits for a person, with what can be done about it here.
 import { useState } from 'react';
+import { tied } from '../format';
 import type { Mark, Need } from '../api/types';
 import { CommandLine } from './CommandLine';
 import { DecisionDialog, type Verb } from './DecisionDialog';
@@ -34,7 +35,7 @@ function NeedBox({ need, act }: { need: Need; act: (verb: Verb) => void }) {
   return (
     <article className="box need" data-kind={need.kind}>
       <h3><Glyph mark={marks[need.kind] ?? 'warn'} word={need.kind === 'alarm' || need.kind === 'books' ? 'alarm' : undefined} />{need.title}</h3>
-      <p>{need.text}</p>
+      <p>{tied(need.text)}</p>
       {decides ? (
         <div className="acts">
           {need.can_approve && <button type="button" className="btn primary small" onClick={() => act('approve')}>Approve model {need.version}</button>}

@@ -1,13 +1,11 @@
 // What comes, when, and why.
 import { useNow } from '../clock';
-import { age, day, DAY, hm, hms, MINUTE, ms, sameDay } from '../format';
+import { age, day, DAY, hm, hms, MINUTE, ms, sameDay, tied } from '../format';
 import type { Next } from '../api/types';
 
-// Seconds only where they are near enough to matter.
-function clockTime(at: number, now: number): string {
-  const time = Math.abs(at - now) < 10 * MINUTE ? hms(at) : hm(at);
-  return sameDay(at, now) || at - now < DAY / 2 ? time : `${day(at)} ${time}`;
-}
+// Seconds only where it is near enough for them to matter, the day only where it is not soon.
+const clockTime = (at: number, now: number): string => (Math.abs(at - now) < 10 * MINUTE ? hms(at) : hm(at));
+const isSoon = (at: number, now: number): boolean => sameDay(at, now) || at - now < DAY / 2;
 
 export function NextList({ next }: { next: Next[] | null }) {
   const now = useNow();
@@ -20,8 +18,8 @@ export function NextList({ next }: { next: Next[] | null }) {
           const at = item.at ? ms(item.at) : null;
           return (
             <li key={i}>
-              <span className="when">{at === null ? <span>then</span> : <><b>{clockTime(at, now)}</b>{at < now ? 'due' : age(at, now)}</>}</span>
-              <span>{item.what} <span className="why">{item.why}</span></span>
+              <span className="when">{at === null ? <span>then</span> : <><b>{clockTime(at, now)}</b>{!isSoon(at, now) && <>{day(at)}<br /></>}{at < now ? 'due' : age(at, now)}</>}</span>
+              <span>{tied(item.what)} <span className="why">{tied(item.why)}</span></span>
             </li>
           );
         })}

@@ -20,9 +20,12 @@ export function TopBar({ known, theme, chooseTheme, openKeys }: Props) {
         {status && <ReplayMark status={status} />}
         <LiveMark connection={known.connection} />
         {status && <Clock status={status} />}
-        <select className="theme" aria-label="Theme" value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
-          <option value="system">System</option><option value="light">Light</option><option value="dark">Dark</option>
-        </select>
+        <span className="themebox">
+          <svg className="themeicon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><circle cx="8" cy="8" r="6.2" fill="none" stroke="currentColor" strokeWidth="1.6" /><path d="M8 1.8a6.2 6.2 0 0 1 0 12.4Z" fill="currentColor" /></svg>
+          <select className="theme" aria-label="Theme" value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
+            <option value="system">System</option><option value="light">Light</option><option value="dark">Dark</option>
+          </select>
+        </span>
         <button type="button" className="btn ghost small keysbutton" onClick={openKeys} aria-label="List of keys"><kbd>?</kbd></button>
       </div>
       {status && status.progress !== null && status.progress < 1 && (
@@ -74,14 +77,14 @@ function LiveMark({ connection }: { connection: Connection }) {
     return <span className="live" data-live="lost"><Glyph mark="warn" /><span className="warntext">lost {duration(Math.max(0, wall - connection.since))} ago</span></span>;
   }
   if (connection.state === 'connecting') return <span className="live" data-live="connecting"><Glyph mark="no_data" /><span>connecting</span></span>;
-  return <span className="live" data-live="live"><span className="pulse"><Glyph mark="ok" /></span><span>live</span></span>;
+  return <span className="live" data-live="live"><span className="pulse"><Glyph mark="ok" /></span><span className="word">live</span></span>;
 }
 
 function Clock({ status }: { status: Status }) {
   const now = useNow();
   return (
     <span className="clock">
-      <span className="wide">{day(now)} </span><b><span className="wide">{hms(now)}</span><span className="slim">{hm(now)}</span></b> UTC
+      <span className="wide">{day(now)} </span><b><span className="wide">{hms(now)}</span><span className="slim">{hm(now)}</span></b><span className="utc"> UTC</span>
       {status.clock === 'simulated' && <span className="wide"> simulated</span>}
     </span>
   );
