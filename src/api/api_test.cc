@@ -146,6 +146,11 @@ TEST_F(ApiTest, HandsTheCommandsWhatWasAsked) {
   EXPECT_EQ(commands_.last_call(), "approve 14 for 'staging' why '' by 'console'");
   post("/api/v1/models/14/reject", R"({"why":"no"})");
   EXPECT_EQ(commands_.last_call(), "reject 14 for '' why 'no' by 'api'");
+  call({.method = "POST",
+        .path = "/api/v1/models/14/reject",
+        .headers = {{"Sec-Fetch-Site", "same-origin"}},
+        .body = R"({"why":"no"})"});
+  EXPECT_EQ(commands_.last_call(), "reject 14 for '' why 'no' by 'console'");
   post("/api/v1/models/14/deploy", R"({"stage":"production","why":"back"})");
   EXPECT_EQ(commands_.last_call(), "deploy 14 for 'production' why 'back' by 'api'");
 }

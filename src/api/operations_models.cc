@@ -24,10 +24,10 @@ json::object why(std::string_view description, bool required) {
 }
 
 json::object actor() {
-  json::object member = schema::text("Who asks, for the record: 'cli:anna', 'console'.");
+  json::object member = schema::text(
+      "Who asks, for the record: 'cli:anna'; left out, 'console' of the console's page and 'api' of anybody else.");
   member["minLength"] = 1;
   member["maxLength"] = 100;
-  member["default"] = "api";
   return member;
 }
 
@@ -37,11 +37,17 @@ json::object decision_body() {
                              schema::optional("actor", actor())});
 }
 
-Decision decision_of(Given given) {
+// Browsers say of their requests what no other client does (W3C Fetch Metadata); those of other sites never come here.
+std::string actor_of(Request request, Given given) {
+  if (given.has("actor")) return given.text("actor");
+  return request.headers.contains("sec-fetch-site") ? "console" : "api";
+}
+
+Decision decision_of(Request request, Given given) {
   return {.version = static_cast<int>(given.integer("version")),
           .stage = given.text("stage"),
           .why = given.text("why"),
-          .actor = given.text("actor")};
+          .actor = actor_of(request, given)};
 }
 
 using Decide = Result<json::object> (Commands::*)(const Decision&);
@@ -58,8 +64,8 @@ Operation decision(std::string_view path, std::string_view id, std::string_view 
           .result = schema::ref("DecisionResult"),
           .problems = {404, 409, 503},
           .speed = Speed::kSlow,
-          .run = [decide](Context context, Request, Given given) {
-            return answer_of((context.commands.*decide)(decision_of(given)));
+          .run = [decide](Context context, Request request, Given given) {
+            return answer_of((context.commands.*decide)(decision_of(request, given)));
           }};
 }
 
@@ -87,8 +93,8 @@ void add_model_operations(std::vector<Operation>& operations) {
        .result = schema::ref("Run"),
        .problems = {409, 503},
        .speed = Speed::kSlow,
-       .run = [](Context context, Request, Given given) {
-         return answer_of(context.commands.train(given.text("why"), given.text("actor")), 202);
+       .run = [](Context context, Request request, Given given) {
+         return answer_of(context.commands.train(given.text("why"), actor_of(request, given)), 202);
        }});
   operations.push_back({.method = "GET",
                         .path = "/api/v1/runs/{id}",
