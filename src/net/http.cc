@@ -359,11 +359,11 @@ class Server final : public HttpServer {
       const std::string last = "0\r\n\r\n";
       co_await push(session, last);
     }
-    session.cancel();
+    session.socket.shutdown(asio::socket_base::shutdown_send, ignored);
+    session.socket.close(ignored);  // Which ends the listening, even one that has not begun.
     wake.expires_at(kForever);
     while (session.listening) co_await wake.async_wait(kAwait);
     session.wake = nullptr;
-    if (session.gone) session.socket.close(ignored);
   }
 
   std::string ask(HttpStream& stream, bool idle) {
