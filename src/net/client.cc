@@ -67,10 +67,7 @@ class Client final : public HttpClient {
                              ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1,
                          error);
     context_.set_verify_mode(ssl::verify_peer, error);
-    if (options_.ca_file.empty()) {
-      context_.set_default_verify_paths(error);
-      return error ? unavailable("the system's certificates cannot be read: {}", error.message()) : ok();
-    }
+    if (options_.ca_file.empty()) return ok();
     std::error_code ignored;
     if (!std::filesystem::exists(options_.ca_file, ignored))
       return not_found("{}: there is no such file", options_.ca_file.string());
@@ -108,6 +105,7 @@ class Client final : public HttpClient {
 
     const bool kept =
         connection_ && connection_->url.endpoint() == address.endpoint() && connection_->url.tls == address.tls;
+    if (address.tls) TRY(trust_the_system());
     if (!kept) TRY(connect(address, limit));
     bool closed_before_answer = false;
     Result<HttpAnswer> answer = exchange(request, limit, closed_before_answer);
@@ -161,6 +159,16 @@ class Client final : public HttpClient {
     if (error) return failure(error, "cannot connect", "no connection", limit);
     connection_->socket().set_option(tcp::no_delay(true), error);
     return address.tls ? agree_on_tls(address, limit) : ok();
+  }
+
+  // Reading all of the system's certificates takes a while, and not everybody needs them.
+  Status trust_the_system() {
+    if (trusts_ || !options_.ca_file.empty()) return ok();
+    error_code error;
+    context_.set_default_verify_paths(error);
+    if (error) return unavailable("the system's certificates cannot be read: {}", error.message());
+    trusts_ = true;
+    return ok();
   }
 
   Status agree_on_tls(const Url& address, const Limit& limit) {
@@ -273,6 +281,7 @@ class Client final : public HttpClient {
   Lookup lookup_;
   asio::io_context io_{1};
   ssl::context context_{ssl::context::tls_client};
+  bool trusts_ = false;                     // The system's certificates are read.
   std::unique_ptr<Connection> connection_;  // The one that is kept, if there is one.
 };
 
