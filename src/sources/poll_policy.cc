@@ -32,11 +32,16 @@ std::optional<int> digits(std::string_view text) {
   return value;
 }
 
-// The beginning of a body, as far as it can be printed.
+std::string printable(std::string text) {
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '.';
+  return text;
+}
+
+// The beginning of a body.
 std::string excerpt(std::string_view body) {
   constexpr std::size_t kWidth = 60;
-  std::string text;
-  for (const char c : trimmed(body).substr(0, kWidth)) text += c >= ' ' && c <= '~' ? c : '.';
+  const std::string text = printable(std::string(trimmed(body).substr(0, kWidth)));
   return trimmed(body).size() > kWidth ? text + "..." : text;
 }
 
@@ -86,8 +91,11 @@ std::optional<PollFailure> failure_of(const HttpAnswer& answer, ProcessingTime n
 
 std::string failure_text(const Status& status, std::string_view body) {
   if (trimmed(body).empty()) return "status 200 but the body is empty";
-  if (status.message().find("not JSON") != std::string::npos)
-    return fmt::format("status 200 but the body is no JSON: {}", status.message());
+  // "byte 17: not JSON: ..."; what it quotes of the body is whatever came.
+  static constexpr std::string_view kNoJson = "not JSON: ";
+  if (const std::size_t at = status.message().find(kNoJson); at != std::string::npos)
+    return fmt::format("status 200 but the body is no JSON: {}",
+                       printable(std::string(status.message()).erase(at, kNoJson.size())));
   return fmt::format("status 200 but {}; it begins {}", status.message(), excerpt(body));
 }
 
