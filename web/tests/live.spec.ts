@@ -1,4 +1,5 @@
 // The page lives by the event stream; and what it does when the stream is lost, or an answer does not come.
+import AxeBuilder from '@axe-core/playwright';
 import { problem } from './fixture/server';
 import { expect, test } from './page';
 
@@ -112,6 +113,7 @@ test('a lost stream is said with its age, dims the numbers and leaves the action
   expect(await ink()).not.toBe(bright);
   await page.screenshot({ path: 'test-results/screens/lost-1280-light.png', fullPage: true });
   await expect(page.getByRole('button', { name: 'Approve model 14' })).toBeEnabled();
+  expect((await new AxeBuilder({ page }).analyze()).violations.map((v) => v.id), 'dimmed text is still readable').toEqual([]);
   tide.server.restore();
   await expect(mark).toHaveAttribute('data-live', 'live');
   expect(await ink()).toBe(bright);

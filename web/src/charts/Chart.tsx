@@ -81,13 +81,13 @@ export function Chart(props: Props) {
            onPointerMove={onPointerMove} onPointerLeave={() => crosshair.hover(null, id)} onClick={onClick as never} onKeyDown={onKeyDown}>
         <svg className="layer" width={g.W} height={H} aria-hidden="true">
           <Axes g={g} yTicks={props.yTicks} yFormat={props.yFormat} />
-          <g className={props.dim ? 'faded' : undefined}>{props.under?.(g)}</g>
+          <g className={props.dim ? 'faded' : undefined}>{!props.cover && props.under?.(g)}</g>
         </svg>
         {W > 0 && <Lines g={g} {...props} />}
         <svg className="layer" width={g.W} height={H} aria-hidden="true">
           <g className={props.dim ? 'faded' : undefined}>
-            {props.over?.(g)}
-            {props.labels && <Gutter g={g} labels={props.labels} />}
+            {!props.cover && props.over?.(g)}
+            {!props.cover && props.labels && <Gutter g={g} labels={props.labels} />}
           </g>
           {at !== null && !props.cover && <line className="cursor" x1={g.x(at)} x2={g.x(at)} y1={g.T - 4} y2={g.T + g.ph} data-cursor={new Date(at).toISOString()} />}
         </svg>

@@ -10,6 +10,7 @@ import { Chart, type SeriesStyle } from './Chart';
 import type { Crosshair } from './crosshair';
 import { Empty, Failed, Loading } from './cover';
 import { quantile, textWidth, valueTicks, type Geometry, type GutterLabel } from './geometry';
+import { Retrains } from './Retrains';
 import { Rows } from './Rows';
 
 interface Props { part: Part<Accuracy>; status: Status | null; crosshair: Crosshair; theme: string; lost: boolean; retry: () => void }
@@ -135,9 +136,7 @@ function Marks({ g, accuracy: a }: { g: Geometry; accuracy: Accuracy }) {
   let free = -Infinity; // Where the next name of a mark may begin.
   return (
     <>
-      {a.retrains.map((r) => ({ ...r, t: ms(r.at) })).filter((r) => inside(r.t)).map((r) => (
-        <line key={`${r.at} ${r.run}`} className="retrain" x1={g.x(r.t)} x2={g.x(r.t)} y1={g.T} y2={g.T + g.ph} data-retrain={r.run}><title>{`run ${r.run}: ${r.why}, ${r.outcome}`}</title></line>
-      ))}
+      <Retrains g={g} retrains={a.retrains} />
       {a.deployments.map((d) => ({ ...d, t: ms(d.at) })).filter((d) => inside(d.t)).map((d) => {
         const x = g.x(d.t), text = `${label(d.version)} deployed`, fits = !g.narrow && x > free && x + textWidth(text) + 6 < g.L + g.pw;
         if (fits) free = x + textWidth(text) + 12;

@@ -2,7 +2,7 @@
 import { useMemo, useState, type ReactNode } from 'react';
 import type uPlot from 'uplot';
 import { useNow } from '../clock';
-import { age, duration, hm, hms, HOUR, localTime, MINUTE, ms, number, percent, withUnit } from '../format';
+import { age, duration, hm, hms, HOUR, localTime, MINUTE, number, percent, withUnit } from '../format';
 import type { Part } from '../feed';
 import type { Accuracy, Status, Target } from '../api/types';
 import { Glyph } from '../parts/Glyph';
@@ -10,6 +10,7 @@ import { Chart, type BandStyle, type SeriesStyle } from './Chart';
 import type { Crosshair } from './crosshair';
 import { Empty, Failed, Loading } from './cover';
 import { besideLine, textWidth, valueTicks, type Geometry, type GutterLabel, type Pixel } from './geometry';
+import { Retrains } from './Retrains';
 import { Rows } from './Rows';
 import { lastOf, offScale, targetPicture, type TargetPicture } from './target-picture';
 
@@ -125,7 +126,7 @@ function Marks({ g, now, words, retrains }: { g: Geometry; now: number; words: W
   const nowAt = g.x(now);
   return (
     <>
-      {retrains.map((r) => ms(r.at)).filter(inside).map((t) => <line key={t} className="retrain" x1={g.x(t)} x2={g.x(t)} y1={g.T} y2={g.T + g.ph} />)}
+      <Retrains g={g} retrains={retrains} />
       {words && <PictureMarks g={g} nowAt={nowAt} {...words} />}
       {inside(now) && <><line className="now" x1={nowAt} x2={nowAt} y1={g.T - 4} y2={g.T + g.ph} /><text className="tx end strong" x={nowAt - 5} y={g.T + 6}>now</text></>}
     </>
