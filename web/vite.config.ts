@@ -11,9 +11,15 @@ function themeBoot(): Plugin {
   let building = false;
   return {
     name: 'theme-boot',
-    configResolved(config) { building = config.command === 'build'; },
-    buildStart() { if (building) this.emitFile({ type: 'asset', fileName, source }); },
-    transformIndexHtml: () => [{ tag: 'script', attrs: { src: building ? `/${fileName}` : '/src/theme-boot.js' }, injectTo: 'head-prepend' }],
+    configResolved(config) {
+      building = config.command === 'build';
+    },
+    buildStart() {
+      if (building) this.emitFile({ type: 'asset', fileName, source });
+    },
+    transformIndexHtml: () => [
+      { tag: 'script', attrs: { src: building ? `/${fileName}` : '/src/theme-boot.js' }, injectTo: 'head-prepend' },
+    ],
   };
 }
 
@@ -24,7 +30,11 @@ function fixture(state: string): Plugin {
     apply: 'serve',
     configureServer(server) {
       const fake = new FixtureServer(state as StateName);
-      server.middlewares.use((request, response, next) => { fake.handleApi(request, response).then((done) => { if (!done) next(); }, next); });
+      server.middlewares.use((request, response, next) => {
+        fake.handleApi(request, response).then((done) => {
+          if (!done) next();
+        }, next);
+      });
     },
   };
 }

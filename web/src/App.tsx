@@ -23,12 +23,16 @@ export function App({ feed }: { feed: Feed }) {
   const lost = known.connection.state === 'lost' && status !== null;
   return (
     <Now.Provider value={now}>
-      <a className="skip" href="#main">Skip to content</a>
+      <a className="skip" href="#main">
+        Skip to content
+      </a>
       <TopBar known={known} theme={theme} chooseTheme={choose} openKeys={keys.open} />
       <main id="main" tabIndex={-1} className={lost ? 'lost' : undefined}>
         <Overview feed={feed} known={known} theme={shown} say={say} />
       </main>
-      <footer className="foot"><SystemLine status={status} /></footer>
+      <footer className="foot">
+        <SystemLine status={status} />
+      </footer>
       <KeysDialog state={keys} />
       <Toasts toast={toast} connection={known.connection} />
     </Now.Provider>

@@ -11,7 +11,12 @@ import { LoopStrip } from './parts/LoopStrip';
 import { NeedsYou } from './parts/NeedsYou';
 import { NextList } from './parts/NextList';
 
-interface Props { feed: Feed; known: Known; theme: string; say: (text: string) => void }
+interface Props {
+  feed: Feed;
+  known: Known;
+  theme: string;
+  say: (text: string) => void;
+}
 
 export function Overview({ feed, known, theme, say }: Props) {
   const status = known.status.data;
@@ -24,18 +29,19 @@ export function Overview({ feed, known, theme, say }: Props) {
       <Answer part={known.status} retry={feed.retryStatus} />
       <LoopStrip stages={status?.stages ?? null} />
       <div className="split">
+        <aside aria-label="What needs you, and what comes">
+          {status && <NeedsYou needs={status.needs_you} say={say} decided={feed.refreshAll} />}
+          <NextList next={status?.next ?? null} />
+        </aside>
         <div className="main">
           <TargetChart {...shared} part={known.target} retrains={known.accuracy.data?.retrains ?? []} retry={feed.retryTarget} />
           {status?.answer.state !== 'features_only' && <LossChart {...shared} part={known.accuracy} retry={feed.retryAccuracy} />}
           <EventList part={known.timeline} retry={feed.retryTimeline} older={older} />
           <div className="cmds page">
-            <CommandLine kind="CLI" text="tidecast status" /><CommandLine kind="API" text="GET /api/v1/status" />
+            <CommandLine kind="CLI" text="tidecast status" />
+            <CommandLine kind="API" text="GET /api/v1/status" />
           </div>
         </div>
-        <aside aria-label="What needs you, and what comes">
-          {status && <NeedsYou needs={status.needs_you} say={say} decided={feed.refreshAll} />}
-          <NextList next={status?.next ?? null} />
-        </aside>
       </div>
     </>
   );

@@ -7,7 +7,10 @@ export function useServerNow(status: Status | null, heardAt: number): number {
   const [wall, setWall] = useState(() => Date.now());
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout>;
-    const tick = (): void => { setWall(Date.now()); timer = setTimeout(tick, 1000 - (Date.now() % 1000)); };
+    const tick = (): void => {
+      setWall(Date.now());
+      timer = setTimeout(tick, 1000 - (Date.now() % 1000));
+    };
     tick();
     return () => clearTimeout(timer);
   }, []);
@@ -23,6 +26,9 @@ export const useNow = (): number => useContext(Now);
 // Wall time once a second, for what the server's clock does not rule: retries, a lost connection.
 export function useWall(): number {
   const [wall, setWall] = useState(() => Date.now());
-  useEffect(() => { const timer = setInterval(() => setWall(Date.now()), 1000); return () => clearInterval(timer); }, []);
+  useEffect(() => {
+    const timer = setInterval(() => setWall(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
   return wall;
 }

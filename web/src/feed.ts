@@ -25,7 +25,10 @@ export interface Known {
 }
 
 const nothing = { data: null, error: null, retryAt: null };
-const retry_ms = 4000, at_most_every_ms = 500, page = 20;
+const retry_ms = 4000,
+  at_most_every_ms = 500,
+  page = 20,
+  kept = 400;
 
 // One resource that is read again when told to, at most twice a second, one request at a time, and after an error by itself.
 class Resource<T> {
@@ -35,10 +38,16 @@ class Resource<T> {
   private lastStart = -Infinity;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly path: () => string, private readonly changed: () => void) {}
+  constructor(
+    private readonly path: () => string,
+    private readonly changed: () => void,
+  ) {}
 
   refresh = (): void => {
-    if (this.busy) { this.again = true; return; }
+    if (this.busy) {
+      this.again = true;
+      return;
+    }
     const wait = this.lastStart + at_most_every_ms - performance.now();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.read(), Math.max(0, wait));
@@ -49,7 +58,9 @@ class Resource<T> {
     this.changed();
   }
 
-  stop(): void { clearTimeout(this.timer); }
+  stop(): void {
+    clearTimeout(this.timer);
+  }
 
   private async read(): Promise<void> {
     this.busy = true;
@@ -71,10 +82,16 @@ class Resource<T> {
 export class Feed {
   private readonly listeners = new Set<() => void>();
   private readonly changed = (): void => this.publish();
-  private readonly statusPart = new Resource<Status>(() => '/status', () => this.heard());
+  private readonly statusPart = new Resource<Status>(
+    () => '/status',
+    () => this.heard(),
+  );
   private readonly targetPart = new Resource<Target>(() => '/target?hours=3', this.changed);
   private readonly accuracyPart = new Resource<Accuracy>(() => '/accuracy?hours=24', this.changed);
-  private readonly timelinePart = new Resource<Timeline>(() => `/timeline?last=${page}`, () => this.listen());
+  private readonly timelinePart = new Resource<Timeline>(
+    () => `/timeline?last=${page}`,
+    () => this.listen(),
+  );
   private connection: Connection = { state: 'connecting', since: Date.now() };
   private heardAt = Date.now();
   private last: Status | null = null;
@@ -118,7 +135,7 @@ export class Feed {
   // The number of the newest item that is known; null before the first answer.
   private newest(): number | null {
     const known = this.timelinePart.part.data;
-    return known ? known.items[0]?.number ?? 0 : null;
+    return known ? (known.items[0]?.number ?? 0) : null;
   }
 
   // The stream opens when the timeline has been read (or has failed), so that it follows without a hole.
@@ -135,9 +152,13 @@ export class Feed {
 
   private prepend(item: TimelineItem): void {
     const known = this.timelinePart.part.data;
-    if (!known) { this.timelinePart.refresh(); return; }
+    if (!known) {
+      this.timelinePart.refresh();
+      return;
+    }
     if (item.number <= (this.newest() ?? 0)) return; // Sent again after a reconnect.
-    this.timelinePart.set({ data: { ...known, items: [item, ...known.items] } });
+    const items = [item, ...known.items];
+    this.timelinePart.set({ data: { items: items.slice(0, kept), more: known.more || items.length > kept } });
   }
 
   private connect(state: Connection['state']): void {
@@ -145,7 +166,10 @@ export class Feed {
     const back = state === 'live' && this.connection.state === 'lost';
     this.connection = { state, since: Date.now() };
     this.publish();
-    if (back) { this.targetPart.refresh(); this.accuracyPart.refresh(); } // What the lost events would have asked for.
+    if (back) {
+      this.targetPart.refresh();
+      this.accuracyPart.refresh();
+    } // What the lost events would have asked for.
   }
 
   // A new status says which of the larger parts are out of date.
@@ -164,8 +188,14 @@ export class Feed {
   }
 
   private collect(): Known {
-    return { status: this.statusPart.part, heardAt: this.heardAt, target: this.targetPart.part, accuracy: this.accuracyPart.part,
-             timeline: this.timelinePart.part, connection: this.connection };
+    return {
+      status: this.statusPart.part,
+      heardAt: this.heardAt,
+      target: this.targetPart.part,
+      accuracy: this.accuracyPart.part,
+      timeline: this.timelinePart.part,
+      connection: this.connection,
+    };
   }
 
   private publish(): void {

@@ -1,8 +1,11 @@
 // Words for numbers and times.  UTC everywhere; times are milliseconds since 1970.
-export const SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+export const SECOND = 1000,
+  MINUTE = 60 * SECOND,
+  HOUR = 60 * MINUTE,
+  DAY = 24 * HOUR;
 
-export const nb = '\u00a0';      // between a number and its unit
-export const narrow = '\u202f';  // before %
+export const nb = '\u00a0'; // between a number and its unit
+export const narrow = '\u202f'; // before %
 export const minus = '\u2212';
 
 export const ms = (time: string): number => Date.parse(time);
@@ -23,7 +26,10 @@ export const percent = (value: number, digits = 0): string => real((100 * value)
 export function bytes(n: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let k = 0;
-  while (n >= 1000 && k < units.length - 1) { n /= 1000; k++; }
+  while (n >= 1000 && k < units.length - 1) {
+    n /= 1000;
+    k++;
+  }
   return `${n < 10 && k > 0 ? n.toFixed(1) : Math.round(n)}${nb}${units[k]}`;
 }
 
@@ -38,7 +44,8 @@ export function duration(length_ms: number): string {
   return `${Math.floor(h / 24)}${nb}d${h % 24 ? ` ${h % 24}${nb}h` : ''}`;
 }
 
-export const age = (time: number, now: number): string => (time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`);
+export const age = (time: number, now: number): string =>
+  time <= now ? `${duration(now - time)} ago` : `in ${duration(time - now)}`;
 
 // Keeps a number and its unit, and a model and its version, on one line.
 export const tied = (text: string): string =>

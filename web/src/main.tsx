@@ -7,4 +7,9 @@ import { App } from './App';
 import { Feed } from './feed';
 
 const root = document.getElementById('root');
-if (root) createRoot(root).render(<StrictMode><App feed={new Feed()} /></StrictMode>);
+if (root)
+  createRoot(root).render(
+    <StrictMode>
+      <App feed={new Feed()} />
+    </StrictMode>,
+  );

@@ -9,24 +9,35 @@ function stored(): Theme {
   try {
     const theme = localStorage.getItem(key);
     return theme === 'light' || theme === 'dark' ? theme : 'system';
-  } catch { return 'system'; }
+  } catch {
+    return 'system';
+  }
 }
 
 const resolved = (theme: Theme): 'light' | 'dark' => (theme === 'system' ? (system.matches ? 'dark' : 'light') : theme);
 
-const paint = (theme: Theme): void => { document.documentElement.dataset['theme'] = resolved(theme); };
+const paint = (theme: Theme): void => {
+  document.documentElement.dataset['theme'] = resolved(theme);
+};
 
 export function useTheme(): { theme: Theme; shown: 'light' | 'dark'; choose: (theme: Theme) => void } {
   const [theme, setTheme] = useState<Theme>(stored);
   const [shown, setShown] = useState(() => resolved(theme));
   useEffect(() => {
-    const apply = (): void => { paint(theme); setShown(resolved(theme)); };
+    const apply = (): void => {
+      paint(theme);
+      setShown(resolved(theme));
+    };
     apply();
     system.addEventListener('change', apply);
     return () => system.removeEventListener('change', apply);
   }, [theme]);
   const choose = (next: Theme): void => {
-    try { localStorage.setItem(key, next); } catch { /* Holds until the page closes. */ }
+    try {
+      localStorage.setItem(key, next);
+    } catch {
+      /* Holds until the page closes. */
+    }
     paint(next);
     setTheme(next);
   };

@@ -8,9 +8,16 @@ const loss = (page: Page) => page.locator('[data-chart=loss]');
 
 test('each chart takes the focus and carries a sentence', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
-  await expect(target(page)).toHaveAccessibleName(/^Average fee a minute: [\d,.]+.satoshi at 03:10 UTC\. Model 13 in production forecasts [\d,.]+ for 03:40, 90.% between [\d,.]+ and [\d,.]+\. The newest 60 values ran \d+.% above what had been said 20.min before\. 1 source gap\.$/);
-  await expect(loss(page)).toHaveAccessibleName('Loss of production over 24 hours: 0.132 at 03:00 UTC, threshold 0.127. 5 of 24 evaluations breached. ALARM since 01:00.');
-  for (const chart of [target(page), loss(page)]) { await chart.focus(); await expect(chart).toBeFocused(); }
+  await expect(target(page)).toHaveAccessibleName(
+    /^Average fee a minute: [\d,.]+.satoshi at 03:10 UTC\. Model 13 in production forecasts [\d,.]+ for 03:40, 90.% between [\d,.]+ and [\d,.]+\. The newest 60 values ran \d+.% above what had been said 20.min before\. 1 source gap\.$/,
+  );
+  await expect(loss(page)).toHaveAccessibleName(
+    'Loss of production over 24 hours: 0.132 at 03:00 UTC, threshold 0.127. 5 of 24 evaluations breached. ALARM since 01:00.',
+  );
+  for (const chart of [target(page), loss(page)]) {
+    await chart.focus();
+    await expect(chart).toBeFocused();
+  }
 });
 
 test('the arrow keys move the crosshair from row to row, the address keeps it, Esc takes it away', async ({ page, tide }) => {
@@ -75,13 +82,18 @@ test('a spike off the scale is a mark with its number', async ({ page, tide }) =
 
 test('the labels in the gutter name the lines and stand at least 13 px apart', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
-  const texts = target(page).locator('text').filter({ hasText: /^(95.%|5.%|model.13 median|model.14 in staging)$/ });
+  const texts = target(page)
+    .locator('text')
+    .filter({ hasText: /^(95.%|5.%|model.13 median|model.14 in staging)$/ });
   await expect(texts).toHaveCount(4);
   const ys = (await texts.evaluateAll((all) => all.map((t) => Number(t.getAttribute('y'))))).sort((a, b) => a - b);
   for (let i = 1; i < ys.length; i++) expect(ys[i]! - ys[i - 1]!).toBeGreaterThanOrEqual(12.9);
 });
 
-test('the loss chart has a diamond for each breach, a dot for the rest, the wash of the alarm and the line of the retrain', async ({ page, tide }) => {
+test('the loss chart has a diamond for each breach, a dot for the rest, the wash of the alarm and the line of the retrain', async ({
+  page,
+  tide,
+}) => {
   await tide.show('waiting_for_approval');
   await expect(loss(page).locator('[data-evaluation=breach][data-tone=forecast] path')).toHaveCount(5);
   await expect(loss(page).locator('[data-evaluation=good][data-tone=forecast] circle')).toHaveCount(19);
@@ -133,7 +145,8 @@ test('the lines are drawn: the canvas holds truth and forecast in their colours'
   await tide.show('healthy');
   const found = await page.locator('[data-chart=target] canvas').evaluate((canvas: HTMLCanvasElement) => {
     const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-    let dark = 0, blue = 0;
+    let dark = 0,
+      blue = 0;
     for (let i = 0; i < data.length; i += 4) {
       if (data[i + 3]! < 200) continue;
       if (data[i]! < 60 && data[i + 2]! < 70) dark++;

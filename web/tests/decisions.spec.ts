@@ -15,7 +15,9 @@ test('approving states its consequences, sends the stage and the comment, and is
   await dialog.getByRole('button', { name: 'Approve model 14' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'Model 14 approved for staging.' })).toBeVisible();
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  expect(tide.server.asked('POST', '/models/14/approve').map((r) => r.body)).toEqual([{ stage: 'staging', why: "fees moved, it's better" }]);
+  expect(tide.server.asked('POST', '/models/14/approve').map((r) => r.body)).toEqual([
+    { stage: 'staging', why: "fees moved, it's better" },
+  ]);
   await expect(page.locator('[data-kind=approval]')).toHaveCount(0);
   await expect(page.locator('[data-stage=approve]')).toContainText('model 14 approved');
   await expect(page.locator('.events li').first()).toContainText('Staging');
@@ -34,13 +36,17 @@ test('the command and the API call change as one types', async ({ page, tide }) 
   const lines = page.getByRole('dialog').locator('code');
   await expect(lines).toHaveText(['tidecast approve 14', 'POST /api/v1/models/14/approve {"stage":"staging"}']);
   await page.getByLabel('Comment').fill("it's fine");
-  await expect(lines).toHaveText([`tidecast approve 14 -m 'it'\\''s fine'`, `POST /api/v1/models/14/approve {"stage":"staging","why":"it's fine"}`]);
+  await expect(lines).toHaveText([
+    `tidecast approve 14 -m 'it'\\''s fine'`,
+    `POST /api/v1/models/14/approve {"stage":"staging","why":"it's fine"}`,
+  ]);
 });
 
 test('a rejection needs its reason first', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
   await page.getByRole('button', { name: 'Reject model 14' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Reject model 14?' }), button = dialog.getByRole('button', { name: 'Reject model 14' });
+  const dialog = page.getByRole('dialog', { name: 'Reject model 14?' }),
+    button = dialog.getByRole('button', { name: 'Reject model 14' });
   await expect(button).toBeDisabled();
   await expect(dialog).toContainText('Write the reason first');
   await expect(dialog.locator('code').first()).toHaveText('tidecast reject 14 -m WHY');
@@ -53,7 +59,7 @@ test('a rejection needs its reason first', async ({ page, tide }) => {
   await expect(page.locator('[data-stage=approve]')).toContainText('model 14 rejected');
 });
 
-test('what the server refuses stays open with the server\'s own words, and can be sent again', async ({ page, tide }) => {
+test("what the server refuses stays open with the server's own words, and can be sent again", async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
   tide.server.override.set('POST /models/14/approve', problem(409, 'Conflict', 'model 14 was rejected by mara at 03:12.'));
   await page.getByRole('button', { name: 'Approve model 14' }).click();
@@ -86,7 +92,13 @@ test('Esc keeps it waiting and sends nothing; the focus returns to the button', 
 test('the second yes, for production, says so and asks for production', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
   const need = tide.server.data.status.needs_you[0];
-  if (need) Object.assign(need, { kind: 'production', stage: 'production', commands: ['tidecast approve 14 --for production', 'tidecast reject 14 -m WHY'], consequences: 'It replaces model 13 at once; model 13 stays for a rollback.' });
+  if (need)
+    Object.assign(need, {
+      kind: 'production',
+      stage: 'production',
+      commands: ['tidecast approve 14 --for production', 'tidecast reject 14 -m WHY'],
+      consequences: 'It replaces model 13 at once; model 13 stays for a rollback.',
+    });
   tide.server.pushStatus();
   await page.getByRole('button', { name: 'Approve model 14' }).click();
   const dialog = page.getByRole('dialog', { name: 'Approve model 14 for production?' });
@@ -94,5 +106,7 @@ test('the second yes, for production, says so and asks for production', async ({
   await dialog.getByLabel('Comment').fill('good');
   await expect(dialog.locator('code').first()).toHaveText("tidecast approve 14 --for production -m 'good'");
   await dialog.getByRole('button', { name: 'Approve model 14' }).click();
-  await expect.poll(() => tide.server.asked('POST', '/models/14/approve').map((r) => r.body)).toEqual([{ stage: 'production', why: 'good' }]);
+  await expect
+    .poll(() => tide.server.asked('POST', '/models/14/approve').map((r) => r.body))
+    .toEqual([{ stage: 'production', why: 'good' }]);
 });

@@ -3,7 +3,13 @@ import AxeBuilder from '@axe-core/playwright';
 import { problem } from './fixture/server';
 import { expect, test } from './page';
 
-const event = (subject: string) => ({ at: '2026-11-23T03:12:41Z', kind: 'run', subject, text: 'said by the test', state: 'ok' as const });
+const event = (subject: string) => ({
+  at: '2026-11-23T03:12:41Z',
+  kind: 'run',
+  subject,
+  text: 'said by the test',
+  state: 'ok' as const,
+});
 
 test('a status replaces the numbers in place', async ({ page, tide }) => {
   await tide.show('healthy');
@@ -24,15 +30,20 @@ test('the target is read again when a window has closed, at most twice a second'
     await page.waitForTimeout(50);
   }
   await page.waitForTimeout(700);
-  const asked = tide.server.asked('GET', '/target').length - before, allowed = Math.ceil((Date.now() - began) / 500) + 1;
+  const asked = tide.server.asked('GET', '/target').length - before,
+    allowed = Math.ceil((Date.now() - began) / 500) + 1;
   expect(asked).toBeGreaterThanOrEqual(2);
   expect(asked).toBeLessThanOrEqual(allowed);
 });
 
-test('the losses are read again when an evaluation, the alarm or production changes, and not for a mere tick', async ({ page, tide }) => {
+test('the losses are read again when an evaluation, the alarm or production changes, and not for a mere tick', async ({
+  page,
+  tide,
+}) => {
   await tide.show('healthy');
   await page.waitForTimeout(600);
-  const count = (): number => tide.server.asked('GET', '/accuracy').length, before = count();
+  const count = (): number => tide.server.asked('GET', '/accuracy').length,
+    before = count();
   tide.server.data.status.events.read += 10;
   tide.server.pushStatus();
   await page.waitForTimeout(700);
@@ -94,16 +105,21 @@ test('older items are read on demand', async ({ page, tide }) => {
 test('reset reads everything again', async ({ page, tide }) => {
   await tide.show('healthy');
   await page.waitForTimeout(600);
-  const count = (): number[] => ['/status', '/target', '/accuracy', '/timeline'].map((p) => tide.server.asked('GET', p).length), before = count();
+  const count = (): number[] => ['/status', '/target', '/accuracy', '/timeline'].map((p) => tide.server.asked('GET', p).length),
+    before = count();
   tide.server.push('event: reset\ndata: {}\n\n');
   await expect.poll(count).toEqual(before.map((n) => n + 1));
 });
 
-test('a lost stream is said with its age, dims the numbers and leaves the actions; a found one goes on from the last event', async ({ page, tide }) => {
+test('a lost stream is said with its age, dims the numbers and leaves the actions; a found one goes on from the last event', async ({
+  page,
+  tide,
+}) => {
   await tide.show('waiting_for_approval');
   tide.server.happen(event('Before the cut'));
   await expect(page.locator('.events li').first()).toContainText('Before the cut');
-  const ink = (): Promise<string> => page.locator('h1').evaluate((h) => getComputedStyle(h).color), bright = await ink();
+  const ink = (): Promise<string> => page.locator('h1').evaluate((h) => getComputedStyle(h).color),
+    bright = await ink();
   tide.server.cut();
   const mark = page.locator('[data-live]');
   await expect(mark).toHaveAttribute('data-live', 'lost');
@@ -113,7 +129,10 @@ test('a lost stream is said with its age, dims the numbers and leaves the action
   expect(await ink()).not.toBe(bright);
   await page.screenshot({ path: 'test-results/screens/lost-1280-light.png', fullPage: true });
   await expect(page.getByRole('button', { name: 'Approve model 14' })).toBeEnabled();
-  expect((await new AxeBuilder({ page }).analyze()).violations.map((v) => v.id), 'dimmed text is still readable').toEqual([]);
+  expect(
+    (await new AxeBuilder({ page }).analyze()).violations.map((v) => v.id),
+    'dimmed text is still readable',
+  ).toEqual([]);
   tide.server.restore();
   await expect(mark).toHaveAttribute('data-live', 'live');
   expect(await ink()).toBe(bright);
@@ -122,7 +141,10 @@ test('a lost stream is said with its age, dims the numbers and leaves the action
 });
 
 test('while it reads, each part has its frame and size', async ({ page, tide }) => {
-  await page.route('**/api/v1/target*', async (route) => { await new Promise((r) => setTimeout(r, 1500)); await route.continue(); });
+  await page.route('**/api/v1/target*', async (route) => {
+    await new Promise((r) => setTimeout(r, 1500));
+    await route.continue();
+  });
   await page.goto(tide.origin);
   const plot = page.locator('[data-chart=target]');
   await expect(page.getByText('Reading 3 hours')).toBeVisible();
@@ -131,8 +153,14 @@ test('while it reads, each part has its frame and size', async ({ page, tide }) 
   expect((await plot.boundingBox())?.height).toBe(height);
 });
 
-test('an answer that fails is said with its reason and a button, is tried again by itself, and the part keeps its size', async ({ page, tide }) => {
-  tide.server.override.set('GET /target', problem(503, 'Service Unavailable', 'The offline store is compacting. Nothing is lost; ingestion goes on.'));
+test('an answer that fails is said with its reason and a button, is tried again by itself, and the part keeps its size', async ({
+  page,
+  tide,
+}) => {
+  tide.server.override.set(
+    'GET /target',
+    problem(503, 'Service Unavailable', 'The offline store is compacting. Nothing is lost; ingestion goes on.'),
+  );
   await page.goto(tide.origin);
   await expect(page.getByText('The offline store is compacting.')).toBeVisible();
   await expect(page.getByText(/Tried again in \d\ss/)).toBeVisible();

@@ -7,20 +7,34 @@ const sentences = {
   collecting: 'Collecting: 47 of the 300 observations that a first model needs are in, the last about 07:24 UTC.',
   healthy: 'Healthy: production model 13 keeps its threshold, with a loss of 0.086 in the last hour against 0.127.',
   alarm: 'Serving, but production model 13 has missed its threshold for 5 hours. Run 47 trains a replacement.',
-  waiting_for_approval: 'Serving, but production model 13 has missed its threshold for 5 hours. Its replacement, model 14, is ready and waits for your approval.',
+  waiting_for_approval:
+    'Serving, but production model 13 has missed its threshold for 5 hours. Its replacement, model 14, is ready and waits for your approval.',
   source_down: 'The source has not answered for 21 minutes; forecasts rest on data from before 02:50.',
   no_data: 'Serving, but whether model 13 is still good cannot be said: NO_DATA since 03:00.',
   features_only: 'Features only: 47 windows are closed, and no forecast is defined.',
 } as const;
 
 for (const [state, sentence] of Object.entries(sentences) as [keyof typeof sentences, string][]) {
-  test(`${state}: the page begins with its sentence and shows the nine stages with a shape, a word and a value`, async ({ page, tide }) => {
+  test(`${state}: the page begins with its sentence and shows the nine stages with a shape, a word and a value`, async ({
+    page,
+    tide,
+  }) => {
     await tide.show(state);
     await expect(page.getByRole('heading', { level: 1 })).toHaveText(sentence);
     const stages = page.getByRole('list', { name: 'The loop, in data order' }).getByRole('listitem');
     await expect(stages).toHaveCount(9);
     for (const [i, expected] of fixture(state).status.stages.entries()) {
-      const stage = stages.nth(i), word = { ok: 'ok', warn: 'warning', alarm: 'alarm', waiting: 'waiting', running: 'running', no_data: 'no data', idle: 'idle', info: 'note' }[expected.state];
+      const stage = stages.nth(i),
+        word = {
+          ok: 'ok',
+          warn: 'warning',
+          alarm: 'alarm',
+          waiting: 'waiting',
+          running: 'running',
+          no_data: 'no data',
+          idle: 'idle',
+          info: 'note',
+        }[expected.state];
       await expect(stage).toContainText(`${expected.name}, ${word}:`);
       await expect(stage.locator('.value')).toHaveText(expected.value);
       await expect(stage.locator('svg')).toHaveAttribute('data-mark', expected.state);
@@ -54,7 +68,7 @@ test('what needs a person is counted in the top bar and listed; nothing is claim
   await expect(page.locator('.pill')).toHaveCount(0);
 });
 
-test('what comes next has a time, a countdown by the server\'s clock and a reason', async ({ page, tide }) => {
+test("what comes next has a time, a countdown by the server's clock and a reason", async ({ page, tide }) => {
   await tide.show('healthy');
   const first = page.locator('.next li').first();
   await expect(first).toContainText('03:13:00');
@@ -67,7 +81,8 @@ test('what comes next has a time, a countdown by the server\'s clock and a reaso
 
 test('ages tick by themselves', async ({ page, tide }) => {
   await tide.show('healthy');
-  const age = async (): Promise<number> => Number(/polled (\d+)/.exec((await page.locator('[data-stage=source]').textContent()) ?? '')?.[1]);
+  const age = async (): Promise<number> =>
+    Number(/polled (\d+)/.exec((await page.locator('[data-stage=source]').textContent()) ?? '')?.[1]);
   const before = await age();
   expect(before).toBeGreaterThanOrEqual(6);
   await expect.poll(age).toBeGreaterThan(before);
@@ -91,9 +106,14 @@ test('a simulated clock stands where the server said, and a replay shows how far
 });
 
 test('nothing is asked of any other origin, and nothing breaks the content security policy', async ({ page, tide }) => {
-  const strangers: string[] = [], complaints: string[] = [];
-  page.on('request', (request) => { if (!request.url().startsWith(tide.origin) && !request.url().startsWith('data:')) strangers.push(request.url()); });
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
+  const strangers: string[] = [],
+    complaints: string[] = [];
+  page.on('request', (request) => {
+    if (!request.url().startsWith(tide.origin) && !request.url().startsWith('data:')) strangers.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
   page.on('pageerror', (error) => complaints.push(error.message));
   await tide.show('waiting_for_approval');
   await page.keyboard.press('?');
@@ -106,7 +126,10 @@ test('every link leads somewhere on the page', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
   const targets = await page.locator('a').evaluateAll((links) => links.map((a) => a.getAttribute('href') ?? ''));
   expect(targets.length).toBeGreaterThan(0);
-  for (const target of targets) { expect(target).toMatch(/^#/); await expect(page.locator(target)).toHaveCount(1); }
+  for (const target of targets) {
+    expect(target).toMatch(/^#/);
+    await expect(page.locator(target)).toHaveCount(1);
+  }
 });
 
 test('the theme follows the system until one is chosen, and the choice is kept', async ({ page, tide }) => {
@@ -138,7 +161,7 @@ test('a command is copied to the clipboard', async ({ page, tide, context }) => 
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await tide.show('healthy');
   await page.getByRole('button', { name: 'Copy the CLI form: tidecast status' }).click();
-  await expect(page.getByText('Copied')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Copy the CLI form: tidecast status' })).toHaveText('Copied');
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('tidecast status');
 });
 

@@ -2,13 +2,19 @@
 import { test as base, type Page } from '@playwright/test';
 import { FixtureServer, type StateName } from './fixture/server';
 
-export interface Console { server: FixtureServer; origin: string; show: (state: StateName, path?: string) => Promise<void> }
+export interface Console {
+  server: FixtureServer;
+  origin: string;
+  show: (state: StateName, path?: string) => Promise<void>;
+}
 
 export const test = base.extend<{ tide: Console }>({
   tide: async ({ page }, use) => {
-    const server = new FixtureServer(), origin = await server.start();
+    const server = new FixtureServer(),
+      origin = await server.start();
     await use({
-      server, origin,
+      server,
+      origin,
       show: async (state, path = '/') => {
         server.show(state);
         await page.goto(origin + path);

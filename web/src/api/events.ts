@@ -29,5 +29,8 @@ export function openEvents(newest: () => number | null, to: Listener): () => voi
     source.addEventListener('reset', () => to.reset());
   };
   open();
-  return () => { clearTimeout(timer); source.close(); };
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }

@@ -5,8 +5,20 @@ export type Time = string; // RFC 3339, UTC
 export type Mark = 'ok' | 'warn' | 'alarm' | 'waiting' | 'running' | 'no_data' | 'idle' | 'info';
 
 export type AnswerState =
-  | 'starting' | 'collecting' | 'training' | 'waiting_for_approval' | 'no_model' | 'healthy' | 'breach' | 'alarm' | 'gave_up'
-  | 'no_data' | 'source_down' | 'source_silent' | 'features_only' | 'books_broken';
+  | 'starting'
+  | 'collecting'
+  | 'training'
+  | 'waiting_for_approval'
+  | 'no_model'
+  | 'healthy'
+  | 'breach'
+  | 'alarm'
+  | 'gave_up'
+  | 'no_data'
+  | 'source_down'
+  | 'source_silent'
+  | 'features_only'
+  | 'books_broken';
 
 export interface Answer {
   state: AnswerState;

@@ -4,18 +4,28 @@ import type { Accuracy } from '../api/types';
 import { textWidth, type Geometry } from './geometry';
 
 export function Retrains({ g, retrains }: { g: Geometry; retrains: Accuracy['retrains'] }) {
-  const shown = retrains.map((r) => ({ ...r, x: g.x(ms(r.at)) })).filter((r) => r.x >= g.L && r.x <= g.L + g.pw).sort((a, b) => a.x - b.x);
+  const shown = retrains
+    .map((r) => ({ ...r, x: g.x(ms(r.at)) }))
+    .filter((r) => r.x >= g.L && r.x <= g.L + g.pw)
+    .sort((a, b) => a.x - b.x);
   let free = g.L; // Where the next name may begin.
   return (
     <>
       {shown.map((r, i) => {
-        const name = `run\u00a0${r.run}`, w = textWidth(name), end = shown[i + 1]?.x ?? g.L + g.pw;
-        const right = r.x + 5 + w < end, left = !right && r.x - 5 - w > free;
+        const name = `run\u00a0${r.run}`,
+          w = textWidth(name),
+          end = shown[i + 1]?.x ?? g.L + g.pw;
+        const right = r.x + 5 + w < end,
+          left = !right && r.x - 5 - w > free;
         free = right ? r.x + 5 + w : r.x;
         return (
           <g key={`${r.at} ${r.run}`} data-retrain={r.run}>
             <line className="retrain" x1={r.x} x2={r.x} y1={g.T} y2={g.T + g.ph} />
-            {(right || left) && <text className={`tx dim halo${right ? '' : ' end'}`} x={right ? r.x + 5 : r.x - 5} y={g.T + 8}>{name}</text>}
+            {(right || left) && (
+              <text className={`tx dim halo${right ? '' : ' end'}`} x={right ? r.x + 5 : r.x - 5} y={g.T + 8}>
+                {name}
+              </text>
+            )}
           </g>
         );
       })}

@@ -3,7 +3,10 @@
 import { useEffect, useMemo, useState } from 'react';
 import { urlTime } from '../format';
 
-interface Place { time: number; chart: string }
+interface Place {
+  time: number;
+  chart: string;
+}
 
 export interface Crosshair {
   place: Place | null;
@@ -24,18 +27,29 @@ export function useCrosshair(): Crosshair {
   const [hovered, setHovered] = useState<Place | null>(null);
   const [pinned, setPinned] = useState<Place | null>(fromUrl);
   useEffect(() => {
-    const timer = setTimeout(() => { // Browsers refuse an address that changes too often.
+    const timer = setTimeout(() => {
+      // Browsers refuse an address that changes too often.
       const url = new URL(location.href);
-      if (pinned) url.searchParams.set('at', urlTime(pinned.time)); else url.searchParams.delete('at');
+      if (pinned) url.searchParams.set('at', urlTime(pinned.time));
+      else url.searchParams.delete('at');
       const next = url.pathname + url.search.replace(/%3A/g, ':') + url.hash;
       if (next !== location.pathname + location.search + location.hash) history.replaceState(null, '', next);
     }, 150);
     return () => clearTimeout(timer);
   }, [pinned]);
-  return useMemo(() => ({
-    place: hovered ?? pinned,
-    pinned,
-    hover: (time, chart) => { const next = time === null ? null : { time, chart }; setHovered((old) => (same(old, next) ? old : next)); },
-    pin: (time, chart) => { setHovered(null); setPinned(time === null ? null : { time, chart }); },
-  }), [hovered, pinned]);
+  return useMemo(
+    () => ({
+      place: hovered ?? pinned,
+      pinned,
+      hover: (time, chart) => {
+        const next = time === null ? null : { time, chart };
+        setHovered((old) => (same(old, next) ? old : next));
+      },
+      pin: (time, chart) => {
+        setHovered(null);
+        setPinned(time === null ? null : { time, chart });
+      },
+    }),
+    [hovered, pinned],
+  );
 }

@@ -16,23 +16,46 @@ interface Props {
 }
 
 export function DecisionDialog({ open, waits, close, done }: Props) {
-  const title = !open ? '' : open.verb === 'reject' ? `Reject model ${open.need.version}?`
-    : `Approve model ${open.need.version}${open.need.stage ? ` for ${open.need.stage}` : ''}?`;
-  return <Dialog shown={open !== null} close={close} title={title}>{open && <Form {...open} waits={waits} close={close} done={done} />}</Dialog>;
+  const title = !open
+    ? ''
+    : open.verb === 'reject'
+      ? `Reject model ${open.need.version}?`
+      : `Approve model ${open.need.version}${open.need.stage ? ` for ${open.need.stage}` : ''}?`;
+  return (
+    <Dialog shown={open !== null} close={close} title={title}>
+      {open && <Form {...open} waits={waits} close={close} done={done} />}
+    </Dialog>
+  );
 }
 
-function Form({ need, verb, waits, close, done }: { need: Need; verb: Verb; waits: boolean; close: () => void; done: (text: string) => void }) {
+function Form({
+  need,
+  verb,
+  waits,
+  close,
+  done,
+}: {
+  need: Need;
+  verb: Verb;
+  waits: boolean;
+  close: () => void;
+  done: (text: string) => void;
+}) {
   const [why, setWhy] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string | null>(null);
-  const field = useId(), hint = useId();
+  const field = useId(),
+    hint = useId();
   useEffect(() => setError(null), [why]);
 
   const version = need.version ?? 0;
   const command = need.commands.find((c) => c.startsWith(`tidecast ${verb}`)) ?? `tidecast ${verb} ${version}`;
   const form = decision(verb, version, need.stage, why, command);
-  const obstacle = !waits ? 'It no longer waits: it was decided elsewhere.'
-    : verb === 'reject' && !why.trim() ? 'Write the reason first: whoever reads this later needs it.' : null;
+  const obstacle = !waits
+    ? 'It no longer waits: it was decided elsewhere.'
+    : verb === 'reject' && !why.trim()
+      ? 'Write the reason first: whoever reads this later needs it.'
+      : null;
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
@@ -41,7 +64,9 @@ function Form({ need, verb, waits, close, done }: { need: Need; verb: Verb; wait
     setError(null);
     try {
       await post(form.path, form.body);
-      done(verb === 'approve' ? `Model ${version} approved${need.stage ? ` for ${need.stage}` : ''}.` : `Model ${version} rejected.`);
+      done(
+        verb === 'approve' ? `Model ${version} approved${need.stage ? ` for ${need.stage}` : ''}.` : `Model ${version} rejected.`,
+      );
     } catch (thrown) {
       setError(thrown instanceof ApiError ? thrown.message : String(thrown));
       setBusy(false);
@@ -50,17 +75,51 @@ function Form({ need, verb, waits, close, done }: { need: Need; verb: Verb; wait
 
   return (
     <form onSubmit={(event) => void submit(event)}>
-      <p className="soft">{verb === 'approve' ? need.consequences
-        : `Model ${version} stays listed and is not deployed. What serves now goes on serving.`}</p>
-      <label htmlFor={field}>{verb === 'approve' ? 'Comment' : 'Reason'} <span className="dim">{verb === 'approve' ? 'kept with the decision' : 'needed, kept with the decision'}</span></label>
-      <textarea id={field} rows={2} value={why} onChange={(event) => setWhy(event.target.value)} aria-describedby={hint} autoFocus />
-      <div className="cmds"><CommandLine kind="CLI" text={form.cli} wrap /><CommandLine kind="API" text={form.api} wrap /></div>
-      {error && <p className="problem" role="alert"><Glyph mark="alarm" word="error" />{error}</p>}
+      <p className="soft">
+        {verb === 'approve'
+          ? need.consequences
+          : `Model ${version} stays listed and is not deployed. What serves now goes on serving.`}
+      </p>
+      <label htmlFor={field}>
+        {verb === 'approve' ? 'Comment' : 'Reason'}{' '}
+        <span className="dim">{verb === 'approve' ? 'kept with the decision' : 'needed, kept with the decision'}</span>
+      </label>
+      <textarea
+        id={field}
+        rows={2}
+        value={why}
+        onChange={(event) => setWhy(event.target.value)}
+        aria-describedby={hint}
+        autoFocus
+      />
+      <div className="cmds">
+        <CommandLine kind="CLI" text={form.cli} wrap />
+        <CommandLine kind="API" text={form.api} wrap />
+      </div>
+      {error && (
+        <p className="problem" role="alert">
+          <Glyph mark="alarm" word="error" />
+          {error}
+        </p>
+      )}
       <div className="acts">
-        <span id={hint} className="dim hint">{obstacle}</span>
-        <button type="button" className="btn" onClick={close}>Keep it waiting</button>
-        <button type="submit" className={`btn ${verb === 'approve' ? 'primary' : 'danger full'}`} disabled={obstacle !== null || busy} aria-busy={busy}>
-          {busy ? (verb === 'approve' ? 'Approving' : 'Rejecting') : `${verb === 'approve' ? 'Approve' : 'Reject'} model ${version}`}
+        <span id={hint} className="dim hint">
+          {obstacle}
+        </span>
+        <button type="button" className="btn" onClick={close}>
+          Keep it waiting
+        </button>
+        <button
+          type="submit"
+          className={`btn ${verb === 'approve' ? 'primary' : 'danger full'}`}
+          disabled={obstacle !== null || busy}
+          aria-busy={busy}
+        >
+          {busy
+            ? verb === 'approve'
+              ? 'Approving'
+              : 'Rejecting'
+            : `${verb === 'approve' ? 'Approve' : 'Reject'} model ${version}`}
         </button>
       </div>
     </form>

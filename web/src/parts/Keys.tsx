@@ -2,7 +2,11 @@
 import { useCallback, useEffect, useState } from 'react';
 import { Dialog } from './Dialog';
 
-export interface KeysState { shown: boolean; open: () => void; close: () => void }
+export interface KeysState {
+  shown: boolean;
+  open: () => void;
+  close: () => void;
+}
 
 export function useKeys(actions: Record<string, () => void>): KeysState {
   const [shown, setShown] = useState(false);
@@ -12,7 +16,10 @@ export function useKeys(actions: Record<string, () => void>): KeysState {
     const onKey = (event: KeyboardEvent): void => {
       const at = event.target as Element;
       if (event.ctrlKey || event.metaKey || event.altKey || at.closest('input, textarea, select, dialog')) return;
-      if (event.key === '?') { event.preventDefault(); setShown(true); }
+      if (event.key === '?') {
+        event.preventDefault();
+        setShown(true);
+      }
       actions[event.key]?.();
     };
     document.addEventListener('keydown', onKey);
@@ -35,11 +42,22 @@ export function KeysDialog({ state }: { state: KeysState }) {
     <Dialog shown={state.shown} close={state.close} title="Keys">
       <dl className="keylist">
         {list.map(([keys, what]) => (
-          <div key={what}><dt>{keys.map((k) => <kbd key={k}>{k}</kbd>)}</dt><dd>{what}</dd></div>
+          <div key={what}>
+            <dt>
+              {keys.map((k) => (
+                <kbd key={k}>{k}</kbd>
+              ))}
+            </dt>
+            <dd>{what}</dd>
+          </div>
         ))}
       </dl>
       <p className="note">The crosshair stays in the address (?at=), so that a copied address shows the same moment.</p>
-      <div className="acts"><button className="btn" type="button" onClick={state.close}>Close</button></div>
+      <div className="acts">
+        <button className="btn" type="button" onClick={state.close}>
+          Close
+        </button>
+      </div>
     </Dialog>
   );
 }

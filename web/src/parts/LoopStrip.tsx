@@ -16,21 +16,42 @@ function link(from: Stage, to: Stage | undefined): string {
 export function LoopStrip({ stages }: { stages: Stage[] | null }) {
   const now = useNow();
   if (!stages) {
-    return <ol className="loop loading" aria-label="The loop, in data order">{names.map((name) => <li key={name} className="rests"><span className="node" /><span className="name">{name}</span><span className="value">{'\u00a0'}</span><span className="remark">{'\u00a0'}</span></li>)}</ol>;
+    return (
+      <ol className="loop loading" aria-label="The loop, in data order">
+        {names.map((name) => (
+          <li key={name} className="rests">
+            <span className="node" />
+            <span className="name">{name}</span>
+            <span className="value">{'\u00a0'}</span>
+            <span className="remark">{'\u00a0'}</span>
+          </li>
+        ))}
+      </ol>
+    );
   }
   return (
     <div className="loopbox">
       <ol className="loop" aria-label="The loop, in data order">
         {stages.map((stage, i) => (
           <li key={stage.id} data-stage={stage.id} data-state={stage.state} className={link(stage, stages[i + 1])}>
-            <span className="node"><Glyph mark={stage.state} /></span>
-            <span className="name">{stage.name}<span className="unseen">, {words[stage.state] ?? stage.state}: </span></span>
+            <span className="node">
+              <Glyph mark={stage.state} />
+            </span>
+            <span className="name">
+              {stage.name}
+              <span className="unseen">, {words[stage.state] ?? stage.state}: </span>
+            </span>
             <span className={`value ${stage.state}`}>{stage.value}</span>
-            <span className="remark">{stage.note}{stage.note_at && ` ${age(ms(stage.note_at), now)}`}</span>
+            <span className="remark">
+              {stage.note}
+              {stage.note_at && ` ${age(ms(stage.note_at), now)}`}
+            </span>
           </li>
         ))}
       </ol>
-      <div className="back" aria-hidden="true"><span>and round again</span></div>
+      <div className="back" aria-hidden="true">
+        <span>and round again</span>
+      </div>
     </div>
   );
 }

@@ -11,15 +11,34 @@ export function NextList({ next }: { next: Next[] | null }) {
   const now = useNow();
   return (
     <section className="sec" aria-labelledby="next">
-      <header><h2 id="next">Next, and why</h2></header>
+      <header>
+        <h2 id="next">Next, and why</h2>
+      </header>
       {next && next.length === 0 && <p className="soft small">Nothing is scheduled.</p>}
       <ul className="next">
         {(next ?? []).map((item, i) => {
           const at = item.at ? ms(item.at) : null;
           return (
             <li key={i}>
-              <span className="when">{at === null ? <span>then</span> : <><b>{clockTime(at, now)}</b>{!isSoon(at, now) && <>{day(at)}<br /></>}{at < now ? 'due' : age(at, now)}</>}</span>
-              <span>{tied(item.what)} <span className="why">{tied(item.why)}</span></span>
+              <span className="when">
+                {at === null ? (
+                  <span>then</span>
+                ) : (
+                  <>
+                    <b>{clockTime(at, now)}</b>
+                    {!isSoon(at, now) && (
+                      <>
+                        {day(at)}
+                        <br />
+                      </>
+                    )}
+                    {at < now ? 'due' : age(at, now)}
+                  </>
+                )}
+              </span>
+              <span>
+                {tied(item.what)} <span className="why">{tied(item.why)}</span>
+              </span>
             </li>
           );
         })}
