@@ -5,6 +5,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "storage/file.h"
 
 namespace tidecast::rocks {
@@ -37,6 +40,20 @@ bool has_lost_current(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".log" || entry.path().extension() == ".sst") return true;
   return false;
+}
+
+// RocksDB 7.8 keeps the log of every open in which nothing was written (its pull request 11409 tells why), so that
+// 300 looks at a folder leave 300 empty files.  To be called with the database open: then nobody else has the folder,
+// and the last log is the one in use.
+void remove_empty_logs(const std::filesystem::path& folder) {
+  std::error_code ignored;  // What stays behind harms nobody, and the next open tries again.
+  std::vector<std::filesystem::path> logs;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".log") logs.push_back(entry.path());
+  std::ranges::sort(logs, {}, [](const auto& log) { return std::pair(log.native().size(), log.native()); });
+  if (!logs.empty()) logs.pop_back();
+  for (const auto& log : logs)
+    if (std::filesystem::file_size(log, ignored) == 0) std::filesystem::remove(log, ignored);
 }
 
 rocksdb::Options options() {
@@ -93,7 +110,9 @@ Result<Database> Database::open(const std::filesystem::path& folder) {
   // The folder is there, so what was not found is a file of the database.
   if (status.IsPathNotFound()) return data_loss("{}: damaged, RocksDB: {}", folder.string(), status.ToString());
   TRY(status_of(status).in(folder.string()));
-  return Database(std::unique_ptr<rocksdb::DB>(opened));
+  Database database(std::unique_ptr<rocksdb::DB>{opened});
+  remove_empty_logs(folder);
+  return database;
 }
 
 Status Database::write(const Batch& batch, Sync sync) {

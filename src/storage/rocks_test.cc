@@ -56,6 +56,21 @@ TEST(Rocks, ABatchHappensAsAWholeAndSurvivesReopening) {
   EXPECT_EQ(database.get("gone").value(), std::nullopt);
 }
 
+TEST(Rocks, OpeningItAgainAndAgainLeavesNoFilesBehind) {
+  const TemporaryFolder folder;
+  const auto files = [&] {
+    (void)open(folder);
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path() / "state"))
+      count += entry.is_regular_file();
+    return count;
+  };
+  for (int i = 0; i < 4; ++i) files();
+  const std::size_t before = files();
+  for (int i = 0; i < 20; ++i) files();
+  EXPECT_EQ(files(), before);
+}
+
 TEST(Rocks, ScansStayInTheirHalfOpenRangeInBothDirections) {
   const TemporaryFolder folder;
   auto database = open(folder);
