@@ -28,6 +28,15 @@ Status check_row(const FeatureGroup& group, const FeatureRow& row, std::optional
   return check_values(group, row);
 }
 
+Status check_gap(const SourceGap& gap) {
+  if (gap.from.ms() < kCalendarBeginMs || gap.until.ms() >= kCalendarEndMs)
+    return invalid_argument("the gap from {} ms to {} ms is outside the calendar", gap.from.ms(), gap.until.ms());
+  if (gap.until < gap.from)
+    return invalid_argument("the gap from {} ends before it begins, at {}", to_rfc3339(gap.from),
+                            to_rfc3339(gap.until));
+  return ok();
+}
+
 }  // namespace
 
 Status check_commit(const Commit& commit, std::span<const FeatureGroup> groups,
@@ -49,6 +58,7 @@ Status check_commit(const Commit& commit, std::span<const FeatureGroup> groups,
       return invalid_argument("record {}: verdict '{}', expected stored or late", record.number, record.verdict);
     last_number = record.number;
   }
+  if (commit.gap) TRY(check_gap(*commit.gap));
   return ok();
 }
 

@@ -61,6 +61,8 @@ std::string file_key(std::string_view group, EventTime first) { return timed(fil
 EventTime time_in(std::string_view key) {
   return EventTime::from_ms(static_cast<std::int64_t>(big_endian_at_end(key) ^ kSignBit));
 }
+std::string gaps_from(EventTime until) { return timed(std::string(kGaps), until); }
+std::string gap_key(EventTime until, std::uint64_t number) { return numbered(gaps_from(until), number); }
 
 // ---- text ---------------------------------------------------------------------------------------------------------
 
@@ -199,6 +201,29 @@ Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view val
   letter.raw = TRY(unpacked(reader.rest(), what));
   TRY(reader.finish(what));
   return letter;
+}
+
+// ---- gaps ---------------------------------------------------------------------------------------------------------
+
+std::string encode_gap(const SourceGap& gap) {
+  return ByteWriter(kVersion)
+      .number(gap.from.ms())
+      .number(gap.until.ms())
+      .number(gap.found_at.ms())
+      .raw(gap.source)
+      .seal();
+}
+
+Result<SourceGap> decode_gap(std::string_view value) {
+  constexpr std::string_view kWhat = "gap of the source";
+  auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
+  SourceGap gap;
+  gap.from = EventTime::from_ms(reader.number<std::int64_t>());
+  gap.until = EventTime::from_ms(reader.number<std::int64_t>());
+  gap.found_at = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  gap.source = reader.rest();
+  TRY(reader.finish(kWhat));
+  return gap;
 }
 
 // ---- manifest -----------------------------------------------------------------------------------------------------

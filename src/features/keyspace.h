@@ -11,6 +11,7 @@
 //   w <group> 0 <end>       feature row of the window that ends at <end>
 //   r <number>              block of raw records from this arrival number on
 //   d <number>              dead letter
+//   g <until> <number>      gap of the source; numbers count from 0
 //   O <group> 0 <end>       Parquet file whose first row ends at <end>
 //   A <number>              raw file whose first record has this number
 
@@ -29,6 +30,7 @@ inline constexpr std::string_view kSources = "c";
 inline constexpr std::string_view kKeyPacks = "k";
 inline constexpr std::string_view kRawBlocks = "r";
 inline constexpr std::string_view kDeadLetters = "d";
+inline constexpr std::string_view kGaps = "g";
 inline constexpr std::string_view kRawFiles = "A";
 
 std::string numbered(std::string_view prefix, std::uint64_t number);
@@ -40,6 +42,8 @@ std::string row_key(std::string_view group, EventTime window_end);
 std::string files_prefix(std::string_view group);
 std::string file_key(std::string_view group, EventTime first_window_end);
 EventTime time_in(std::string_view key);  // The time at the end of a row's or file's key.
+std::string gaps_from(EventTime until);   // Comes before the keys of all gaps that end then or later.
+std::string gap_key(EventTime until, std::uint64_t number);
 
 // ---- values -------------------------------------------------------------------------------------------------------
 // Each decode_* gives kDataLoss on a damaged value.
@@ -67,6 +71,9 @@ Result<ProcessingTime> newest_of_keys(std::string_view value);  // Latest first_
 
 std::string encode_dead_letter(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
+
+std::string encode_gap(const SourceGap& gap);
+Result<SourceGap> decode_gap(std::string_view value);
 
 // A file of the manifest; paths are relative to the store's folder.
 struct RowsFile {

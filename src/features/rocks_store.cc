@@ -37,6 +37,7 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   }
   for (const DeadLetter& letter : commit.dead)
     batch.put(keyspace::numbered(keyspace::kDeadLetters, letter.number), keyspace::encode_dead_letter(letter));
+  if (commit.gap) batch.put(keyspace::gap_key(commit.gap->until, gap_count_), keyspace::encode_gap(*commit.gap));
   std::uint64_t raw_bytes = 0;
   if (options_.raw_archive)
     TRY(raw_writer_.write(commit.archived, [&](std::uint64_t first_number, std::string_view block) {
@@ -52,6 +53,7 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   raw_outbox_bytes_ += raw_bytes;
   const std::unique_lock lock(mutex_);
   totals_ = std::move(totals);
+  if (commit.gap) ++gap_count_;
   for (const auto& [index, row] : commit.closed) {
     state_[index].newest = row;
     ++state_[index].rows;
@@ -204,7 +206,27 @@ Result<TimeSeries> RocksFeatureStore::series(std::string_view group, std::string
     else
       cell = kNull;  // The row is there and says so itself.
   }
+  // Looked up after the rows, so that a gap is known wherever a row of its own commit is.
+  for (const SourceGap& gap : TRY(gaps({series.start, series.end()})))
+    if (gap.found_at <= as_of) blank(series, gap);
   return series;
+}
+
+Result<std::vector<SourceGap>> RocksFeatureStore::gaps(EventRange range) const {
+  std::vector<SourceGap> gaps;
+  TRY(database_.scan(keyspace::gaps_from(range.from), rocks::after_prefix(keyspace::kGaps), database_.snapshot(),
+                     [&](std::string_view, std::string_view value) -> Result<Go> {
+                       SourceGap gap = TRY(keyspace::decode_gap(value));
+                       if (gap.from < range.until) gaps.push_back(std::move(gap));
+                       return Go::kOn;
+                     }));
+  std::ranges::stable_sort(gaps, {}, &SourceGap::from);
+  return gaps;
+}
+
+std::uint64_t RocksFeatureStore::gap_count() const {
+  const std::shared_lock lock(mutex_);
+  return gap_count_;
 }
 
 Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view group) const {

@@ -38,6 +38,8 @@ class RocksFeatureStore final : public FeatureStore {
   Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range, ProcessingTime as_of) const override;
   Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
                             ProcessingTime as_of) const override;
+  Result<std::vector<SourceGap>> gaps(EventRange range) const override;
+  std::uint64_t gap_count() const override;
   Result<OfflineView> offline(std::string_view group) const override;
   Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes) const override;
   Status visit_archive(const std::function<bool(std::string_view line)>& visit) const override;
@@ -93,6 +95,7 @@ class RocksFeatureStore final : public FeatureStore {
   // Changed by the writer after each commit or flush, read by everybody.
   mutable std::shared_mutex mutex_;
   keyspace::Totals totals_;
+  std::uint64_t gap_count_ = 0;
   std::vector<GroupState> state_;  // One a group.
 };
 

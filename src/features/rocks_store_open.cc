@@ -161,6 +161,12 @@ Status RocksFeatureStore::load() {
                        return Go::kOn;
                      }));
 
+  TRY(database_.scan(keyspace::kGaps, rocks::after_prefix(keyspace::kGaps), now,
+                     [&](std::string_view, std::string_view) -> Result<Go> {
+                       ++gap_count_;
+                       return Go::kOn;
+                     }));
+
   for (const FeatureGroup& group : options_.groups) {
     GroupState state;
     const std::string files = keyspace::files_prefix(group.name), rows = keyspace::rows_prefix(group.name);

@@ -16,6 +16,7 @@ struct Model {
   std::string archive;
   std::vector<RecordKey> keys;
   std::vector<std::string> dead;
+  std::vector<SourceGap> gaps;
   Commit last;
 };
 
@@ -63,6 +64,8 @@ class RandomLife {
     std::vector<std::string> dead;
     for (const auto& letter : store_->dead_letters(SIZE_MAX, SIZE_MAX).value()) dead.push_back(letter.raw);
     ASSERT_EQ(dead, model_.dead);
+    ASSERT_EQ(store_->gap_count(), model_.gaps.size());
+    ASSERT_EQ(store_->gaps({})->size(), model_.gaps.size());
     for (std::size_t group = 0; group < 2; ++group) compare_rows(group);
   }
 
@@ -84,6 +87,11 @@ class RandomLife {
     for (std::uint64_t i = rng_.below(20); i > 0; --i) add_record(commit);
     commit.arrival = now_;
     for (std::size_t group = 0; group < 2; ++group) close_windows(commit, group);
+    if (rng_.below(6) == 0) {
+      const EventTime from = EventTime::from_ms(now_.ms()) - Milliseconds(rng_.below(9'000'000));
+      commit.gap = SourceGap{"poll", from, from + Milliseconds(rng_.below(4'000'000)), now_};
+      model_.gaps.push_back(*commit.gap);
+    }
     ASSERT_TRUE(store_->commit(commit).ok());
     model_.last = commit;
   }
@@ -170,6 +178,8 @@ class RandomLife {
         const auto* number = std::get_if<double>(&value);
         expected = integer != nullptr ? static_cast<double>(*integer) : number != nullptr ? *number : NAN;
       }
+      for (const SourceGap& gap : model_.gaps)
+        if (gap.found_at <= as_of && gap.from < series.time_of(i + 1) && gap.until >= series.time_of(i)) expected = NAN;
       ASSERT_TRUE(series.values[i] == expected || (std::isnan(series.values[i]) && std::isnan(expected))) << i;
     }
     ASSERT_EQ(at, rows.size());

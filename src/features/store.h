@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "features/schema.h"
+#include "features/source_gap.h"
 #include "flow/series.h"
 
 namespace tidecast {
@@ -70,6 +71,7 @@ struct Commit {
   std::vector<ClosedWindow> closed;
   std::vector<ArchivedRecord> archived;
   std::vector<DeadLetter> dead;
+  std::optional<SourceGap> gap;                        // That the batch showed.
   Books books;                                         // Totals after this batch.
   std::map<std::string, std::uint64_t> late_by_group;  // Totals after this batch.
 };
@@ -114,7 +116,8 @@ class FeatureStore {
   // All of it, or none.  On an error nothing of the batch happened (the same batch may be committed again); after a
   // disk's error other than a full disk, commits are refused until the store is opened anew, and recover() tells what
   // is durable. Errors: kInvalidArgument - books that do not balance, a row off the grid, not after the group's last
-  // one or not of its columns' types, an arrival number used before, a verdict other than "stored" and "late".
+  // one or not of its columns' types, an arrival number used before, a verdict other than "stored" and "late", a gap
+  // that ends before it begins or lies outside the calendar.
   virtual Status commit(const Commit& commit) = 0;
 
   // Writes outbox rows of finished hours to Parquet and finished hours of the raw archive to files, drops what has
@@ -137,9 +140,14 @@ class FeatureStore {
   virtual Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range,
                                                 ProcessingTime as_of = ProcessingTime::max()) const = 0;
   // One column over `range` of window_end re-indexed to the grid of windows, from the first to the last row in it:
-  // windows without a row follow the column's EmptyWindow rule (null is NaN).  Empty if there is no row.
+  // windows without a row follow the column's EmptyWindow rule (null is NaN).  A window that touches a gap found at or
+  // before `as_of` is null, whatever its row says.  Empty if there is no row.
   virtual Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
                                     ProcessingTime as_of = ProcessingTime::max()) const = 0;
+
+  // Gaps of which a part lies in `range`, by their beginning.  They are never forgotten.
+  virtual Result<std::vector<SourceGap>> gaps(EventRange range) const = 0;
+  virtual std::uint64_t gap_count() const = 0;  // Ever found.
 
   // Offline, in one consistent view: the manifest's files of `group`, and the rows still in the outbox.
   struct OfflineView {

@@ -55,6 +55,7 @@ class MemoryStore : public FeatureStore {
     for (const ArchivedRecord& record : commit.archived)
       archive_.push_back({record.number, record.arrival, std::string(record.verdict), std::string(record.raw)});
     dead_.insert(dead_.end(), commit.dead.begin(), commit.dead.end());
+    if (commit.gap) gaps_.push_back(*commit.gap);
     ++commits_;
     return ok();
   }
@@ -101,8 +102,18 @@ class MemoryStore : public FeatureStore {
       if (const auto* integer = std::get_if<std::int64_t>(&row.values[*c])) value = static_cast<double>(*integer);
       if (const auto* number = std::get_if<double>(&row.values[*c])) value = *number;
     }
+    for (const SourceGap& gap : gaps_)
+      if (gap.found_at <= as_of) blank(series, gap);
     return series;
   }
+  Result<std::vector<SourceGap>> gaps(EventRange range) const override {
+    std::vector<SourceGap> found;
+    for (const SourceGap& gap : gaps_)
+      if (gap.touches(range.from, range.until)) found.push_back(gap);
+    std::ranges::stable_sort(found, {}, &SourceGap::from);
+    return found;
+  }
+  std::uint64_t gap_count() const override { return gaps_.size(); }
   Result<OfflineView> offline(std::string_view group) const override {
     return OfflineView{{}, TRY(range(group, {}, ProcessingTime::max()))};
   }
@@ -130,6 +141,7 @@ class MemoryStore : public FeatureStore {
   std::vector<std::vector<FeatureRow>> rows_;  // By group, in the order of closing.
   std::vector<Archived> archive_;
   std::vector<DeadLetter> dead_;
+  std::vector<SourceGap> gaps_;
   std::size_t commits_ = 0;
   bool fails_ = false;
 };
