@@ -1,5 +1,6 @@
 #include "app/live_forecasts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <future>
 #include <limits>
@@ -38,6 +39,7 @@ Status LiveForecasts::restore() {
   const std::optional<json::value> saved = TRY(project_.tracking().state(kThrough));
   const EventTime through = saved ? EventTime::from_ms(saved->to_number<std::int64_t>()) : EventTime::min();
   if (saved) history_ = TRY(project_.target_series(through, ProcessingTime::max(), kForecastHistory));
+  gaps_ = TRY(project_.features().gaps({saved ? through : EventTime::min(), EventTime::max()}));
   if (const std::optional<json::value> mute = TRY(project_.tracking().state(kMute)))
     for (const auto& [stage, version] : mute->as_object()) mute_[stage] = version.to_number<int>();
   std::vector<ClosedWindow> missed;
@@ -45,6 +47,17 @@ Status LiveForecasts::restore() {
   const EventRange after{saved ? through + 1ms : EventTime::min(), EventTime::max()};
   for (FeatureRow& row : TRY(project_.features().range(group, after))) missed.push_back({group_, std::move(row)});
   return on_closed(missed);
+}
+
+// The gap first: whatever its batch closed was closed by records after it.
+Status LiveForecasts::on_ingested(const Ingested& ingested) {
+  if (ingested.gap) {
+    if (!history_.values.empty())
+      std::erase_if(gaps_, [this](const SourceGap& gap) { return gap.until < history_.end(); });
+    gaps_.push_back(*ingested.gap);
+    blank(history_, *ingested.gap);
+  }
+  return ingested.closed.empty() ? ok() : on_closed(ingested.closed);
 }
 
 Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
@@ -74,7 +87,9 @@ Status LiveForecasts::on_row(const FeatureRow& row) {
 // Scores before it forgets: a forecast that has landed looks back over a horizon, which is always still there.
 Status LiveForecasts::append(double value, ProcessingTime at) {
   constexpr auto kKept = static_cast<std::size_t>(kForecastHistory);
-  history_.values.push_back(value);
+  const EventTime start = history_.end(), end = start + history_.step;
+  const bool in_gap = std::ranges::any_of(gaps_, [&](const SourceGap& gap) { return gap.touches(start, end); });
+  history_.values.push_back(in_gap ? std::numeric_limits<double>::quiet_NaN() : value);
   TRY(score_landed(at));
   if (history_.values.size() < 2 * kKept) return ok();
   history_.start = history_.time_of(history_.values.size() - kKept);

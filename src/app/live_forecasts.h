@@ -6,6 +6,9 @@
 // the two can be compared on what follows.  What is stored depends on the windows alone, not on how they came in
 // batches; after a restart the forecasts that a crash lost are made up from the stored rows.
 //
+// The history is always what FeatureStore::series() says: a gap of the source makes null what it touches, also windows
+// that closed before it was found.  A forecast or score that was made by then stays as it is.
+//
 // A model that cannot forecast from what there is (nothing but gaps, say) makes none; the timeline says so once, and
 // again when it can.  Neither the stream nor another stage's model waits for it.
 
@@ -26,13 +29,15 @@ class LiveForecasts {
 
   // Loads history and forecasts not scored yet, then takes the rows closed since the last call before the restart.
   Status restore();
-  // Windows in the order of their closing; those of other groups are passed over.
-  Status on_closed(const std::vector<ClosedWindow>& windows);
+  // After each commit.
+  Status on_ingested(const Ingested& ingested);
 
   // The history that a forecast would be made from now.
   const TimeSeries& history() const { return history_; }
 
  private:
+  // Windows in the order of their closing; those of other groups are passed over.
+  Status on_closed(const std::vector<ClosedWindow>& windows);
   Status on_row(const FeatureRow& row);
   Status append(double value, ProcessingTime at);
   Status score_landed(ProcessingTime at);
@@ -48,6 +53,7 @@ class LiveForecasts {
   std::size_t group_, column_;
   int horizon_, season_;
   TimeSeries history_;               // The newest kForecastHistory steps, and up to as many more.
+  std::vector<SourceGap> gaps_;      // Those that may touch windows to come.
   std::deque<Forecast> waiting_;     // Not scored yet, by origin.
   std::map<std::string, int> mute_;  // By stage: the version that could not forecast at the last window.
 };

@@ -135,11 +135,11 @@ Status Scheduler::take_batch(ProcessingTime until) {
     TRY(save());
   }
   clock_.wait_until(batch.records.back().arrival);
-  const std::vector<ClosedWindow> closed = TRY(pipeline_->ingest(batch));
+  const Ingested ingested = TRY(pipeline_->ingest(batch));
   if (project_.features().raw_outbox_full()) TRY(project_.features().flush(clock_.now()));
   if (metrics_) metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
   if (!forecasts_) return ok();
-  if (!closed.empty()) TRY(forecasts_->on_closed(closed));
+  TRY(forecasts_->on_ingested(ingested));
   if (!first_run_ && !first_run_started_) TRY(plan_first_run());
   return ok();
 }

@@ -30,11 +30,12 @@ void Decoder::decode(const RawBatch& batch, EventBatch& events) {
   events.rejected.clear();
   for (std::size_t i = 0; i < n; ++i) {
     events.alive[i] = decode_record(batch, i, events) ? 1 : 0;
-    if (events.alive[i] == 0) events.rejected.push_back({i, reason_});
+    if (events.alive[i] == 0) events.rejected.push_back({i, reason_, by_guard_});
   }
 }
 
 bool Decoder::decode_record(const RawBatch& batch, std::size_t i, EventBatch& events) {
+  by_guard_ = false;
   if (!scanner_.scan(batch.raw(i))) {
     reason_ = scanner_.error();
     return false;
@@ -79,6 +80,7 @@ bool Decoder::read_time(ProcessingTime arrival, EventTime& time) {
   }
   time = *found;
   const Milliseconds ahead(time.ms() - arrival.ms());
+  by_guard_ = (event_.max_ahead && ahead > *event_.max_ahead) || (event_.max_behind && -ahead > *event_.max_behind);
   if (event_.max_ahead && ahead > *event_.max_ahead) {
     reason_ = fmt::format("{}: {} is {} ahead of its arrival, allowed are {}", event_.time_pointer, to_rfc3339(time),
                           to_text(ahead), to_text(*event_.max_ahead));

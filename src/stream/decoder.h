@@ -37,6 +37,7 @@ class Decoder {
   JsonScanner scanner_;
   std::string id_parts_;
   std::string reason_;
+  bool by_guard_ = false;
 };
 
 }  // namespace tidecast

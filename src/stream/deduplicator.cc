@@ -9,6 +9,11 @@ void Deduplicator::restore(std::span<const KeySeen> keys) {
   }
 }
 
+bool Deduplicator::knows(const RecordKey& key, ProcessingTime arrival) const {
+  const auto known = first_seen_.find(key);
+  return known != first_seen_.end() && (!keep_ || arrival - known->second < *keep_);
+}
+
 bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
   if (keep_) forget_before(arrival);
   if (!first_seen_.try_emplace(key, arrival).second) return false;

@@ -22,6 +22,8 @@ class Deduplicator {
   // Keys that were remembered before a restart, in the order of their first sight.
   void restore(std::span<const KeySeen> keys);
 
+  // Whether a record with this key would be a duplicate if it arrived now.
+  bool knows(const RecordKey& key, ProcessingTime arrival) const;
   // True if the key is new; it is known from now on.
   bool is_new(const RecordKey& key, ProcessingTime arrival);
 

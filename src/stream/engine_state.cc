@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-constexpr std::string_view kMagic{"TCS\1", 4};
+constexpr std::string_view kMagic{"TCS\2", 4}, kMagicBefore{"TCS\1", 4};
 constexpr std::size_t kChecksum = 8;
 constexpr std::size_t kColumn = 8 + 16 + 8;  // Bytes of an accumulator.
 
@@ -66,12 +66,23 @@ Status no_such_group(std::span<const GroupShape> shapes, std::string_view layout
       layout, known);
 }
 
+void put(std::string& bytes, const std::optional<EventTime>& time) {
+  put(bytes, static_cast<std::uint8_t>(time ? 1 : 0));
+  if (time) put(bytes, time->ms());
+}
+
+Result<std::optional<EventTime>> take_time(Reader& reader, std::string_view what) {
+  const auto there = reader.take<std::uint8_t>();
+  if (there > 1) return damaged(fmt::format("no flag before the {}", what));
+  if (there == 0) return std::optional<EventTime>();
+  const EventTime time = EventTime::from_ms(reader.take<std::int64_t>());
+  if (!plausible(time)) return damaged(fmt::format("a {} out of time", what));
+  return std::optional(time);
+}
+
 Result<TumblingWindow::State> decode_group(const GroupShape& shape, Reader& reader) {
   TumblingWindow::State state;
-  const auto has_watermark = reader.take<std::uint8_t>();
-  if (has_watermark > 1) return damaged("no watermark flag");
-  if (has_watermark == 1) state.watermark = EventTime::from_ms(reader.take<std::int64_t>());
-  if (state.watermark && !plausible(*state.watermark)) return damaged("a watermark out of time");
+  state.watermark = TRY(take_time(reader, "watermark"));
   const auto windows = reader.take<std::uint32_t>();
   if (!reader.ok() || windows > reader.left() / (8 + shape.columns * kColumn))
     return damaged("more windows than bytes");
@@ -95,17 +106,17 @@ Result<TumblingWindow::State> decode_group(const GroupShape& shape, Reader& read
 
 }  // namespace
 
-void encode_engine_state(std::span<const GroupShape> shapes, std::span<const TumblingWindow::State* const> states,
-                         std::string& bytes) {
+void encode_engine_state(std::span<const GroupShape> shapes, std::optional<EventTime> newest,
+                         std::span<const TumblingWindow::State* const> states, std::string& bytes) {
   CHECK(shapes.size() == states.size());
   bytes = kMagic;
+  put(bytes, newest);
   put(bytes, static_cast<std::uint32_t>(shapes.size()));
   for (std::size_t g = 0; g < shapes.size(); ++g) {
     put(bytes, static_cast<std::uint32_t>(shapes[g].layout.size()));
     bytes += shapes[g].layout;
     const TumblingWindow::State& state = *states[g];
-    put(bytes, static_cast<std::uint8_t>(state.watermark ? 1 : 0));
-    if (state.watermark) put(bytes, state.watermark->ms());
+    put(bytes, state.watermark);
     put(bytes, static_cast<std::uint32_t>(state.open.size()));
     for (const OpenWindow& window : state.open) {
       put(bytes, window.start.ms());
@@ -119,14 +130,15 @@ void encode_engine_state(std::span<const GroupShape> shapes, std::span<const Tum
   bytes += checksum(bytes);
 }
 
-Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const GroupShape> shapes,
-                                                               std::string_view bytes) {
+Result<EngineState> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes) {
   if (bytes.size() < kMagic.size() + kChecksum) return damaged("too short");
   const std::string_view body = bytes.substr(0, bytes.size() - kChecksum);
   if (checksum(body) != bytes.substr(body.size())) return damaged("its checksum is wrong");
   Reader reader(body);
-  if (reader.take_bytes(kMagic.size()) != kMagic) return damaged("not of version 1");
-  std::vector<TumblingWindow::State> states(shapes.size());
+  const std::string_view magic = reader.take_bytes(kMagic.size());
+  if (magic != kMagic && magic != kMagicBefore) return damaged("not of version 1 or 2");
+  EngineState state{{}, std::vector<TumblingWindow::State>(shapes.size())};
+  if (magic == kMagic) state.newest = TRY(take_time(reader, "newest event time"));
   std::vector<bool> found(shapes.size());
   for (auto groups = reader.take<std::uint32_t>(); groups > 0; --groups) {
     const std::string_view layout = reader.take_bytes(reader.take<std::uint32_t>());
@@ -136,10 +148,10 @@ Result<std::vector<TumblingWindow::State>> decode_engine_state(std::span<const G
     const auto g = static_cast<std::size_t>(shape - shapes.begin());
     if (found[g]) return damaged("a group twice");
     found[g] = true;
-    states[g] = TRY(decode_group(*shape, reader));
+    state.groups[g] = TRY(decode_group(*shape, reader));
   }
   if (!reader.ok() || reader.left() != 0) return damaged("of the wrong length");
-  return states;
+  return state;
 }
 
 }  // namespace tidecast

@@ -9,20 +9,21 @@ namespace {
 
 const std::vector<GroupShape> kShapes = {{"minutes", 60s, 2}, {"hours", 1h, 1}, {"fresh", 1s, 0}};
 
-std::vector<TumblingWindow::State> sample() {
+EngineState sample() {
   const __int128 huge = static_cast<__int128>(INT64_MAX) * 1000;
-  return {{EventTime::from_ms(119'000),
-           {{EventTime::from_ms(60'000), {{3, -huge, 0.0}, {2, 0, -1.25}}},
-            {EventTime::from_ms(120'000), {{1, huge, 0.0}, {0, 0, 0.0}}}}},
-          {EventTime::from_ms(0), {{EventTime::from_ms(-3'600'000), {{1, 5, 0.0}}}}},
-          {std::nullopt, {}}};
+  return {EventTime::from_ms(179'000),
+          {{EventTime::from_ms(119'000),
+            {{EventTime::from_ms(60'000), {{3, -huge, 0.0}, {2, 0, -1.25}}},
+             {EventTime::from_ms(120'000), {{1, huge, 0.0}, {0, 0, 0.0}}}}},
+           {EventTime::from_ms(0), {{EventTime::from_ms(-3'600'000), {{1, 5, 0.0}}}}},
+           {std::nullopt, {}}}};
 }
 
-std::string encoded(const std::vector<TumblingWindow::State>& states) {
+std::string encoded(const EngineState& state) {
   std::vector<const TumblingWindow::State*> pointers;
-  for (const auto& state : states) pointers.push_back(&state);
+  for (const auto& group : state.groups) pointers.push_back(&group);
   std::string bytes = "left over from before";
-  encode_engine_state(kShapes, pointers, bytes);
+  encode_engine_state(kShapes, state.newest, pointers, bytes);
   return bytes;
 }
 
@@ -44,7 +45,18 @@ TEST(EngineState, FindsGroupsByTheirLayoutAndStartsNewOnesEmpty) {
   const std::vector<GroupShape> shapes = {kShapes[2], {"new", 1min, 4}, kShapes[1], kShapes[0]};
   const auto states = decode_engine_state(shapes, encoded(sample()));
   ASSERT_TRUE(states.ok()) << states.message();
-  EXPECT_EQ(states.value(), (std::vector<TumblingWindow::State>{sample()[2], {}, sample()[1], sample()[0]}));
+  const auto groups = sample().groups;
+  EXPECT_EQ(states->groups, (std::vector<TumblingWindow::State>{groups[2], {}, groups[1], groups[0]}));
+  EXPECT_EQ(states->newest, sample().newest);
+}
+
+// As it was before there were gaps to find: the same without the newest event time.
+TEST(EngineState, ReadsItsFirstVersion) {
+  std::string bytes = encoded(sample());
+  bytes.replace(0, 4 + 1 + 8, std::string("TCS\1", 4));
+  const auto state = decode_engine_state(kShapes, resealed(bytes));
+  ASSERT_TRUE(state.ok()) << state.message();
+  EXPECT_EQ(state.value(), (EngineState{std::nullopt, sample().groups}));
 }
 
 TEST(EngineState, RefusesToForgetAGroupAndNamesIt) {

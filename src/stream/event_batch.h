@@ -21,7 +21,8 @@ struct EventColumn {
 };
 
 struct EventBatch {
-  std::vector<std::uint8_t> alive;  // 0: a dead letter; then nothing else at this index means anything.
+  std::vector<std::uint8_t>
+      alive;  // 0: cannot be taken; then nothing else at this index means anything, but for its key if a guard said so.
   std::vector<EventTime> time;
   std::vector<RecordKey> key;        // All zero if nothing is de-duplicated.
   std::vector<EventColumn> columns;  // One a field of the mapping.
@@ -29,6 +30,7 @@ struct EventBatch {
   struct Rejection {
     std::size_t record;
     std::string reason;
+    bool by_guard = false;  // Only its time is wrong, and that only now: its key may be known from before.
   };
   std::vector<Rejection> rejected;  // In order.
 };

@@ -1,10 +1,12 @@
 #include "stream/pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "stream/decoder.h"
 #include "stream/deduplicator.h"
 #include "stream/engine_state.h"
+#include "stream/record_key.h"
 #include "stream/tumbling_window.h"
 #include "stream/window_group.h"
 
@@ -22,6 +24,7 @@ class WindowedPipeline final : public Pipeline {
       const WindowGroup& group = options_.groups[g];
       windows_.emplace_back(g, group, options_.event);
       shapes_.push_back({layout_of(group, options_.event), group.window, group.columns.size()});
+      lateness_ = std::max(lateness_, group.lateness);
     }
     commit_.source = options_.source;
   }
@@ -36,31 +39,39 @@ class WindowedPipeline final : public Pipeline {
     if (recovered.engine_state.empty() && recovered.books.read > 0)
       return data_loss("{} records were read, but there is no engine state", recovered.books.read);
     if (!recovered.engine_state.empty()) {
-      auto states = TRY(decode_engine_state(shapes_, recovered.engine_state));
-      for (std::size_t g = 0; g < windows_.size(); ++g) windows_[g].restore(std::move(states[g]));
+      EngineState state = TRY(decode_engine_state(shapes_, recovered.engine_state));
+      newest_ = state.newest ? state.newest : newest_of(state.groups);
+      for (std::size_t g = 0; g < windows_.size(); ++g) windows_[g].restore(std::move(state.groups[g]));
     }
     if (options_.event.id.empty()) return ok();
     return store_.visit_keys([this](std::span<const KeySeen> keys) { known_.restore(keys); });
   }
 
-  Result<std::vector<ClosedWindow>> ingest(const RawBatch& batch) override {
+  Result<Ingested> ingest(const RawBatch& batch) override {
     if (failed_) return failed_precondition("an earlier batch failed; the pipeline must be opened again");
-    if (batch.empty() && batch.cursor == commit_.cursor) return std::vector<ClosedWindow>{};
+    if (batch.empty() && batch.cursor == commit_.cursor) return Ingested{};
     failed_ = true;  // Until the commit has succeeded: what is in memory runs ahead of the store.
     begin_commit(batch);
     decoder_.decode(batch, events_);
-    auto rejected = events_.rejected.begin();
+    const std::size_t known = count_known(batch);
+    commit_.gap = gap_before(batch, known);
+    std::size_t r = 0;  // Of the next rejected record.
     for (std::size_t i = 0; i < batch.records.size(); ++i) {
       const std::uint64_t number = commit_.books.read++;
       const ProcessingTime arrival = batch.records[i].arrival;
       if (events_.alive[i] == 0) {
-        ++commit_.books.dead;
-        commit_.dead.push_back({number, arrival, std::move(rejected->reason), std::string(batch.raw(i))});
-        ++rejected;
+        if (has_come_before(r, arrival)) {
+          ++commit_.books.duplicate;
+        } else {
+          ++commit_.books.dead;
+          commit_.dead.push_back({number, arrival, std::move(events_.rejected[r].reason), std::string(batch.raw(i))});
+        }
+        ++r;
       } else if (is_duplicate(events_.key[i], arrival)) {
         ++commit_.books.duplicate;
       } else {
         const bool stored = count(i, arrival);
+        if (!newest_ || events_.time[i] > *newest_) newest_ = events_.time[i];
         ++(stored ? commit_.books.stored : commit_.books.late);
         commit_.archived.push_back({number, arrival, stored ? "stored" : "late", batch.raw(i)});
       }
@@ -68,7 +79,7 @@ class WindowedPipeline final : public Pipeline {
     end_commit();
     TRY(store_.commit(commit_));
     failed_ = false;
-    return std::exchange(commit_.closed, {});
+    return Ingested{std::exchange(commit_.closed, {}), known, std::exchange(commit_.gap, {})};
   }
 
   const std::string& cursor() const override { return commit_.cursor; }
@@ -108,6 +119,57 @@ class WindowedPipeline final : public Pipeline {
     return false;
   }
 
+  // A time that a guard refuses now says nothing against a record that was taken when it was in time; any other that
+  // cannot be taken is known by its bytes.
+  bool has_come_before(std::size_t r, ProcessingTime arrival) {
+    if (options_.event.id.empty()) return false;
+    const EventBatch::Rejection& rejected = events_.rejected[r];
+    if (rejected.by_guard && known_.knows(events_.key[rejected.record], arrival)) return true;
+    return is_duplicate(dead_keys_[r], arrival);
+  }
+
+  // Of the decoded batch, before any of its records is remembered.
+  std::size_t count_known(const RawBatch& batch) {
+    dead_keys_.clear();
+    if (options_.event.id.empty()) return 0;
+    std::size_t known = 0;
+    for (const EventBatch::Rejection& rejected : events_.rejected) {
+      const ProcessingTime arrival = batch.records[rejected.record].arrival;
+      dead_keys_.push_back(dead_key(batch.raw(rejected.record)));
+      known += known_.knows(dead_keys_.back(), arrival) ||
+               (rejected.by_guard && known_.knows(events_.key[rejected.record], arrival));
+    }
+    for (std::size_t i = 0; i < batch.records.size(); ++i)
+      known += events_.alive[i] != 0 && known_.knows(events_.key[i], batch.records[i].arrival);
+    return known;
+  }
+
+  // What may have been missed before the batch lies between the newest event time so far and the oldest in the batch;
+  // where they overlap, within that stretch.  Records further behind than the lateness are passed over: they are late,
+  // as all would have been that was missed about them, and one misdated record must not make a hole of the whole past.
+  // Where no record has a time to go by, the stream has come as far as its arrival.  Before the first event there is
+  // nothing to have a hole.
+  std::optional<SourceGap> gap_before(const RawBatch& batch, std::size_t known) const {
+    if (!batch.overlapping || batch.empty() || options_.event.id.empty() || known > 0 || !newest_) return std::nullopt;
+    const ProcessingTime arrival = batch.records.front().arrival;
+    std::optional<EventTime> oldest;
+    if (events_.rejected.size() == batch.records.size()) oldest = std::max(*newest_, EventTime::from_ms(arrival.ms()));
+    for (std::size_t i = 0; i < batch.records.size(); ++i)
+      if (events_.alive[i] != 0 && events_.time[i] >= *newest_ - lateness_)
+        oldest = std::min(oldest.value_or(EventTime::max()), events_.time[i]);
+    if (!oldest) return std::nullopt;
+    return SourceGap{options_.source, std::min(*newest_, *oldest), std::max(*newest_, *oldest), arrival};
+  }
+
+  // For a state that an earlier version wrote.  Off by as much as a lateness was changed since; unknown before 1970.
+  std::optional<EventTime> newest_of(std::span<const TumblingWindow::State> states) const {
+    std::optional<EventTime> newest;
+    for (std::size_t g = 0; g < states.size(); ++g)
+      if (states[g].watermark && *states[g].watermark > EventTime::epoch())
+        newest = std::max(newest.value_or(EventTime::min()), *states[g].watermark + options_.groups[g].lateness);
+    return newest;
+  }
+
   // Whether record `i` counted in at least one group's window, or there is no group to be late for.
   bool count(std::size_t i, ProcessingTime arrival) {
     bool counted = windows_.empty();
@@ -122,7 +184,7 @@ class WindowedPipeline final : public Pipeline {
   void end_commit() {
     std::vector<const TumblingWindow::State*> states;
     for (const TumblingWindow& window : windows_) states.push_back(&window.state());
-    encode_engine_state(shapes_, states, commit_.engine_state);
+    encode_engine_state(shapes_, newest_, states, commit_.engine_state);
     for (std::size_t g = 0; g < windows_.size(); ++g) commit_.late_by_group[options_.groups[g].name] += late_[g];
     CHECK(commit_.books.balanced());
   }
@@ -134,8 +196,11 @@ class WindowedPipeline final : public Pipeline {
   std::vector<TumblingWindow> windows_;  // One a group.
   std::vector<GroupShape> shapes_;
   EventBatch events_;
-  std::vector<std::uint64_t> late_;  // Of this batch, by group.
-  Commit commit_;                    // The last one, or the one in the making; its vectors are reused.
+  std::vector<RecordKey> dead_keys_;  // One a rejected record of this batch.
+  std::optional<EventTime> newest_;   // Of all records that were no duplicates.
+  Milliseconds lateness_{0};          // The largest of a group.
+  std::vector<std::uint64_t> late_;   // Of this batch, by group.
+  Commit commit_;                     // The last one, or the one in the making; its vectors are reused.
   bool failed_ = false;
 };
 

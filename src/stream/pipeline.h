@@ -57,6 +57,15 @@ struct PipelineOptions {
 // The feature group that a window group fills: types, units and empty-window rules of its columns.
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event);
 
+// What became of a batch.
+struct Ingested {
+  std::vector<ClosedWindow> closed;  // In the order of their closing; their rows are readable from the store.
+  // Records that were known before the batch: by their identifier, or, of those that cannot be decoded, by their bytes.
+  // 0 if nothing is de-duplicated.
+  std::size_t known = 0;
+  std::optional<SourceGap> gap;  // Also in the store.
+};
+
 class Pipeline {
  public:
   // Restores keys, watermarks and open windows from `store`, which must outlive it.
@@ -66,10 +75,9 @@ class Pipeline {
   static Result<std::unique_ptr<Pipeline>> open(PipelineOptions options, FeatureStore& store);
   virtual ~Pipeline() = default;
 
-  // Takes the whole batch through to one commit.  Returns the windows it closed, in the order of their closing (their
-  // rows are readable from the store).  On an error nothing of the batch has happened and the pipeline must be opened
-  // again.
-  virtual Result<std::vector<ClosedWindow>> ingest(const RawBatch& batch) = 0;
+  // Takes the whole batch through to one commit.  On an error nothing of the batch has happened and the pipeline must
+  // be opened again.
+  virtual Result<Ingested> ingest(const RawBatch& batch) = 0;
 
   virtual const std::string& cursor() const = 0;           // Where the source goes on ("" at the beginning).
   virtual std::optional<EventTime> watermark() const = 0;  // Of the first group; nullopt before the first event.

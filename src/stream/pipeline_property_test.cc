@@ -20,7 +20,7 @@ struct Input {
   std::int64_t arrival, time;
   std::string id;
   std::optional<std::int64_t> fee;
-  bool dead;
+  bool broken, refused;  // It cannot be decoded; a guard refuses its time.
 };
 
 PipelineOptions random_options(Rng& rng) {
@@ -56,7 +56,7 @@ std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
   std::vector<Input> inputs;
   for (int i = 0; i < 400; ++i) {
     now += static_cast<std::int64_t>(rng.below(rng.below(20) == 0 ? 300'000 : 3'000));
-    Input input{"", now, now, fmt::format("id{}", i), std::nullopt, false};
+    Input input{"", now, now, fmt::format("id{}", i), std::nullopt, false, false};
     if (rng.below(3) == 0) input.time -= static_cast<std::int64_t>(rng.below(rng.below(2) > 0 ? 30'000 : 800'000));
     if (rng.below(10) == 0) input.time += static_cast<std::int64_t>(rng.below(120'000));
     if (rng.below(4) > 0) {
@@ -72,13 +72,17 @@ std::vector<Input> random_stream(Rng& rng, const EventMapping& event) {
     const std::string fee = input.fee ? std::to_string(*input.fee) : "null";
     input.raw = fmt::format(R"({{"fee":{},"t":{},"x":[{{"y":"{}"}}],"id":"{}"}})", fee, input.time, i, input.id);
     if (rng.below(15) == 0) {
-      input.dead = true;
+      input.broken = true;
       const std::size_t cut = rng.below(input.raw.size());
       const std::string no_integer = fmt::format(R"({{"fee":1.5,"t":{},"id":"{}"}})", now, input.id);
       input.raw = rng.below(2) > 0 ? input.raw.substr(0, cut) : no_integer;
     }
-    if (event.max_ahead && input.time - input.arrival > event.max_ahead->count()) input.dead = true;
-    if (event.max_behind && input.arrival - input.time > event.max_behind->count()) input.dead = true;
+    if (!inputs.empty() && rng.below(12) == 0) {  // The very same again.
+      input = inputs[inputs.size() - 1 - rng.below(std::min<std::size_t>(inputs.size(), 40))];
+      input.arrival = now;
+    }
+    input.refused = (event.max_ahead && input.time - input.arrival > event.max_ahead->count()) ||
+                    (event.max_behind && input.arrival - input.time > event.max_behind->count());
     inputs.push_back(std::move(input));
   }
   return inputs;
@@ -102,7 +106,7 @@ std::string text_of(std::size_t group, std::int64_t start, std::int64_t end, std
 std::string oracle(const PipelineOptions& options, const std::vector<Input>& inputs) {
   std::string rows, fates;
   Books books;
-  std::map<std::string, std::int64_t> first_seen;
+  std::map<std::string, std::int64_t> first_seen, first_dead;  // By identifier; by the bytes.
   struct Group {
     std::int64_t newest = INT64_MIN, watermark = INT64_MIN;
     std::uint64_t late = 0;
@@ -111,15 +115,20 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
   std::vector<Group> groups(options.groups.size());
   for (const Input& input : inputs) {
     ++books.read;
-    if (input.dead) {
-      ++books.dead;
-      fates += "dead\n";
+    const auto& keep = options.event.deduplicate_for;
+    const auto knows = [&](const std::map<std::string, std::int64_t>& seen, const std::string& what) {
+      const auto known = seen.find(what);
+      return known != seen.end() && (!keep || input.arrival - known->second < keep->count());
+    };
+    const bool dead = input.broken || input.refused;
+    if ((!input.broken && knows(first_seen, input.id)) || (dead && knows(first_dead, input.raw))) {
+      ++books.duplicate;
       continue;
     }
-    const auto known = first_seen.find(input.id);
-    const auto& keep = options.event.deduplicate_for;
-    if (known != first_seen.end() && (!keep || input.arrival - known->second < keep->count())) {
-      ++books.duplicate;
+    if (dead) {
+      first_dead[input.raw] = input.arrival;
+      ++books.dead;
+      fates += "dead\n";
       continue;
     }
     first_seen[input.id] = input.arrival;
@@ -181,9 +190,9 @@ std::string run(const PipelineOptions& options, const std::vector<Input>& inputs
       batch.append(inputs[i].raw, ProcessingTime::from_ms(inputs[i].arrival));
     batch.pad();
     batch.cursor = std::to_string(i);
-    const auto closed = pipeline->ingest(batch);
-    if (!closed.ok()) return closed.message();
-    for (const ClosedWindow& window : closed.value())
+    const auto ingested = pipeline->ingest(batch);
+    if (!ingested.ok()) return ingested.message();
+    for (const ClosedWindow& window : ingested->closed)
       rows += text_of(window.group, window.row.window_start.ms(), window.row.window_end.ms(),
                       window.row.write_time.ms(), window.row.values);
   }

@@ -75,9 +75,9 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->watermark(), std::nullopt);
-  const auto closed = pipeline->ingest(
+  const auto ingested = pipeline->ingest(
       batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1), event("d", 205)}));
-  ASSERT_TRUE(closed.ok()) << closed.message();
+  ASSERT_TRUE(ingested.ok()) << ingested.message();
 
   const Recovered& stored = store.recovered();
   EXPECT_EQ(stored.books, (Books{.read = 6, .stored = 3, .duplicate = 1, .late = 1, .dead = 1}));
@@ -131,7 +131,9 @@ TEST(Pipeline, ReturnsClosedWindowsInTheOrderOfTheirClosing) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   const auto closed =
-      pipeline->ingest(batch("1", {event("a", 0, 10), event("b", 15, 30), event("c", 125, 1)}, kStart + 1000)).value();
+      pipeline->ingest(batch("1", {event("a", 0, 10), event("b", 15, 30), event("c", 125, 1)}, kStart + 1000))
+          .value()
+          .closed;
   std::string text;
   for (const ClosedWindow& window : closed)
     text += fmt::format("{} {} @{}\n", window.group, (window.row.window_start.ms() - kStart) / 1000,
@@ -148,7 +150,7 @@ TEST(Pipeline, GoesOnWhereItStopped) {
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->cursor(), "1");
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart - 1'000));
-  const auto closed = pipeline->ingest(batch("2", {event("a", 0, 10), event("c", 120)}, kStart + 10)).value();
+  const auto closed = pipeline->ingest(batch("2", {event("a", 0, 10), event("c", 120)}, kStart + 10)).value().closed;
   EXPECT_EQ(store.recovered().books, (Books{.read = 4, .stored = 3, .duplicate = 1}));
   ASSERT_EQ(closed.size(), 2u);
   EXPECT_EQ(closed[0].row.values[1], FeatureValue(std::int64_t{42}));

@@ -49,6 +49,12 @@ RecordKey composite_key(std::string_view parts) {
   return sha256(named);
 }
 
+RecordKey dead_key(std::string_view raw) {
+  std::string named = "tidecast dead\n";
+  named += raw;
+  return sha256(named);
+}
+
 void append_id_part(std::string& parts, std::string_view part) {
   for (int shift = 0; shift < 32; shift += 8) parts += static_cast<char>(part.size() >> shift & 0xff);
   parts += part;

@@ -8,6 +8,9 @@
 // Within a form two ids are equal only if they are the same (of the last: unless SHA-256 collides).  Between forms only
 // an id made for it collides: 64 digits that spell another id's key.  Random digits do so no more often than SHA-256.
 //
+// A dead record's key is the SHA-256 of "tidecast dead\n" and its bytes, and stands among the ids' in one set: it
+// equals one of them no more often than SHA-256 collides.
+//
 // An id of several values is each value's length (4 bytes, lowest first) and its bytes, one after another; it is never
 // taken for hexadecimal digits.
 
@@ -19,6 +22,8 @@
 namespace tidecast {
 
 RecordKey record_key(std::string_view id);
+
+RecordKey dead_key(std::string_view raw);
 
 // Of the bytes that append_id_part() has put together.
 RecordKey composite_key(std::string_view parts);

@@ -95,7 +95,8 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   batch.cursor = "end";
 
   std::vector<Row> rows;
-  for (const ClosedWindow& window : pipeline->ingest(batch).value()) {
+  const Ingested ingested = pipeline->ingest(batch).value();
+  for (const ClosedWindow& window : ingested.closed) {
     const auto& values = window.row.values;
     rows.push_back({window.row.window_start.ms(), std::get<std::int64_t>(values[0]), std::get<std::int64_t>(values[1]),
                     std::get<std::int64_t>(values[3]), std::get<double>(values[2])});

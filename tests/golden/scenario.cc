@@ -133,7 +133,7 @@ Result<std::string> transcript_of(std::string_view scenario, Restarts restarts) 
     batch.pad();
     batch.cursor = where;
     const Books before = store->books();
-    const std::vector<ClosedWindow> closed = TRY(pipeline->ingest(batch).in(where));
+    const std::vector<ClosedWindow> closed = TRY(pipeline->ingest(batch).in(where)).closed;
     transcript += "  " + TRY(fate_of_last(before, *store)) + "\n";
     for (const ClosedWindow& window : closed) transcript += text_of(window, options.groups[window.group]);
   }
