@@ -7,8 +7,8 @@ namespace tidecast {
 namespace {
 
 // Tables of Tidecast's own that SQL sees beside those of the groups.
-constexpr std::string_view kOwnTables[] = {"raw",  "dead_letters", "late",   "forecasts", "scores",
-                                           "runs", "models",       "alarms", "timeline",  "evaluations"};
+constexpr std::string_view kOwnTables[] = {"raw",  "dead_letters", "late",   "gaps",     "forecasts",  "scores",
+                                           "runs", "models",       "alarms", "timeline", "evaluations"};
 // With these behind its name every group has tables of its own.
 constexpr std::string_view kGroupTables[] = {"_history", "_outbox_"};
 // Columns that every group's table has.

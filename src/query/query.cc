@@ -165,6 +165,20 @@ SqlTable dead_letters_table(const FeatureStore& store) {
       }};
 }
 
+SqlTable gaps_table(const FeatureStore& store) {
+  return {"gaps",
+          {{"source", SqlType::kText},
+           {"gap_start", SqlType::kTime},
+           {"gap_end", SqlType::kTime},
+           {"found_at", SqlType::kTime}},
+          [&store]() -> Result<std::vector<SqlRow>> {
+            std::vector<SqlRow> rows;
+            for (const SourceGap& gap : TRY(store.gaps({})))
+              rows.push_back({json::value(json::string(gap.source)), gap.from.ms(), gap.until.ms(), gap.found_at.ms()});
+            return rows;
+          }};
+}
+
 // Records that counted in no window.  They stand in the raw archive, which is unpacked for it: seconds a gigabyte.
 SqlTable late_table(const FeatureStore& store, const Deadline& deadline) {
   return {
@@ -210,7 +224,7 @@ Result<QueryResult> answer(duck::Session& session, const FeatureStore& store, st
   std::vector<std::string> readable;
   for (const FeatureGroup& group : store.groups())
     TRY(add_group(session, store, group, readable).in("table " + group.name));
-  std::vector<SqlTable> all{dead_letters_table(store), late_table(store, deadline)};
+  std::vector<SqlTable> all{dead_letters_table(store), late_table(store, deadline), gaps_table(store)};
   all.insert(all.end(), tables.begin(), tables.end());
   for (const SqlTable& table : all)
     if (mentions(query, table.name)) TRY(add_table(session, table, deadline).in("table " + table.name));

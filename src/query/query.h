@@ -6,7 +6,7 @@
 // Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features
 // (Parquet files plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same
 // with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw), the newest; `late` (number,
-// arrival, raw), the oldest; and whatever the caller adds.
+// arrival, raw), the oldest; `gaps` (source, gap_start, gap_end, found_at) of the source; and whatever the caller adds.
 // Times are TIMESTAMP WITH TIME ZONE and the session's zone is UTC.  More in docs/sql.md.
 
 #include <functional>

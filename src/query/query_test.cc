@@ -37,6 +37,8 @@ class Query : public testing::Test {
                    {5, ProcessingTime::epoch(), "no JSON", "\xff\xfe caf\xc3\xa9"}};
     commit.archived = {{0, ProcessingTime::epoch(), "stored", R"({"n":1})"},
                        {1, ProcessingTime::epoch() + 1s, "late", R"({"n":2})"}};
+    const EventTime hour = EventTime::from_ms(parse_rfc3339("2026-05-06T01:00:00Z").value());
+    commit.gap = SourceGap{"file", hour, hour + 90s, ProcessingTime::from_ms(hour.ms()) + 100s};
     ASSERT_TRUE(store_->commit(commit).ok());
     ASSERT_TRUE(store_->flush({}).ok());
     const auto view = store_->offline("fees").value();
@@ -95,6 +97,14 @@ TEST_F(Query, AnAsofJoinTakesTheLastRowKnown) {
 TEST_F(Query, DeadLettersAreATableEvenIfTheyAreNoUtf8) {
   EXPECT_EQ(text("SELECT number, reason, raw FROM dead_letters ORDER BY number"),
             "[3,\"/fee: missing\",\"{}\"][5,\"no JSON\",\"\xef\xbf\xbd\xef\xbf\xbd caf\xc3\xa9\"]");
+}
+
+TEST_F(Query, GapsOfTheSourceAreATable) {
+  EXPECT_EQ(text("SELECT source, gap_start, gap_end, found_at FROM gaps"),
+            R"(["file","2026-05-06T01:00:00Z","2026-05-06T01:01:30Z","2026-05-06T01:01:40Z"])");
+  EXPECT_EQ(
+      text("SELECT count(*) FROM fees f, gaps g WHERE f.window_start <= g.gap_end AND f.window_end > g.gap_start"),
+      "[2]");
 }
 
 TEST_F(Query, LateRecordsAreATable) {
