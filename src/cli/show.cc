@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "app/replay.h"
+#include "base/log.h"
 #include "cli/context.h"
 #include "registry/registry.h"
 
@@ -42,6 +43,7 @@ Result<RawBatch> first_records(std::unique_ptr<Source> given, int records) {
   bool woken = false;
   const std::unique_ptr<Source> source = std::move(given);  // Ends before what it wakes.
   if (source->live()) {
+    set_log_level(LogLevel::kError);  // What is wrong is said once, by our error.
     TRY(source->start(clock, [&] {
       const std::lock_guard lock(mutex);
       woken = true;
