@@ -249,7 +249,7 @@ class Client final : public HttpClient {
     if (error == http::error::body_limit)
       return length ? unavailable("the body has {} bytes; allowed: {}", *length, options_.body_max)
                     : unavailable("the body is larger than {} bytes", options_.body_max);
-    if (error == http::error::partial_message || error == asio::error::connection_reset || error == asio::error::eof ||
+    if (error == http::error::partial_message || error == asio::error::connection_reset ||
         error == ssl::error::stream_truncated)
       return cancelled_ ? cancelled("cancelled") : unavailable("the body was cut after {}", progress);
     return failure(error, fmt::format("after {} of the body", progress), fmt::format("only {} of the body", progress),
