@@ -35,7 +35,7 @@ class HttpPollFault : public testing::TestWithParam<Case> {};
 // Good replies, then the fault, then good ones.
 TEST_P(HttpPollFault, IsGotOverWithNothingLostOrDoubled) {
   const Case& c = GetParam();
-  Rig rig({.faults = {{}, {}, {}, c.fault}, .poll = {.timeout = c.timeout}});
+  Rig rig({.faults = {{}, {}, {}, c.fault}, .poll = {.every = 2s, .timeout = c.timeout}, .speed = 200});
   rig.start();
   SourceHealth during;
   bool failed = false;
@@ -65,7 +65,7 @@ TEST_P(HttpPollFault, IsGotOverWithNothingLostOrDoubled) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, HttpPollFault,
-    testing::Values(Case{"TooManyRequests", {Kind::kTooMany, 390}, "HTTP 429, Retry-After 390 s"},
+    testing::Values(Case{"TooManyRequests", {Kind::kTooMany, 39}, "HTTP 429, Retry-After 39 s"},
                     Case{"TooManyWithoutRetryAfter", {Kind::kTooMany}, "HTTP 429"},
                     Case{"ServerError", {Kind::kServerError}, "HTTP 500"},
                     Case{"HtmlPage", {Kind::kHtml}, "status 200 but the body is no JSON: an HTML page"},
@@ -128,7 +128,7 @@ TEST(HttpPoll, LosesOnlyWhatWasNeverShownAndAsksMoreOftenThen) {
   EXPECT_EQ(health.interval, 1s);
   EXPECT_EQ(health.text, "polls every 1s: a reply had no record of the one before");
   EXPECT_LT(rig.taken.size(), rig.feed->entered());
-  rig.step_ = 100ms;
+  rig.step_ = 1s;  // A fifth of the list is new once in five replies.
   health = rig.take_until([](const SourceHealth& h) { return h.interval == 5s; });
   EXPECT_EQ(health.text, "");
   rig.settle();
@@ -169,7 +169,7 @@ TEST(HttpPoll, CallsAListThatNoLongerMovesSilentUntilItMovesAgain) {
 }
 
 TEST(HttpPoll, IsSpared304sAsBatches) {
-  Rig rig({.step = 0ms, .etag = true});
+  Rig rig({.step = 0ms, .etag = true, .speed = 200});
   rig.start();
   rig.take_until([](const SourceHealth& h) { return h.replies >= 5; });
   EXPECT_EQ(rig.batches, 1u);
