@@ -143,14 +143,19 @@ function LiveMark({ connection }: { connection: Connection }) {
 function Clock({ status }: { status: Status }) {
   const now = useNow();
   return (
-    <span className="clock">
+    <span className={`clock ${status.clock}`}>
       <span className="wide">{day(now)} </span>
       <b>
         <span className="wide">{hms(now)}</span>
         <span className="slim">{hm(now)}</span>
       </b>
       <span className="utc"> UTC</span>
-      {status.clock === 'simulated' && <span className="wide"> simulated</span>}
+      {status.clock === 'simulated' && (
+        <>
+          <span className="wide"> simulated</span>
+          <span className="slim"> sim.</span>
+        </>
+      )}
     </span>
   );
 }
