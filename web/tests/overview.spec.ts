@@ -179,3 +179,13 @@ test('under reduced motion nothing pulses', async ({ page, tide }) => {
   await page.emulateMedia({ reducedMotion: 'no-preference' });
   await expect(page.locator('.pulse')).toHaveCSS('animation-name', 'pulse');
 });
+
+test('the top bar stays on one line of 48 px at both widths', async ({ page, tide }) => {
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await tide.show('waiting_for_approval');
+    const heights = await page.locator('.topin > *').evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().height));
+    expect(Math.max(...heights)).toBeLessThanOrEqual(40);
+    expect(await page.locator('.clock').evaluate((clock) => getComputedStyle(clock).paddingLeft)).toBe('0px');
+  }
+});

@@ -143,7 +143,7 @@ function LiveMark({ connection }: { connection: Connection }) {
 function Clock({ status }: { status: Status }) {
   const now = useNow();
   return (
-    <span className={`clock ${status.clock}`}>
+    <span className={status.clock === 'simulated' ? 'clock simulated' : 'clock'}>
       <span className="wide">{day(now)} </span>
       <b>
         <span className="wide">{hms(now)}</span>
