@@ -27,8 +27,9 @@ struct RawRecord {
 struct RawBatch {
   std::string bytes;  // Records, then kRawPadding zero bytes.
   std::vector<RawRecord> records;
-  std::string cursor;  // Opaque to all but the source: its position after the last record.
-  bool overlapping = false;  // One reply that should repeat the newest records of the reply before; where none is known, some were missed.
+  std::string cursor;        // Opaque to all but the source: its position after the last record.
+  bool overlapping = false;  // One reply that should repeat the newest records of the reply before; where none is
+                             // known, some were missed.
 
   std::string_view raw(std::size_t i) const {
     return std::string_view(bytes).substr(records[i].offset, records[i].length);

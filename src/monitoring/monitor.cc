@@ -1,6 +1,10 @@
 #include "monitoring/monitor.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "base/rng.h"
 
 namespace tidecast {
 namespace {
@@ -78,6 +82,30 @@ Evaluation evaluate(const std::string& stage, int version, std::span<const Score
   evaluation.naive = *pool.naive.value();
   evaluation.seasonal_naive = *pool.seasonal_naive.value();
   return evaluation;
+}
+
+Interval loss_interval(std::span<const Score> scores, std::size_t block, double level, int rounds, std::uint64_t seed) {
+  CHECK(block > 0 && level > 0 && level < 1 && rounds > 0);
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  Rng rng(seed);
+  std::vector<double> losses;
+  for (int round = 0; round < rounds && scores.size() >= 2 * block; ++round) {
+    PooledLoss pool;
+    for (std::size_t drawn = 0; drawn < scores.size();) {
+      const std::size_t first = rng.below(scores.size());
+      for (std::size_t i = 0; i < block && drawn < scores.size(); ++i, ++drawn) {
+        const Score& score = scores[(first + i) % scores.size()];
+        if (score.steps > 0) pool.add(score.quantile_losses, score.absolute_truth);
+      }
+    }
+    if (const std::optional<double> loss = pool.value()) losses.push_back(*loss);
+  }
+  if (losses.empty()) return {kNone, kNone};
+  std::sort(losses.begin(), losses.end());
+  const auto point = [&losses](double at) {
+    return losses[static_cast<std::size_t>(at * static_cast<double>(losses.size() - 1) + 0.5)];
+  };
+  return {point((1 - level) / 2), point((1 + level) / 2)};
 }
 
 }  // namespace tidecast

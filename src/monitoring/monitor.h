@@ -26,4 +26,10 @@ struct PooledScores {
 Evaluation evaluate(const std::string& stage, int version, std::span<const Score> scores, ProcessingTime at,
                     double threshold);
 
+// How sure that loss is: the middle `level` of `rounds` resamples of the scores, by origin, drawn in circular blocks of
+// `block` that follow one another, because forecasts whose horizons overlap miss alike (circular block bootstrap,
+// Politis and Romano 1992).  NaN where there is no loss, or fewer scores than two blocks.  The same seed gives the same
+// interval.
+Interval loss_interval(std::span<const Score> scores, std::size_t block, double level, int rounds, std::uint64_t seed);
+
 }  // namespace tidecast

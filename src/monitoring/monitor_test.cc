@@ -161,5 +161,27 @@ TEST(Evaluate, IsTheMeanWeightedQuantileLossOfTheForecastsItself) {
   EXPECT_DOUBLE_EQ(e.naive, 0.25);
 }
 
+// Against the naive interval of scores drawn one by one: the same for scores that are independent, wider where
+// neighbours miss alike.
+TEST(LossInterval, HoldsTheLossAndIsWiderWhereNeighboursMissAlike) {
+  const std::uint64_t seed = 20261126;
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  Rng rng(seed);
+  std::vector<Score> apart, alike;
+  for (int i = 0; i < 240; ++i) apart.push_back(score_with({rng.uniform()}, 10, 1));
+  for (int i = 0; i < 240; ++i) alike.push_back(apart[static_cast<std::size_t>(i / 20 * 20)]);
+  const auto width = [](const std::vector<Score>& scores, std::size_t block) {
+    const Interval interval = loss_interval(scores, block, 0.9, 1000, 7);
+    const double loss = *evaluate("production", 1, scores, {}, 1).loss;
+    EXPECT_LT(interval.low, loss);
+    EXPECT_GT(interval.up, loss);
+    return interval.up - interval.low;
+  };
+  EXPECT_NEAR(width(apart, 20) / width(apart, 1), 1, 0.35);
+  EXPECT_GT(width(alike, 20) / width(alike, 1), 2.5);
+  EXPECT_TRUE(std::isnan(loss_interval({}, 20, 0.9, 1000, 7).low));
+  EXPECT_TRUE(std::isnan(loss_interval(std::span(apart).first(39), 20, 0.9, 1000, 7).low)) << "fewer than two blocks";
+}
+
 }  // namespace
 }  // namespace tidecast

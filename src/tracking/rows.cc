@@ -156,7 +156,7 @@ AlarmChange read_alarm_change(const Statement& row) {
 }
 
 TimelineEvent read_timeline_event(const Statement& row) {
-  return {processing_time(row, 1), row.text(2), row.text(3), row.text(4)};
+  return {processing_time(row, 1), row.text(2), row.text(3), row.text(4), row.int64(0)};
 }
 
 }  // namespace tidecast

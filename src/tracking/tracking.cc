@@ -169,11 +169,19 @@ class SqliteTracking final : public Tracking {
     return all<AlarmChange>("SELECT * FROM alarm_change ORDER BY at, id", read_alarm_change);
   }
 
-  Status put(const TimelineEvent& event) override {
-    return change([&] {
-      return file_.run("INSERT INTO timeline VALUES (NULL, ?, ?, ?, ?)", event.at, event.kind, event.subject,
-                       event.text);
-    });
+  Result<std::int64_t> put(const TimelineEvent& event) override {
+    std::int64_t number = 0;
+    TRY(change([&]() -> Status {
+      TRY(file_.run("INSERT INTO timeline VALUES (NULL, ?, ?, ?, ?)", event.at, event.kind, event.subject, event.text));
+      number = file_.last_insert_id();
+      return ok();
+    }));
+    return number;
+  }
+
+  Result<std::vector<TimelineEvent>> recent(std::size_t newest, std::int64_t before) const override {
+    return all<TimelineEvent>("SELECT * FROM timeline WHERE id < ? ORDER BY id DESC LIMIT ?", read_timeline_event,
+                              before, static_cast<std::int64_t>(std::min<std::size_t>(newest, 1'000'000)));
   }
 
   Result<std::vector<TimelineEvent>> timeline() const override {

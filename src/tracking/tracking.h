@@ -12,6 +12,7 @@
 // name;  kUnavailable - the disk said no.
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,9 +95,10 @@ struct AlarmChange {
 
 struct TimelineEvent {
   ProcessingTime at;
-  std::string kind;     // "started", "run", "model", "deployment", "threshold", "breach", "alarm", ...
-  std::string subject;  // "run 2", "model 1", "loss_production"
-  std::string text;     // One sentence.
+  std::string kind;         // "started", "run", "model", "deployment", "threshold", "breach", "alarm", ...
+  std::string subject;      // "run 2", "model 1", "loss_production"
+  std::string text;         // One sentence.
+  std::int64_t number = 0;  // 1, 2, 3, ... as they were put; given there.
 };
 
 class Tracking {
@@ -133,8 +135,11 @@ class Tracking {
   virtual Result<std::vector<Evaluation>> evaluations(const std::string& stage) const = 0;  // Oldest first.
   virtual Status put(const AlarmChange& change) = 0;
   virtual Result<std::vector<AlarmChange>> alarm_changes() const = 0;  // Oldest first.
-  virtual Status put(const TimelineEvent& event) = 0;
-  virtual Result<std::vector<TimelineEvent>> timeline() const = 0;  // Oldest first.
+  virtual Result<std::int64_t> put(const TimelineEvent& event) = 0;    // Its number.
+  virtual Result<std::vector<TimelineEvent>> timeline() const = 0;     // Oldest first.
+  // The `newest` of those with a number below `before`, by number, the newest first.
+  virtual Result<std::vector<TimelineEvent>> recent(
+      std::size_t newest, std::int64_t before = std::numeric_limits<std::int64_t>::max()) const = 0;
 
   // Small durable state of the scheduler, by key (next evaluation, alarm and retrain states, simulated now).
   virtual Status set_state(const std::string& key, const json::value& value) = 0;

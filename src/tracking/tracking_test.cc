@@ -360,6 +360,21 @@ TEST(Timeline, IsOneHistoryOldestFirstAndThenAsItWasPut) {
   EXPECT_EQ(text, "1 started|source|\n5 run|run 1|Passed.\n5 model|model 1|registered \xe2\x80\x93 \"ok\"\n");
 }
 
+TEST(Timeline, IsReadBackwardsByTheNumbersOfItsLines) {
+  const TemporaryFolder folder;
+  auto tracking = open(folder);
+  for (int i = 1; i <= 5; ++i)
+    EXPECT_EQ(must(tracking->put(TimelineEvent{knew(10 - i), "run", fmt::format("run {}", i), ""})), i);
+  const auto numbers = [](const std::vector<TimelineEvent>& events) {
+    std::string text;
+    for (const TimelineEvent& e : events) text += fmt::format("{}:{} ", e.number, e.subject);
+    return text;
+  };
+  EXPECT_EQ(numbers(must(tracking->recent(2))), "5:run 5 4:run 4 ");
+  EXPECT_EQ(numbers(must(tracking->recent(2, 4))), "3:run 3 2:run 2 ");
+  EXPECT_EQ(numbers(must(tracking->recent(10, 2))), "1:run 1 ");
+}
+
 TEST(State, IsTheLastValueOfItsKey) {
   const TemporaryFolder folder;
   EXPECT_EQ(must(open(folder)->state("scheduler")), std::nullopt);
