@@ -35,7 +35,8 @@ Code code_of(int status) {
 
 }  // namespace
 
-Result<json::object> ApiClient::server() { return get("server"); }
+// Asked first, so that a server that does not answer is told of soon.
+Result<json::object> ApiClient::server() { return get("server", "", 3'000); }
 Result<json::object> ApiClient::status() { return get("status"); }
 Result<json::object> ApiClient::definition() { return get("definition"); }
 Result<json::object> ApiClient::runs() { return get("runs"); }

@@ -40,6 +40,8 @@ class SchemaCheck {
     return {method + " " + path + " is no operation"};
   }
 
+  static bool is_operation(std::string_view path_template, std::string_view path) { return is_of(path_template, path); }
+
  private:
   static bool is_of(std::string_view path_template, std::string_view path) {
     while (!path_template.empty() && !path.empty()) {

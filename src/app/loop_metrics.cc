@@ -19,4 +19,13 @@ void LoopMetrics::on_evaluation(double loss, double threshold) {
   threshold_.set(threshold);
 }
 
+void LoopMetrics::on_source(const SourceHealth& health, bool down) {
+  polls_.set(static_cast<double>(health.replies));
+  failures_.set(static_cast<double>(health.failures));
+  gaps_.set(static_cast<double>(health.gaps));
+  interval_.set(static_cast<double>(health.interval.count()) / 1000);
+  if (health.last_reply_at) last_reply_.set(static_cast<double>(health.last_reply_at->ms()) / 1000);
+  down_.set(down ? 1 : 0);
+}
+
 }  // namespace tidecast

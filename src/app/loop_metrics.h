@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "features/store.h"
+#include "sources/source.h"
 
 namespace tidecast {
 
@@ -14,6 +15,7 @@ class LoopMetrics {
  public:
   void on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows);
   void on_evaluation(double loss, double threshold);
+  void on_source(const SourceHealth& health, bool down);
   void on_run_ended() { runs_.add(1); }
   void on_alarm(bool stands) { alarm_.set(stands ? 1 : 0); }
   std::string text() const { return metrics_.text(); }
@@ -33,6 +35,15 @@ class LoopMetrics {
   Gauge& loss_ = metrics_.gauge("tidecast_production_loss", "Mean weighted quantile loss at the newest evaluation.");
   Gauge& threshold_ = metrics_.gauge("tidecast_threshold", "The threshold in force at the newest evaluation.");
   Gauge& alarm_ = metrics_.gauge("tidecast_alarm", "1 while loss_production is in ALARM.");
+  Counter& polls_ = metrics_.counter("tidecast_source_replies_total", "Replies that the live source gave.");
+  Counter& failures_ = metrics_.counter("tidecast_source_failures_total", "Times that asking the live source failed.");
+  Counter& gaps_ =
+      metrics_.counter("tidecast_source_gaps_total", "Replies of which no record was known, so that some were missed.");
+  Gauge& interval_ = metrics_.gauge("tidecast_source_interval_seconds", "Time between two polls of the live source.");
+  Gauge& last_reply_ =
+      metrics_.gauge("tidecast_source_last_reply_seconds", "When it last replied, in seconds since 1970.");
+  Gauge& down_ =
+      metrics_.gauge("tidecast_source_down", "1 while the live source does not answer or brings nothing new.");
   Counter& runs_ = metrics_.counter("tidecast_runs_ended_total", "Training runs that ended since the program started.");
 };
 

@@ -1,6 +1,7 @@
 #include "app/project.h"
 
 #include <algorithm>
+#include <random>
 
 #include "stats/season.h"
 #include "stream/event_time_reader.h"
@@ -117,6 +118,16 @@ Result<TimeSeries> Project::series(const std::string& name, EventTime until, Pro
   for (const FeatureGroup& g : features_->groups())
     for (const FeatureColumn& c : g.columns) known += (known.empty() ? "" : ", ") + g.name + "." + c.name;
   return not_found("no series '{}'; there are: {}", name, known);
+}
+
+Result<std::string> Project::id() const {
+  if (const std::optional<json::value> saved = TRY(tracking_->state("project_id")))
+    return std::string(saved->as_string());
+  std::random_device device;
+  std::string id;
+  for (int i = 0; i < 4; ++i) id += fmt::format("{:08x}", device());
+  TRY(tracking_->set_state("project_id", json::string(id)));
+  return id;
 }
 
 Result<std::optional<ProcessingTime>> Project::simulated_now() const {

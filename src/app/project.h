@@ -50,6 +50,9 @@ class Project {
   // The same for any "group.column"; kNotFound if there is none.
   Result<TimeSeries> series(const std::string& name, EventTime until, ProcessingTime as_of, std::int64_t steps) const;
 
+  // 32 hexadecimal digits that are this data folder's own, made at its first use.
+  Result<std::string> id() const;
+
   // Where the simulated clock of the last replay stands, also of one that was killed; nullopt before any.
   Result<std::optional<ProcessingTime>> simulated_now() const;
   Status set_simulated_now(ProcessingTime now);

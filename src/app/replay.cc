@@ -51,6 +51,7 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
   Project& project = *replay->project_;
   {
     const std::unique_ptr<Source> source = TRY(project.open_source());
+    if (source->live()) return failed_precondition("the source {} is live; run it: tidecast run", source->name());
     replay->total_ = source->total_records();
     const std::optional<ProcessingTime> first = TRY(source->next_arrival());
     if (!first) return failed_precondition("the source {} is empty", source->name());
@@ -72,49 +73,52 @@ Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOption
     replay->clock_ = std::make_unique<SimulatedClock>(replay->start_);
 
   replay->endpoints_ = make_endpoints(project);
-  SchedulerOptions scheduler{.binary = options.binary, .from = options.from, .until = options.until};
+  replay->service_ = TRY(Service::start(project, *replay->endpoints_, replay->metrics_,
+                                        {.mode = "replay", .taken_port = TakenPort::kUseAnother}));
+  Service& service = *replay->service_;
+  SchedulerOptions scheduler{
+      .binary = options.binary, .server = service.at(), .from = options.from, .until = options.until};
   if (options.speed > 0) scheduler.batch_max = 50;
-  if (options.serve && project.definition().forecast) {
-    const ServerDefinition& server = project.definition().server;
-    const Endpoints& endpoints = *replay->endpoints_;
-    const auto handler = [&endpoints, &metrics = replay->metrics_](const HttpRequest& request) {
-      if (request.path == "/metrics" && request.method == "GET")
-        return HttpResponse{.content_type = "text/plain; version=0.0.4", .body = metrics.text()};
-      return endpoints.handle(request);
-    };
-    Result<std::unique_ptr<HttpServer>> started =
-        HttpServer::start({.address = server.address, .port = server.port}, handler);
-    if (!started.ok() && started.code() == Code::kUnavailable)
-      started = HttpServer::start({.address = server.address, .port = 0}, handler);
-    replay->server_ = TRY(std::move(started));
-    scheduler.server = ServerDefinition{server.address, replay->server_->port()};
-    replay->served_at_ = scheduler.server;
-  }
-  replay->scheduler_ = std::make_unique<Scheduler>(project, *replay->clock_, *replay->endpoints_, &replay->metrics_,
-                                                   std::move(scheduler), std::move(observer));
+  replay->scheduler_ = std::make_unique<Scheduler>(
+      project, *replay->clock_, *replay->endpoints_, &replay->metrics_, std::move(scheduler),
+      [&service, observer = std::move(observer)](const TimelineEvent& event, std::optional<double> wall_seconds) {
+        service.note(event);
+        if (observer) observer(event, wall_seconds);
+      });
   TRY(replay->scheduler_->restore());
   TRY(project.set_simulated_now(replay->start_));
+  TRY(service.attach(*replay->scheduler_, *replay->clock_));
   return replay;
 }
 
 Replay::~Replay() = default;
 
-std::optional<std::string> Replay::url() const {
-  if (!served_at_) return std::nullopt;
-  const bool v6 = served_at_->address.find(':') != std::string::npos;
-  return fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), served_at_->address, served_at_->port);
-}
-
 bool Replay::port_was_taken() const {
   const std::uint16_t wanted = project_->definition().server.port;
-  return served_at_ && wanted != 0 && served_at_->port != wanted;
+  return wanted != 0 && service_->at().port != wanted;
 }
 
 Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
   const auto began = std::chrono::steady_clock::now();
-  Status status = scheduler_->run(progress);
+  Status publishing;
+  Status status = scheduler_->run([&](const LoopProgress& at) {
+    const bool asked = service_->mailbox().serve();
+    publishing = asked ? service_->publish_now() : service_->publish();
+    return progress(at) && publishing.ok();
+  });
   wall_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  return status;
+  if (!publishing.ok()) return publishing;
+  TRY(std::move(status));
+  return service_->publish_now();
+}
+
+Status Replay::serve(const std::function<bool()>& stop) {
+  while (!stop()) {
+    if (service_->mailbox().serve()) TRY(service_->publish_now());
+    service_->mailbox().wait(std::chrono::milliseconds(200));
+  }
+  service_->close();
+  return ok();
 }
 
 Result<json::object> Replay::report() {

@@ -1,14 +1,13 @@
 #pragma once
-// The live program under a simulated clock and a recorded source, its endpoint on a real socket.
+// The live program under a simulated clock and a recorded source, its doors on a real socket.
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "app/report.h"
 #include "app/scheduler.h"
-#include "net/http.h"
+#include "app/service.h"
 
 namespace tidecast {
 
@@ -16,7 +15,6 @@ struct ReplayOptions {
   std::optional<ProcessingTime> from;   // Records that arrive earlier are passed over (only at the very first start).
   std::optional<ProcessingTime> until;  // Records and jobs later than this are left for the next replay.
   double speed = 0;                     // Simulated seconds a second; 0: as fast as it goes.
-  bool serve = true;                    // Open the endpoint's port.
   std::filesystem::path binary;         // Our own, for training children.
 };
 
@@ -24,18 +22,22 @@ class Replay {
  public:
   // Opens the source where the last replay stopped, loads the deployed models, opens the port.  A taken port is no
   // error: any free one is used instead.
+  // Errors: kFailedPrecondition - a live source, an empty one, or a time that has passed already; those of
+  // Project::open.
   static Result<std::unique_ptr<Replay>> open(Definition definition, ReplayOptions options, TimelineObserver observer);
   ~Replay();
 
   ProcessingTime start() const { return start_; }
   std::optional<std::uint64_t> records_to_come() const { return total_; }
-  std::optional<std::string> url() const;  // "http://127.0.0.1:8080"; nullopt where nothing is served.
-  bool port_was_taken() const;             // The definition's, so that it is another one.
+  std::string url() const { return service_->url(); }
+  bool port_was_taken() const;  // The definition's, so that it is another one.
   const Project& project() const { return *project_; }
 
   // To the end.  `progress` is told after every batch; it returns false to stop (kCancelled; a later replay goes on).
   Status run(const std::function<bool(const LoopProgress&)>& progress);
   Result<json::object> report();  // After run().
+  // After run(): does what is asked through the doors, until `stop`, which is asked for at least five times a second.
+  Status serve(const std::function<bool()>& stop);
 
  private:
   Replay() = default;
@@ -43,9 +45,8 @@ class Replay {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Endpoints> endpoints_;
   LoopMetrics metrics_;
-  std::unique_ptr<HttpServer> server_;  // Before the scheduler, which sends smoke requests to it.
   std::unique_ptr<Scheduler> scheduler_;
-  std::optional<ServerDefinition> served_at_;  // With the port that it really got.
+  std::unique_ptr<Service> service_;
   ProcessingTime start_;
   std::optional<std::uint64_t> total_;
   double wall_seconds_ = 0;

@@ -90,7 +90,9 @@ Status Scheduler::check_target() {
 }
 
 Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) {
+  if (source_->live()) return failed_precondition("the source {} is live; run it: tidecast run", source_->name());
   if (runs_) TRY(runs_->restore());
+  mode_ = Mode::kReplay;
   for (;;) {
     std::optional<ProcessingTime> arrival = TRY(source_->next_arrival());
     if (arrival && options_.until && *arrival > *options_.until) arrival.reset();
@@ -114,6 +116,7 @@ Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) 
     }
   }
   if (options_.until) clock_.wait_until(*options_.until);
+  mode_ = Mode::kIdle;
   TRY(project_.set_simulated_now(clock_.now()));
   return project_.features().flush(clock_.now(), true);
 }
@@ -136,6 +139,8 @@ Status Scheduler::take_batch(ProcessingTime until) {
   }
   clock_.wait_until(batch.records.back().arrival);
   const Ingested ingested = TRY(pipeline_->ingest(batch));
+  source_->on_taken({.records = batch.records.size(), .known = ingested.known, .gap = ingested.gap.has_value()});
+  if (ingested.gap) TRY(note_gap(*ingested.gap, clock_.now()));
   if (project_.features().raw_outbox_full()) TRY(project_.features().flush(clock_.now()));
   if (metrics_) metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
   if (!forecasts_) return ok();
@@ -165,17 +170,18 @@ std::optional<ProcessingTime> Scheduler::next_due() const {
   consider(first_run_);
   consider(soak_over_);
   consider(retrain_.next_due());
-  if (runs_->active()) consider(runs_->due());
+  if (runs_->active() && mode_ != Mode::kLive) consider(runs_->due());
   return due;
 }
 
 // What fell due and the plan that follows from it are one transaction of the tracking; the registry's changes are such
 // that a repeat after a crash finds them done.
 Status Scheduler::run_due(ProcessingTime now) {
+  ++changes_;
   TRY(project_.tracking().begin());
   TRY(run_jobs(now));
   TRY(save());
-  TRY(project_.set_simulated_now(now));
+  if (options_.simulated) TRY(project_.set_simulated_now(now));
   return project_.tracking().end();
 }
 
@@ -183,7 +189,7 @@ Status Scheduler::run_due(ProcessingTime now) {
 Status Scheduler::run_jobs(ProcessingTime now) {
   const auto is_due = [now](const std::optional<ProcessingTime>& time) { return time && *time <= now; };
   if (forecasts_) {
-    if (runs_->active() && runs_->due() <= now) TRY(finish_run(now));
+    if (TRY(run_is_over(now))) TRY(finish_run(now));
     if (is_due(soak_over_)) TRY(end_soak(now));
     if (is_due(next_evaluation_)) {
       TRY(evaluate_all(now));
@@ -216,6 +222,11 @@ Status Scheduler::begin_first_run(ProcessingTime now) {
   first_run_.reset();
   first_run_started_ = true;
   return runs_->active() ? ok() : start_run("initial", now);
+}
+
+Result<bool> Scheduler::run_is_over(ProcessingTime now) {
+  if (!runs_->active()) return false;
+  return mode_ == Mode::kLive ? runs_->advance() : Result<bool>(runs_->due() <= now);
 }
 
 Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
@@ -323,24 +334,35 @@ Status Scheduler::save() {
   return project_.tracking().set_state(kState, state);
 }
 
-Result<RunEnd> Scheduler::train_now(const std::string& why) {
+Result<Run> Scheduler::train(const std::string& why) {
   if (!runs_) return failed_precondition("the definition has no forecast: there is nothing to train");
-  TRY(runs_->restore());
-  if (runs_->active()) {  // Of a process that ended too early: it comes first.
-    clock_.wait_until(runs_->due());
-    TRY(run_due(clock_.now()));
+  ++changes_;
+  if (mode_ != Mode::kIdle) {
+    TRY(runs_->start("manual: " + why, clock_.now()));
+    return runs_->run();
   }
+  TRY(runs_->restore());
+  if (runs_->active()) TRY(end_run_now());  // Of a process that ended too early: it comes first.
   TRY(runs_->start("manual: " + why, clock_.now()));
-  clock_.wait_until(runs_->due());
+  return std::move(TRY(end_run_now()).run);
+}
+
+// Waits for the children, and by a simulated clock for the run's length.
+Result<RunEnd> Scheduler::end_run_now() {
+  if (options_.simulated)
+    clock_.wait_until(runs_->due());
+  else
+    while (!TRY(runs_->advance())) clock_.wait_until(clock_.now() + 50ms);
   TRY(project_.tracking().begin());
   RunEnd end = TRY(finish_run(clock_.now()));
   TRY(save());
-  TRY(project_.set_simulated_now(clock_.now()));
+  if (options_.simulated) TRY(project_.set_simulated_now(clock_.now()));
   TRY(project_.tracking().end());
   return end;
 }
 
 Status Scheduler::approve(int version, const std::string& stage, const std::string& actor, const std::string& why) {
+  ++changes_;
   const ProcessingTime now = clock_.now();
   const ModelVersion model = TRY(project_.registry().get(version));
   if (model.approval == Approval::kRejected) return failed_precondition("model {} was rejected", version);
@@ -355,6 +377,7 @@ Status Scheduler::approve(int version, const std::string& stage, const std::stri
 }
 
 Status Scheduler::deploy(const std::string& stage, int version, const std::string& actor, const std::string& why) {
+  ++changes_;
   const bool moves = TRY(project_.registry().placed(stage)) != version;
   TRY(deployer_.deploy(stage, version, clock_.now(), actor, why));
   if (moves && stage == "production") alarm_.reset();
@@ -364,6 +387,7 @@ Status Scheduler::deploy(const std::string& stage, int version, const std::strin
 }
 
 Status Scheduler::reject(int version, const std::string& actor, const std::string& why) {
+  ++changes_;
   const ProcessingTime now = clock_.now();
   TRY(project_.registry().reject(version, now, actor, why));
   TRY(timeline_.note(now, "model", fmt::format("model {}", version), fmt::format("rejected by {}: {}", actor, why)));

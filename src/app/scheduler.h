@@ -14,6 +14,7 @@
 #include "app/deployer.h"
 #include "app/live_forecasts.h"
 #include "app/loop_metrics.h"
+#include "app/mailbox.h"
 #include "app/project.h"
 #include "app/timeline.h"
 #include "app/training_runs.h"
@@ -25,18 +26,37 @@ namespace tidecast {
 
 struct SchedulerOptions {
   std::filesystem::path binary;            // Our own, for training children.
-  Milliseconds nominal_run{60'000};        // A run's simulated length.
+  bool simulated = true;                   // The clock stands where it was put, and that is kept.
+  Milliseconds nominal_run{60'000};        // A run's length by a simulated clock.
   std::size_t batch_max = 1000;            // Records a commit.
   std::optional<ServerDefinition> server;  // Where the endpoints are served, for smoke requests.
   std::optional<ProcessingTime> from;      // Pass over records that arrive earlier (at the very first start only).
   std::optional<ProcessingTime> until;     // Stop before records and jobs later than this.
 };
 
-// How far the loop is; told after every batch.
+// How far a replay is; told after every batch.
 struct LoopProgress {
   ProcessingTime now;
   double done = 0;  // 0 to 1.
   Books books;
+};
+
+// What the loop knows beside the stores: where it stands, and what comes next.
+struct LoopState {
+  ProcessingTime now;
+  double progress = 0;  // Of a recorded source: 0 to 1.
+  std::optional<EventTime> watermark;
+  std::size_t open_windows = 0;  // In all groups.
+  AlarmState alarm = AlarmState::kOk;
+  int breaches = 0;  // Among the last evaluations that the alarm looks at.
+  RetrainState retrain = RetrainState::kIdle;
+  std::optional<Run> run;  // Under way.
+  // The version that the last run made and that nobody has decided about; 0: none.  While it soaks it goes to
+  // production by itself.
+  int candidate = 0;
+  std::optional<ProcessingTime> next_evaluation, first_run, soak_over, retrain_due;
+  std::optional<SourceHealth> source;  // Of a live one.
+  std::uint64_t changes = 0;  // Grows whenever runs, models, evaluations, alarms or the timeline may have changed.
 };
 
 class Scheduler {
@@ -52,23 +72,23 @@ class Scheduler {
   // is brought to its end by the next call.  Without it: up to the source's last record, or the end of a run that is
   // under way then.  `progress` returns false to stop early (kCancelled, after the commit).
   Status run(const std::function<bool(const LoopProgress&)>& progress);
+  // Live: takes what has come and does what is due, until `stop` says so; asked for after each step and at least five
+  // times a second.  `mailbox` is served between the steps; `on_step` is told of each.
+  Status live(Mailbox& mailbox, const std::function<bool()>& stop, const std::function<void()>& on_step);
 
-  // A run now, waited for: what `tidecast train` does when no loop runs.
-  Result<RunEnd> train_now(const std::string& why);
+  // A run now: under way when this returns if the loop is, else taken to its end.
+  Result<Run> train(const std::string& why);
 
   // What a person decides, now.  `approve` also deploys to `stage` ("staging", or "production" by way of staging).
   Status approve(int version, const std::string& stage, const std::string& actor, const std::string& why);
   Status reject(int version, const std::string& actor, const std::string& why);
   Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
 
-  const Pipeline& pipeline() const { return *pipeline_; }
-  RetrainState retrain_state() const { return retrain_.state(); }
-  // The version that the last run made and that nobody has decided about; 0: none.
-  int candidate() const { return candidate_; }
-  bool soaking() const { return soak_over_.has_value(); }  // It goes to production by itself.
-  std::size_t open_windows() const;                        // In all groups.
+  LoopState state() const;
+  std::size_t open_windows() const;  // In all groups.
 
  private:
+  enum class Mode { kIdle, kReplay, kLive };
   Status take_batch(ProcessingTime until);
   std::optional<ProcessingTime> next_due() const;
   Status run_due(ProcessingTime now);
@@ -76,7 +96,12 @@ class Scheduler {
   Status plan_first_run();
   Status begin_first_run(ProcessingTime now);
   Status start_run(const std::string& why, ProcessingTime now);
+  Result<bool> live_step();  // Whether there was anything to do.
+  Status watch_source();
+  Status note_gap(const SourceGap& gap, ProcessingTime now);
+  Result<bool> run_is_over(ProcessingTime now);
   Result<RunEnd> finish_run(ProcessingTime now);
+  Result<RunEnd> end_run_now();
   Status end_soak(ProcessingTime now);
   void on_production(int version, ProcessingTime now);  // It has just arrived there.
   void on_decided(int version, ProcessingTime now);     // It went to production, or was rejected.
@@ -103,6 +128,10 @@ class Scheduler {
 
   // Due times; nullopt: nothing planned.
   std::optional<ProcessingTime> next_flush_, next_evaluation_, first_run_, soak_over_;
+  Mode mode_ = Mode::kIdle;
+  std::uint64_t changes_ = 0;
+  std::optional<ProcessingTime> source_down_, source_silent_;  // Since when; told in the timeline.
+  std::optional<ProcessingTime> gap_told_;
   int candidate_ = 0;  // The version that the last run made, until it is in production or rejected; 0: none.
   bool first_run_started_ = false;
 };

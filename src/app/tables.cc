@@ -152,8 +152,8 @@ std::vector<SqlTable> sql_tables(Project& project) {
       {"timeline",
        {{"number", kInteger}, {"happened_at", kTime}, {"kind", kText}, {"subject", kText}, {"text", kText}},
        [&project] {
-         return rows_of<TimelineEvent>(project.tracking().timeline(), [number = 0](const TimelineEvent& event) mutable {
-           return row(number++, event.at, event.kind, event.subject, event.text);
+         return rows_of<TimelineEvent>(project.tracking().timeline(), [](const TimelineEvent& event) {
+           return row(event.number, event.at, event.kind, event.subject, event.text);
          });
        }});
   return tables;

@@ -18,8 +18,8 @@ class Timeline {
   // `subject` is the line's short label: "run 1", "threshold", "ALARM".
   Status note(ProcessingTime at, std::string kind, std::string subject, std::string text,
               std::optional<double> wall_seconds = std::nullopt) {
-    const TimelineEvent event{at, std::move(kind), std::move(subject), std::move(text)};
-    TRY(tracking_.put(event));
+    TimelineEvent event{at, std::move(kind), std::move(subject), std::move(text)};
+    event.number = TRY(tracking_.put(event));
     if (observer_) observer_(event, wall_seconds);
     return ok();
   }

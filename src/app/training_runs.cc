@@ -123,81 +123,116 @@ Status TrainingRuns::launch(Run run) {
   if (backtest_windows(job.series, job.options.horizon, job.windows) >= kLeastWindows)
     active.child = TRY(TrainingChild::start(binary_, job, folder(active.run, "judge")));
   active_ = std::move(active);
+  if (active_->child == nullptr)
+    end(RunOutcome::kSkippedInsufficientData,
+        fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.",
+                    active_->run.observations, kLeastObservations, kLeastWindows, active_->job.options.horizon));
+  return ok();
+}
+
+void TrainingRuns::end(RunOutcome outcome, std::string reason) {
+  active_->run.outcome = outcome;
+  active_->run.reason = std::move(reason);
+  active_->stage = Stage::kOver;
+  active_->child.reset();
+}
+
+Result<bool> TrainingRuns::advance() {
+  while (active_->stage != Stage::kOver) {
+    if (!active_->child->finished()) return false;
+    TRY(step());
+  }
+  return true;
+}
+
+Status TrainingRuns::step() {
+  Result<JobResult> result = active_->child->wait();
+  const bool judging = active_->stage == Stage::kJudging;
+  if (!result.ok()) {
+    end(RunOutcome::kFailed, judging ? result.message() : "refit: " + result.message());
+    return ok();
+  }
+  return judging ? on_judged(std::move(*result)) : on_refitted(std::move(*result));
+}
+
+Status TrainingRuns::on_judged(JobResult judged) {
+  active_->judged = std::move(judged);
+  Run& run = active_->run;
+  const Backtest& backtest = *active_->judged.backtest;
+  if (const std::size_t windows = backtest.windows.size(); windows < kLeastWindows) {
+    end(RunOutcome::kSkippedInsufficientData,
+        fmt::format("{} observations, but gaps leave {} back-test windows; needed are {}. Skipped.", run.observations,
+                    windows, kLeastWindows));
+    return ok();
+  }
+  const GateOutcome gate = judge(backtest, *run.threshold, project_.definition().validation.must_beat);
+  run.loss = backtest.loss;
+  run.data_hash = active_->judged.data_hash;
+  run.metrics = metrics_of(backtest, gate, active_->judged);
+  run.seconds = active_->judged.seconds;
+  active_->verdict =
+      fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(), gate.reason);
+  if (!gate.passed) {
+    end(RunOutcome::kRejectedByGate, active_->verdict + " Rejected.");
+    return ok();
+  }
+  // The registered model: the judged one, trained anew on everything.
+  TrainingJob job = active_->job;
+  job.kind = JobKind::kRefit;
+  job.production_artefact.clear();
+  job.judged_artefact = active_->judged.artefact;
+  Result<std::unique_ptr<TrainingChild>> child = TrainingChild::start(binary_, job, folder(run, "refit"));
+  if (!child.ok()) {
+    end(RunOutcome::kFailed, "refit: " + child.message());
+    return ok();
+  }
+  active_->stage = Stage::kRefitting;
+  active_->child = std::move(*child);
+  return ok();
+}
+
+Status TrainingRuns::on_refitted(JobResult refitted) {
+  Run& run = active_->run;
+  run.metrics["refit"] = json::object{{"steps", refitted.steps}, {"train_loss", refitted.train_loss}};
+  run.artefact_hash = refitted.artefact_hash;
+  run.seconds += refitted.seconds;
+  active_->refitted = std::move(refitted);
+  end(RunOutcome::kSucceeded, active_->verdict + " Passed.");
   return ok();
 }
 
 Result<RunEnd> TrainingRuns::finish(ProcessingTime now) {
   CHECK(active());
-  Active active = std::move(*active_);
+  while (active_->stage != Stage::kOver) TRY(step());
+  Run& run = active_->run;
+  run.finished_at = now;
+  if (run.outcome == RunOutcome::kSucceeded) TRY(register_model(now));
+  TRY(project_.tracking().update_run(run));
+  TRY(timeline_.note(now, "run", fmt::format("run {}", run.id), fmt::format("{}: {}", run.why, run.reason),
+                     run.seconds));
+  RunEnd over{run, run.model_version};
   active_.reset();
-  active.run.finished_at = now;
-  TRY(complete(active, now));
-  TRY(project_.tracking().update_run(active.run));
-  TRY(timeline_.note(now, "run", fmt::format("run {}", active.run.id),
-                     fmt::format("{}: {}", active.run.why, active.run.reason), active.run.seconds));
-  return RunEnd{active.run, active.run.model_version};
+  return over;
 }
 
-Status TrainingRuns::complete(Active& active, ProcessingTime now) {
-  Run& run = active.run;
-  const auto end = [&run](RunOutcome outcome, std::string reason) {
-    run.outcome = outcome;
-    run.reason = std::move(reason);
-    return ok();
-  };
-  if (!active.child) {
-    return end(RunOutcome::kSkippedInsufficientData,
-               fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.",
-                           run.observations, kLeastObservations, kLeastWindows, active.job.options.horizon));
-  }
-  const Result<JobResult> judged = active.child->wait();
-  if (!judged.ok()) return end(RunOutcome::kFailed, judged.message());
-  const Backtest& backtest = *judged->backtest;
-  if (const std::size_t windows = backtest.windows.size(); windows < kLeastWindows)
-    return end(RunOutcome::kSkippedInsufficientData,
-               fmt::format("{} observations, but gaps leave {} back-test windows; needed are {}. Skipped.",
-                           run.observations, windows, kLeastWindows));
-  const GateOutcome gate = judge(backtest, *run.threshold, project_.definition().validation.must_beat);
-  run.loss = backtest.loss;
-  run.data_hash = judged->data_hash;
-  run.metrics = metrics_of(backtest, gate, *judged);
-  run.seconds = judged->seconds;
-  const std::string text =
-      fmt::format("{} observations, {} back-test windows: {}.", run.observations, backtest.windows.size(), gate.reason);
-  if (!gate.passed) return end(RunOutcome::kRejectedByGate, text + " Rejected.");
-
-  const Result<JobResult> refitted = refit(active, *judged);
-  if (!refitted.ok()) return end(RunOutcome::kFailed, "refit: " + refitted.message());
-  run.metrics["refit"] = json::object{{"steps", refitted->steps}, {"train_loss", refitted->train_loss}};
-  run.artefact_hash = refitted->artefact_hash;
-  run.seconds += refitted->seconds;
-
-  // A run that a crash interrupted after its registration finds its version again.  The name alone would not do: after
-  // a power cut another run may bear it.
+// A run that a crash interrupted after its registration finds its version again.  The name alone would not do: after a
+// power cut another run may bear it.
+Status TrainingRuns::register_model(ProcessingTime now) {
+  Run& run = active_->run;
   for (const ModelVersion& model : TRY(project_.registry().list()))
-    if (model.run == active.job.run && model.artefact_hash == refitted->artefact_hash)
-      run.model_version = model.version;
-  if (!run.model_version) {
-    ModelVersion model;
-    model.run = active.job.run;
-    model.created_at = now;
-    model.data_end = active.job.series.end();
-    model.artefact_hash = refitted->artefact_hash;
-    model.loss = backtest.loss;
-    model.loss_point_90 = backtest.loss_point_90;
-    model.metrics = run.metrics;
-    run.model_version = TRY(project_.registry().add(std::move(model), refitted->artefact, "scheduler"));
-  }
-  return end(RunOutcome::kSucceeded, text + " Passed.");
-}
-
-// The registered model: the judged one, trained anew on everything.
-Result<JobResult> TrainingRuns::refit(const Active& active, const JobResult& judged) {
-  TrainingJob job = active.job;
-  job.kind = JobKind::kRefit;
-  job.production_artefact.clear();
-  job.judged_artefact = judged.artefact;
-  return TRY(TrainingChild::start(binary_, job, folder(active.run, "refit")))->wait();
+    if (model.run == active_->job.run && model.artefact_hash == run.artefact_hash) run.model_version = model.version;
+  if (run.model_version) return ok();
+  const Backtest& backtest = *active_->judged.backtest;
+  ModelVersion model;
+  model.run = active_->job.run;
+  model.created_at = now;
+  model.data_end = active_->job.series.end();
+  model.artefact_hash = run.artefact_hash;
+  model.loss = backtest.loss;
+  model.loss_point_90 = backtest.loss_point_90;
+  model.metrics = run.metrics;
+  run.model_version = TRY(project_.registry().add(std::move(model), active_->refitted.artefact, "scheduler"));
+  return ok();
 }
 
 std::filesystem::path TrainingRuns::folder(const Run& run, std::string_view step) const {

@@ -2,9 +2,9 @@
 // One training run from its start to its end: snapshot, judge (in a child process), gate, refit (in a child process),
 // register.
 //
-// A run started at T has its result at T + nominal in a replay: until then the stream goes on with the old model.  How
-// long the child really takes enters no result.  One run at a time.  A run that a crash interrupted is done again from
-// the same snapshot, because the snapshot is what was known at T.
+// A run started at T has its result at T + nominal in a replay, and when its children have ended live: until then the
+// stream goes on with the old model.  In a replay, how long a child really takes enters no result.  One run at a time.
+// A run that a crash interrupted is done again from the same snapshot, because the snapshot is what was known at T.
 
 #include <filesystem>
 #include <memory>
@@ -33,19 +33,29 @@ class TrainingRuns {
   // kFailedPrecondition while another run is active.  Too few observations: the run ends at finish() as skipped.
   Status start(const std::string& why, ProcessingTime now);
   bool active() const { return active_.has_value(); }
-  ProcessingTime due() const { return active_->run.started_at + nominal_; }  // Only while active.
-  // Waits for the child and takes the run to its end.  An error is one of the stores'; a run that fails is an end.
+  const Run& run() const { return active_->run; }                            // Only while active, as the next three.
+  ProcessingTime due() const { return active_->run.started_at + nominal_; }  // In a replay.
+  // Live: takes the run as far as it goes without waiting; true where finish() has nothing to wait for.
+  Result<bool> advance();
+  // Waits for the children and takes the run to its end.  An error is one of the stores'; a run that fails is an end.
   Result<RunEnd> finish(ProcessingTime now);
 
  private:
+  enum class Stage { kJudging, kRefitting, kOver };
   struct Active {
     Run run;
     TrainingJob job;
-    std::unique_ptr<TrainingChild> child;  // Null where there is too little data.
+    Stage stage = Stage::kJudging;
+    std::unique_ptr<TrainingChild> child;  // Of the stage; null once it is over.
+    JobResult judged, refitted;            // Those that came.
+    std::string verdict;                   // Of the gate.
   };
   Status launch(Run run);
-  Status complete(Active& active, ProcessingTime now);
-  Result<JobResult> refit(const Active& active, const JobResult& judged);
+  Status step();                       // Waits for the stage's child and begins the next stage.
+  Status on_judged(JobResult judged);  // Gate; starts the refit of a model that passed.
+  Status on_refitted(JobResult refitted);
+  Status register_model(ProcessingTime now);
+  void end(RunOutcome outcome, std::string reason);
   std::filesystem::path folder(const Run& run, std::string_view step) const;
 
   Project& project_;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "cli/context.h"
 #include "training/child.h"
 
@@ -47,9 +48,10 @@ int run_cli(int argc, char** argv) {
   CLI::App app{"Tidecast: an event stream in, trustworthy forecasts out, in one program.", "tidecast"};
   app.require_subcommand(1);
   app.fallthrough();
-  app.set_version_flag("--version", "tidecast 0.1.0");
+  app.set_version_flag("--version", fmt::format("tidecast {}", kVersion));
   app.add_option("-c,--config", context.definition, "The definition file")->capture_default_str();
   app.add_option("--data", context.data, "The data folder, instead of the definition's");
+  app.add_option("--server", context.server, "Ask the server there, like 127.0.0.1:8080, instead of the data folder's");
   app.add_flag("--json", context.json, "Print JSON");
   app.add_flag("-q,--quiet", context.quiet, "Print less");
   app.add_flag("-v,--verbose", verbose, "Log what happens to standard error");
@@ -69,15 +71,20 @@ int run_cli(int argc, char** argv) {
     return sub;
   };
 
+  std::string clock;
+  CLI::App* sub = command("run", "Run the loop on the live source, until stopped; console and API at server.listen",
+                          "tidecast run -c examples/bitcoin-live/tidecast.yaml");
+  sub->add_option("--clock", clock)->group("");  // Hidden: START,ANCHOR,SPEED, for tests in fast motion.
+  sub->callback([&] { status = run_command(context, clock); });
+
   ReplayArguments replay;
-  CLI::App* sub =
-      command("replay", "Run the whole loop on the recorded source under a simulated clock",
-              "tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json");
+  sub = command("replay", "Run the whole loop on the recorded source under a simulated clock",
+                "tidecast replay -c examples/bitcoin-fees/tidecast.yaml --data demo-data --report report.json");
   sub->add_option("--from", replay.from, "Pass over records that arrive before this time");
   sub->add_option("--until", replay.until, "Stop at this time; a later replay goes on");
   sub->add_option("--speed", replay.speed, "max, or simulated seconds a second like 60x")->capture_default_str();
   sub->add_option("--report", replay.report, "Write the report there, as JSON");
-  sub->add_flag("--serve", replay.serve, "Keep the endpoint up at the end, until Ctrl-C");
+  sub->add_flag("--serve", replay.serve, "Keep console and API up at the end, until Ctrl-C");
   sub->callback([&] { status = replay_command(context, replay); });
 
   int records = 3;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "app/replay.h"
+#include "app/server_file.h"
 
 namespace tidecast {
 
@@ -32,24 +32,28 @@ Result<Definition> load(const Context& context) {
   return definition;
 }
 
-Result<Workbench> open_workbench(const Context& context, const std::string& who) {
-  Definition definition = TRY(load(context));
-  Workbench bench;
-  bench.project = TRY(Project::open(std::move(definition), who, DataFolder::kMustExist));
-  if (const std::optional<ProcessingTime> now = TRY(bench.project->simulated_now())) {
-    bench.clock = std::make_unique<SimulatedClock>(*now);
-  } else {
-    bench.clock = std::make_unique<SystemClock>();
+Result<Connection> connect(const Context& context, const std::string& who) {
+  Connection connection;
+  if (!context.server.empty()) {
+    connection.client = TRY(connect_to(context.server));
+    return connection;
   }
-  bench.endpoints = make_endpoints(*bench.project);
+  Definition definition = TRY(load(context));
+  Result<std::unique_ptr<Commands>> running = connect_to_server_of(definition.data);
+  if (running.ok()) {
+    connection.client = std::move(*running);
+    return connection;
+  }
   const TimelineObserver print = [quiet = context.quiet || context.json](const TimelineEvent& event,
                                                                          std::optional<double>) {
     if (!quiet) fmt::print(" {}  {:<14} {}\n", short_time(event.at.ms()), event.subject, event.text);
   };
-  bench.scheduler = std::make_unique<Scheduler>(*bench.project, *bench.clock, *bench.endpoints, nullptr,
-                                                SchedulerOptions{.binary = context.binary}, print);
-  TRY(bench.scheduler->restore());
-  return bench;
+  Result<std::unique_ptr<Offline>> offline = Offline::open(std::move(definition), who, context.binary, print);
+  // Locked, and the server that should be there does not answer: both are worth saying.
+  if (!offline.ok() && offline.code() == Code::kUnavailable && running.code() == Code::kUnavailable)
+    return unavailable("{}\n{}", offline.message(), running.message());
+  connection.offline = TRY(std::move(offline));
+  return connection;
 }
 
 std::string actor() {

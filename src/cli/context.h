@@ -7,15 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "api/commands.h"
 #include "app/definition.h"
-#include "app/project.h"
-#include "app/scheduler.h"
+#include "app/offline.h"
 
 namespace tidecast {
 
 struct Context {
   std::filesystem::path definition = "tidecast.yaml";
   std::filesystem::path data;  // Empty: where the definition says.
+  std::string server;          // "127.0.0.1:8080"; empty: the one that the data folder names, if one runs.
   bool json = false;
   bool quiet = false;
   std::string color = "auto";    // auto, always, never
@@ -30,14 +31,15 @@ int exit_code(const Status& status);
 // The definition with the data folder that the command line says.  All its errors are in the message.
 Result<Definition> load(const Context& context);
 
-// A project opened with its scheduler under the clock that stands where the last replay ended: for commands that act.
-struct Workbench {
-  std::unique_ptr<Project> project;
-  std::unique_ptr<Clock> clock;
-  std::unique_ptr<Endpoints> endpoints;
-  std::unique_ptr<Scheduler> scheduler;
+// Who does what was asked: the running server, or, where none runs, this process over the data folder, whose lock it
+// then holds.  Commands that change something print what the loop says of it.
+// Errors: kUnavailable - the folder is in use by a process whose server does not answer.
+struct Connection {
+  std::unique_ptr<Offline> offline;  // Null where a server does it.
+  std::unique_ptr<Commands> client;
+  Commands& commands() { return client ? *client : offline->commands(); }
 };
-Result<Workbench> open_workbench(const Context& context, const std::string& who);
+Result<Connection> connect(const Context& context, const std::string& who);
 
 // Who acts: "cli:USER".
 std::string actor();
@@ -63,6 +65,7 @@ struct ReplayArguments {
   bool serve = false;  // Keep the endpoint up at the end until Ctrl-C.
 };
 Status replay_command(const Context& context, const ReplayArguments& arguments);
+Status run_command(const Context& context, const std::string& clock);
 Status check_command(const Context& context, int records);
 Status status_command(const Context& context);
 Status train_command(const Context& context, const std::string& why);

@@ -1,28 +1,19 @@
 #include "app/replay.h"
 
-#include <semaphore.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 
 #include "cli/context.h"
+#include "cli/signals.h"
 #include "storage/file.h"
 
 namespace tidecast {
 namespace {
-
-// A handler may set a flag and post a semaphore, whatever thread it interrupts.
-volatile std::sig_atomic_t stop_wanted = 0;
-sem_t stop_posted;
-void on_signal(int) {
-  stop_wanted = 1;
-  ::sem_post(&stop_posted);
-}
 
 constexpr const char* kRed = "\033[31m";
 constexpr const char* kGreen = "\033[32m";
@@ -170,10 +161,6 @@ Status write_report(const std::filesystem::path& file, const std::string& text) 
   return TRY(FileWriter::create(file)).write(text);
 }
 
-void wait_for_signal() {
-  while (stop_wanted == 0) ::sem_wait(&stop_posted);
-}
-
 }  // namespace
 
 Status replay_command(const Context& context, const ReplayArguments& arguments) {
@@ -184,16 +171,9 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   options.binary = context.binary;
   Definition definition = TRY(load(context));
   if (!arguments.report.empty()) TRY(check_report(arguments.report, definition));
-  if (arguments.serve && !definition.forecast)
-    return failed_precondition("--serve: the definition has no forecast, so there is nothing to serve");
   const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
 
-  // Signals take effect between batches, where stopping loses nothing, and in wait_for_signal.
-  ::sem_init(&stop_posted, 0, 0);
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  catch_signals();  // They take effect between batches, where stopping loses nothing, and while serving.
 
   ReplayView view(context, std::nullopt);
   const std::unique_ptr<Replay> replay = TRY(Replay::open(
@@ -203,15 +183,14 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   view.set_total(replay->records_to_come());
 
   const bool talk = !context.quiet && !context.json;
+  if (talk)
+    fmt::print("Console: {}{}\n\n", replay->url(),
+               replay->port_was_taken() ? "   (the definition's port is taken)" : "");
   if (talk && reconstruction) {
     fmt::print(
         "Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
-        "different years; see data/README.md). The same program runs live; only the clock is simulated.\n");
+        "different years; see data/README.md). The same program runs live; only the clock is simulated.\n\n");
   }
-  if (talk && replay->url())
-    fmt::print("Endpoint: {}/endpoints/production/invocations{}\n", *replay->url(),
-               replay->port_was_taken() ? "   (the definition's port is taken)" : "");
-  if (talk) fmt::print("\n");
   std::string source = "source " + replay->project().definition().source.name;
   if (const auto total = replay->records_to_come())
     source += fmt::format(", {} records in all", grouped(static_cast<std::int64_t>(*total)));
@@ -219,7 +198,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
 
   const Status status = replay->run([&view](const LoopProgress& at) {
     view.progress(at);
-    return stop_wanted == 0;
+    return !stop_is_wanted();
   });
   view.clear_progress();
   TRY(status);
@@ -246,19 +225,22 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   if (report.at("balance") != "ok")
     return data_loss("the books do not balance: read is not stored + duplicate + late + dead");
 
-  if (arguments.serve) {
+  if (!arguments.serve) return ok();
+  if (talk) {
     const std::string flags =
         fmt::format("-c {} --data {}", context.definition.string(), shown(replay->project().definition().data));
+    fmt::print("\n The console and the API stay up at {} ; Ctrl-C ends them. Meanwhile, elsewhere:\n", replay->url());
+    if (replay->project().definition().forecast)
+      fmt::print("       curl -s {}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n", replay->url(),
+                 replay->project().series_name());
+    fmt::print("       build/tidecast status {}\n", flags);
     fmt::print(
-        "\n Try:  curl -s {}/endpoints/production/invocations -d '{{\"series\": \"{}\"}}'\n"
-        " Ctrl-C ends it. Then:\n"
-        "       build/tidecast models {}\n"
         "       build/tidecast sql \"SELECT * FROM {} ORDER BY event_time DESC LIMIT 5\" {}\n",
-        *replay->url(), replay->project().series_name(), flags, replay->project().forecast().group, flags);
+        replay->project().definition().groups.empty() ? "dead_letters" : replay->project().definition().groups[0].name,
+        flags);
     std::fflush(stdout);
-    wait_for_signal();
   }
-  return ok();
+  return replay->serve(stop_is_wanted);
 }
 
 }  // namespace tidecast

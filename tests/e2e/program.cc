@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -70,6 +71,71 @@ bool wait_or_kill(pid_t process, long microseconds) {
   ::kill(process, SIGKILL);
   ::waitpid(process, &status, 0);
   return false;
+}
+
+std::string own_binary() { return TIDECAST_BINARY; }
+
+Running::Running(const std::string& binary, std::vector<std::string> arguments, std::vector<std::string> environment) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  pipe_ = ends[0];
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  arguments.insert(arguments.begin(), binary);
+  for (char** variable = environ; *variable != nullptr; ++variable) environment.emplace_back(*variable);
+  std::vector<char*> argv, envp;
+  for (std::string& word : arguments) argv.push_back(word.data());
+  for (std::string& variable : environment) envp.push_back(variable.data());
+  argv.push_back(nullptr);
+  envp.push_back(nullptr);
+  const int error = ::posix_spawn(&process_, binary.c_str(), &actions, nullptr, argv.data(), envp.data());
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (error != 0) throw std::runtime_error("cannot start " + binary);
+}
+
+Running::~Running() {
+  if (process_ > 0) {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+  }
+  ::close(pipe_);
+}
+
+bool Running::read_more(std::chrono::steady_clock::time_point until) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  pollfd ready{pipe_, POLLIN, 0};
+  if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) return false;
+  char buffer[4096];
+  const ssize_t count = ::read(pipe_, buffer, sizeof buffer);
+  if (count > 0) all_.append(buffer, static_cast<std::size_t>(count));
+  silent_ = count <= 0;
+  return count > 0;
+}
+
+std::optional<std::string> Running::line_with(std::string_view text, std::chrono::milliseconds within) {
+  const auto until = std::chrono::steady_clock::now() + within;
+  do {
+    for (std::size_t end; (end = all_.find('\n', taken_)) != std::string::npos;) {
+      const std::string line = all_.substr(taken_, end - taken_);
+      taken_ = end + 1;
+      if (const std::size_t at = line.find(text); at != std::string::npos) return line.substr(at + text.size());
+    }
+  } while (read_more(until));
+  return std::nullopt;
+}
+
+void Running::signal(int number) const { ::kill(process_, number); }
+
+std::optional<int> Running::end(std::chrono::milliseconds within) {
+  const auto until = std::chrono::steady_clock::now() + within;
+  while (read_more(until)) continue;  // Its output ends when it does.
+  int status = 0;
+  if (::waitpid(process_, &status, silent_ ? 0 : WNOHANG) != process_) return std::nullopt;
+  process_ = 0;
+  return code_of(status);
 }
 
 Folder::Folder() {

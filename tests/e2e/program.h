@@ -3,8 +3,11 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tidecast::e2e {
@@ -21,6 +24,33 @@ Finished tidecast(const std::vector<std::string>& arguments);
 pid_t start(const std::vector<std::string>& arguments);
 // Waits up to `microseconds` for the process to end, then kills it (SIGKILL).  True if it ended by itself.
 bool wait_or_kill(pid_t process, long microseconds);
+
+// A program that goes on while the test does: its lines are read as they come.  Killed at the end.
+class Running {
+ public:
+  // `environment`: "NAME=value", added to ours.
+  Running(const std::string& binary, std::vector<std::string> arguments, std::vector<std::string> environment = {});
+  ~Running();
+  Running(const Running&) = delete;
+
+  // The rest of the next line that has `text` in it, or nullopt when its output ends or nothing such comes in time.
+  std::optional<std::string> line_with(std::string_view text,
+                                       std::chrono::milliseconds within = std::chrono::seconds(30));
+  void signal(int number) const;
+  // Its exit code as Finished has it, or nullopt if it did not end in time.
+  std::optional<int> end(std::chrono::milliseconds within = std::chrono::seconds(10));
+  pid_t process() const { return process_; }
+  const std::string& output() const { return all_; }  // So far as it was read; errors too.
+
+ private:
+  bool read_more(std::chrono::steady_clock::time_point until);
+  pid_t process_ = 0;
+  int pipe_ = -1;
+  std::string all_;
+  std::size_t taken_ = 0;
+  bool silent_ = false;  // Its output has ended.
+};
+std::string own_binary();  // build/tidecast
 
 // A folder under the system's temporary one, removed at the end.
 class Folder {

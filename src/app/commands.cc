@@ -1,0 +1,160 @@
+#include "app/commands.h"
+
+#include <algorithm>
+
+#include "app/records_json.h"
+#include "app/tables.h"
+#include "query/query.h"
+#include "serving/forecast.h"
+
+namespace tidecast {
+namespace {
+
+Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
+  return text.empty() ? Result<std::int64_t>(otherwise) : parse_rfc3339(text).in(name);
+}
+
+json::value json_of(const FeatureValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return nullptr;
+}
+
+}  // namespace
+
+Result<json::object> ProjectCommands::definition() {
+  const Definition& definition = parts_.project.definition();
+  return json::object{{"file", definition.file.string()}, {"text", definition.text}, {"description", describe(definition)}};
+}
+
+Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
+  const FeatureGroup* group = nullptr;
+  std::string known;
+  for (const FeatureGroup& candidate : parts_.project.features().groups()) {
+    if (candidate.name == query.group || (query.group.empty() && group == nullptr)) group = &candidate;
+    known += (known.empty() ? "" : ", ") + candidate.name;
+  }
+  if (group == nullptr) return not_found("no feature group '{}'; there are: {}", query.group, known);
+  if (query.last < 0) return invalid_argument("last: found {}, allowed: 0 or more", query.last);
+  const EventRange range{EventTime::from_ms(TRY(time_or("from", query.from, EventTime::min().ms()))),
+                         EventTime::from_ms(TRY(time_or("until", query.until, EventTime::max().ms())))};
+  const auto as_of = ProcessingTime::from_ms(TRY(time_or("as_of", query.as_of, ProcessingTime::max().ms())));
+  std::vector<FeatureRow> rows = TRY(parts_.project.features().range(group->name, range, as_of));
+  if (query.last > 0 && rows.size() > static_cast<std::size_t>(query.last)) rows.erase(rows.begin(), rows.end() - query.last);
+
+  json::array columns, list;
+  for (const FeatureColumn& column : group->columns)
+    columns.push_back(json::object{{"name", column.name}, {"type", name_of(column.type)}, {"unit", column.unit}});
+  for (const FeatureRow& row : rows) {
+    json::object entry{{"window_start", to_rfc3339(row.window_start)},
+                       {"window_end", to_rfc3339(row.window_end)},
+                       {"write_time", to_rfc3339(row.write_time)}};
+    for (std::size_t c = 0; c < group->columns.size(); ++c) entry[group->columns[c].name] = json_of(row.values[c]);
+    list.push_back(std::move(entry));
+  }
+  return json::object{{"group", group->name}, {"columns", std::move(columns)}, {"rows", std::move(list)}};
+}
+
+Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
+  Project& project = parts_.project;
+  if (!project.definition().forecast) return failed_precondition("the definition has no forecast");
+  const std::optional<ServedModel> served = parts_.endpoints.serving("production");
+  if (!served) return failed_precondition("no model is in production yet; see: tidecast models");
+  const EventTime until = EventTime::from_ms(TRY(time_or("as_of", query.as_of, EventTime::max().ms())));
+  const std::string series = query.series.empty() ? project.series_name() : query.series;
+  const TimeSeries history = TRY(project.series(series, until, ProcessingTime::max(), kForecastHistory));
+  if (history.values.empty()) return not_found("{}: no window ended by {}", series, query.as_of.empty() ? "now" : query.as_of);
+  const ValidationDefinition& validation = project.definition().validation;
+  const std::vector<double> taus = query.taus.empty() ? confidence_quantiles(validation.confidence) : query.taus;
+  const QuantilesOfForecast forecast =
+      TRY(forecast_quantiles(*served->model, history, taus, validation.paths, project.forecast().seed));
+  json::array levels, steps;
+  for (const double tau : taus) levels.push_back(tau);
+  for (std::size_t k = 0; k < forecast.mean.size(); ++k) {
+    json::object step{{"time", to_rfc3339(forecast.origin + history.step * static_cast<std::int64_t>(k))},
+                      {"mean", forecast.mean[k]}};
+    for (std::size_t q = 0; q < taus.size(); ++q) step["q" + shortest(taus[q])] = forecast.quantiles[q][k];
+    steps.push_back(std::move(step));
+  }
+  return json::object{{"series", series},
+                      {"model_version", served->version},
+                      {"origin", to_rfc3339(forecast.origin)},
+                      {"taus", std::move(levels)},
+                      {"steps", std::move(steps)}};
+}
+
+Result<json::object> ProjectCommands::sql(const std::string& statement) {
+  const std::vector<SqlTable> tables = sql_tables(parts_.project);
+  QueryResult result = TRY(run_query(parts_.project.features(), tables, statement));
+  json::array columns, rows;
+  for (const QueryColumn& column : result.columns)
+    columns.push_back(json::object{{"name", column.name}, {"type", column.type}});
+  for (SqlRow& row : result.rows) {
+    json::array cells;
+    for (SqlValue& value : row) cells.push_back(std::move(value));
+    rows.push_back(std::move(cells));
+  }
+  return json::object{{"columns", std::move(columns)}, {"rows", std::move(rows)}, {"truncated", result.truncated}};
+}
+
+Result<json::object> ProjectCommands::runs() {
+  json::array list;
+  for (const Run& run : TRY(parts_.project.tracking().runs())) list.push_back(run_json(run));
+  return json::object{{"runs", std::move(list)}};
+}
+
+Result<json::object> ProjectCommands::run(int id) { return run_json(TRY(parts_.project.tracking().run(id))); }
+
+Result<json::object> ProjectCommands::train(const std::string& why, const std::string& actor) {
+  const std::string reason = why.empty() ? "no reason given" : why;
+  return parts_.on_loop([this, reason = fmt::format("{} ({})", reason, actor)]() -> Result<json::object> {
+    return run_json(TRY(parts_.scheduler.train(reason)));
+  });
+}
+
+Result<json::object> ProjectCommands::models() {
+  const Placements placements = TRY(placements_of(parts_.project.registry()));
+  json::array list;
+  for (const ModelVersion& model : TRY(parts_.project.registry().list())) list.push_back(model_json(model, placements));
+  return json::object{{"models", std::move(list)}};
+}
+
+Result<json::object> ProjectCommands::model(int version) {
+  const Placements placements = TRY(placements_of(parts_.project.registry()));
+  return model_json(TRY(parts_.project.registry().get(version)), placements);
+}
+
+// Where a decision has left the version.
+Result<json::object> ProjectCommands::decide(const Decision& decision, const std::function<Status()>& act) {
+  return parts_.on_loop([&]() -> Result<json::object> {
+    TRY(act());
+    const Placements placements = TRY(placements_of(parts_.project.registry()));
+    const ModelVersion model = TRY(parts_.project.registry().get(decision.version));
+    return json::object{{"version", model.version},
+                        {"approval", name_of(model.approval)},
+                        {"stages", placements.stages_of(model.version)}};
+  });
+}
+
+Result<json::object> ProjectCommands::approve(const Decision& d) {
+  return decide(d, [&] { return parts_.scheduler.approve(d.version, d.stage, d.actor, d.why); });
+}
+
+Result<json::object> ProjectCommands::reject(const Decision& d) {
+  return decide(d, [&] { return parts_.scheduler.reject(d.version, d.actor, d.why); });
+}
+
+Result<json::object> ProjectCommands::deploy(const Decision& d) {
+  return decide(d, [&] { return parts_.scheduler.deploy(d.stage, d.version, d.actor, d.why); });
+}
+
+Result<json::object> ProjectCommands::timeline(int last, std::int64_t before) {
+  if (last < 1) return invalid_argument("last: found {}, allowed: 1 or more", last);
+  const std::vector<TimelineEvent> events = TRY(parts_.project.tracking().recent(static_cast<std::size_t>(last) + 1, before));
+  json::array items;
+  for (std::size_t i = 0; i < std::min(events.size(), static_cast<std::size_t>(last)); ++i)
+    items.push_back(timeline_json(events[i]));
+  return json::object{{"items", std::move(items)}, {"more", events.size() > static_cast<std::size_t>(last)}};
+}
+
+}  // namespace tidecast

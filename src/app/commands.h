@@ -1,0 +1,57 @@
+#pragma once
+// The commands over the stores of one project: what a server answers with, and what the command line uses where no
+// server runs.
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "api/commands.h"
+#include "app/overview.h"
+#include "app/project.h"
+#include "app/scheduler.h"
+#include "app/status.h"
+
+namespace tidecast {
+
+class ProjectCommands final : public Commands {
+ public:
+  struct Parts {
+    Project& project;
+    Scheduler& scheduler;
+    const Endpoints& endpoints;
+    // Runs a task on the loop's thread and waits for it; in a process without a loop, at once.
+    std::function<Result<json::object>(Mailbox::Task)> on_loop;
+    std::function<Result<json::object>()> status;  // The newest; any thread.
+    std::function<ProcessingTime()> now;           // The loop's time; any thread.
+    json::object server;                           // What server() answers.
+  };
+  explicit ProjectCommands(Parts parts) : parts_(std::move(parts)), overview_(parts_.project, parts_.endpoints) {}
+
+  Result<json::object> server() override { return parts_.server; }
+  Result<json::object> status() override { return parts_.status(); }
+  Result<json::object> definition() override;
+  Result<json::object> features(const FeaturesQuery& query) override;
+  Result<json::object> forecast(const ForecastQuery& query) override;
+  Result<json::object> sql(const std::string& statement) override;
+  Result<json::object> runs() override;
+  Result<json::object> run(int id) override;
+  Result<json::object> train(const std::string& why, const std::string& actor) override;
+  Result<json::object> models() override;
+  Result<json::object> model(int version) override;
+  Result<json::object> approve(const Decision& decision) override;
+  Result<json::object> reject(const Decision& decision) override;
+  Result<json::object> deploy(const Decision& decision) override;
+  Result<json::object> target(int hours) override { return overview_.target(hours, parts_.now()); }
+  Result<json::object> accuracy(int hours) override { return overview_.accuracy(hours, parts_.now()); }
+  Result<json::object> timeline(int last, std::int64_t before) override;
+
+ private:
+  Result<json::object> decide(const Decision& decision, const std::function<Status()>& act);
+
+  Parts parts_;
+  Overview overview_;
+};
+
+}  // namespace tidecast

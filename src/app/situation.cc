@@ -1,0 +1,147 @@
+#include "app/situation.h"
+
+#include <algorithm>
+
+#include "app/words.h"
+#include "monitoring/monitor.h"
+#include "training/gate.h"
+
+namespace tidecast {
+namespace {
+
+constexpr Milliseconds kRateOver = 1min;
+
+Waiting waiting_of(const ModelVersion& model, std::string stage, ProcessingTime since) {
+  Waiting waiting{.version = model.version, .stage = std::move(stage), .since = since, .loss = model.loss};
+  if (const json::value* windows = model.metrics.if_contains("windows")) waiting.windows = windows->to_number<std::int64_t>();
+  if (const json::value* gate = model.metrics.if_contains("gate")) {
+    for (const json::value& check : gate->as_array()) {
+      if (!check.at("ran").as_bool()) continue;
+      ++waiting.checks;
+      waiting.passed += check.at("passed").as_bool();
+    }
+  }
+  return waiting;
+}
+
+}  // namespace
+
+Result<Situation> Observer::look(const LoopState& loop) {
+  Situation at;
+  const Definition& definition = project_.definition();
+  const std::size_t group = definition.forecast ? project_.target_group() : 0;
+  std::map<std::string, std::uint64_t> rows;
+  for (const FeatureGroup& each : project_.features().groups()) rows[each.name] = project_.features().rows(each.name);
+  if (last_ && last_->loop.changes == loop.changes && last_->rows == rows) {
+    at = *last_;
+    at.loop = loop;
+    at.books = project_.features().books();
+    measure_rate(at);
+    return at;
+  }
+  at.project = definition.project;
+  at.source = definition.source.name;
+  at.loop = loop;
+  at.live = live_;
+  at.simulated = simulated_;
+  at.books = project_.features().books();
+  if (!definition.groups.empty()) at.windows = rows[definition.groups[group].name];
+  at.rows = std::move(rows);
+  at.gaps = project_.features().gap_count();
+  if (at.gaps > 0)
+    if (std::vector<SourceGap> gaps = TRY(project_.features().gaps({EventTime::min(), EventTime::max()})); !gaps.empty())
+      at.last_gap = gaps.back();
+  if (!definition.groups.empty()) {
+    at.step = definition.groups[group].window;
+    at.lateness = definition.groups[group].lateness;
+    at.newest = TRY(project_.features().latest(definition.groups[group].name));
+  }
+  at.forecasts = definition.forecast.has_value();
+  if (at.forecasts) {
+    at.target = project_.series_name();
+    at.horizon = project_.forecast().horizon;
+    at.windows_needed = kLeastObservations + kLeastWindows * at.horizon;
+    at.evaluate_every = definition.monitoring.every;
+    at.soak = definition.deployment.soak;
+    at.alarm_rule = definition.monitoring.alarm;
+    at.retrain_rule = definition.monitoring.retrain;
+    at.approval_auto = definition.deployment.production_auto;
+    TRY(look_at_models(at));
+    TRY(look_at_accuracy(at));
+  }
+  last_ = at;
+  measure_rate(at);
+  return at;
+}
+
+Status Observer::look_at_models(Situation& at) {
+  const Registry& registry = project_.registry();
+  at.staging = TRY(registry.placed("staging"));
+  at.production = TRY(registry.placed("production"));
+  at.previous = TRY(registry.previous("production"));
+  const std::vector<Run> runs = TRY(project_.tracking().runs());
+  at.runs = runs.size();
+  for (const Run& run : runs)
+    if (run.outcome != RunOutcome::kRunning) at.last_run = run;
+  std::map<int, ProcessingTime> staged;
+  for (const Transition& row : TRY(registry.log())) {
+    if (row.what != "deploy" && row.what != "rollback") continue;
+    if (row.stage == "staging") staged[row.version] = row.at;
+    if (row.stage == "production" && row.version == at.production) at.production_since = row.at;
+  }
+  for (const ModelVersion& model : TRY(registry.list())) {  // Newest first.
+    std::optional<Waiting> waiting;
+    const bool staged_here = model.version == at.staging || model.version == at.loop.candidate;
+    if (model.approval == Approval::kPendingManualApproval)
+      waiting = waiting_of(model, "staging", model.created_at);
+    else if (staged_here && model.approval == Approval::kApproved && model.version != at.production &&
+             !at.loop.soak_over)
+      waiting = waiting_of(model, "production",
+                           staged.contains(model.version) ? staged[model.version] : model.created_at);
+    if (!waiting) continue;
+    if (at.waiting)
+      at.waiting->other_waits = true;
+    else
+      at.waiting = std::move(waiting);
+  }
+  return ok();
+}
+
+Status Observer::look_at_accuracy(Situation& at) {
+  const Tracking& tracking = project_.tracking();
+  if (const Result<double> threshold = project_.registry().threshold(); threshold.ok()) at.threshold = *threshold;
+  if (const std::vector<AlarmChange> changes = TRY(tracking.alarm_changes()); !changes.empty())
+    at.alarm = changes.back();
+  if (!at.production) return ok();
+  for (const Evaluation& evaluation : TRY(tracking.evaluations("production"))) {
+    if (evaluation.version != *at.production) continue;
+    if (!evaluation.breach) at.breached_since.reset();
+    if (evaluation.breach && !at.breached_since) at.breached_since = evaluation.at;
+    at.evaluation = evaluation;
+  }
+  if (at.evaluation && at.evaluation->loss) {
+    const ProcessingTime after = at.evaluation->at - at.evaluate_every;
+    double error = 0, truth = 0;
+    for (const Score& score : TRY(tracking.scores("production", *at.production, after, at.evaluation->at))) {
+      error += score.error;
+      truth += score.absolute_truth;
+    }
+    if (truth > 0) at.bias_share = error / truth;
+  }
+  if (const std::vector<Forecast> newest = TRY(tracking.forecasts("production", 1));
+      !newest.empty() && newest.back().version == at.production) {
+    at.forecast_made_at = newest.back().made_at;
+    at.forecast_until = newest.back().origin + at.step * static_cast<std::int64_t>(newest.back().mean.size());
+  }
+  return ok();
+}
+
+void Observer::measure_rate(Situation& at) {
+  const std::uint64_t taken = at.books.read - at.books.duplicate;
+  if (readings_.empty() || at.loop.now > readings_.back().at) readings_.push_back({at.loop.now, taken});
+  while (readings_.size() > 2 && at.loop.now - readings_[1].at >= kRateOver) readings_.erase(readings_.begin());
+  const Milliseconds over = at.loop.now - readings_.front().at;
+  if (over >= 1s) at.events_per_s = static_cast<double>(taken - readings_.front().taken) * 1000 / static_cast<double>(over.count());
+}
+
+}  // namespace tidecast

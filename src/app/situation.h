@@ -1,0 +1,82 @@
+#pragma once
+// Where everything stands, gathered from the loop and the stores into plain values: what the answer, the stages, the
+// list of what needs a person and of what comes next are written from (answer.h, stages.h).
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/project.h"
+#include "app/scheduler.h"
+
+namespace tidecast {
+
+// A model version that a person has to decide about.
+struct Waiting {
+  int version = 0;
+  std::string stage;     // Where a yes would put it.
+  ProcessingTime since;  // It was registered, or placed in staging.
+  double loss = 0;       // Of its back-test.
+  std::int64_t windows = 0;
+  int checks = 0, passed = 0;  // Of the gate that ran.
+  bool other_waits = false;    // Another version waits too.
+};
+
+struct Situation {
+  std::string project, source, target;  // "bitcoin-fees", "blockchain", "tx_metrics.avg_fee_1min"
+  LoopState loop;
+  bool live = false;      // A live source, whose loop runs.
+  bool simulated = true;  // By a clock of a replay.
+  Books books;
+  std::map<std::string, std::uint64_t> rows;  // Windows ever closed, by group.
+  std::optional<double> events_per_s;
+  std::uint64_t gaps = 0;
+  std::optional<SourceGap> last_gap;
+
+  bool forecasts = false;  // The definition has a forecast; without one the rest stays empty.
+  std::uint64_t windows = 0;         // Closed, of the target's group (the first group without a forecast).
+  std::int64_t windows_needed = 0;   // For a first model.
+  Milliseconds step{60'000}, lateness{0}, evaluate_every{3'600'000}, soak{0};
+  std::optional<FeatureRow> newest;  // Of that group.
+  int horizon = 0;
+  std::optional<int> staging, production, previous;
+  std::optional<ProcessingTime> production_since;
+  std::optional<Waiting> waiting;
+  std::optional<Run> last_run;  // The newest that has ended.
+  std::size_t runs = 0;
+  double threshold = 0;                             // In force.
+  std::optional<Evaluation> evaluation;             // The newest of production's present version.
+  std::optional<ProcessingTime> breached_since;     // The first of the breaches in a row that end with it.
+  std::optional<double> bias_share;                 // Of the same: sum(forecast - truth) / sum |truth|.
+  std::optional<AlarmChange> alarm;                 // The newest change.
+  AlarmRule alarm_rule;
+  RetrainRule retrain_rule;
+  bool approval_auto = false;
+  std::optional<ProcessingTime> forecast_made_at;  // Of production's newest forecast.
+  std::optional<EventTime> forecast_until;
+};
+
+// The parts that come from the stores are read again only when `loop.changes` has changed or a window was closed.
+class Observer {
+ public:
+  Observer(Project& project, bool live, bool simulated) : project_(project), live_(live), simulated_(simulated) {}
+  Result<Situation> look(const LoopState& loop);
+
+ private:
+  Status look_at_models(Situation& at);
+  Status look_at_accuracy(Situation& at);
+  void measure_rate(Situation& at);
+
+  Project& project_;
+  const bool live_, simulated_;
+  std::optional<Situation> last_;
+  struct Reading {
+    ProcessingTime at;
+    std::uint64_t taken;  // Records that were none of the known ones.
+  };
+  std::vector<Reading> readings_;  // Of the last minute, the oldest first.
+};
+
+}  // namespace tidecast

@@ -1,0 +1,155 @@
+// The real server over its real interface: every operation of the document it serves, its answers against the schemas there,
+// and a model's way from the gate to production.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <map>
+#include <set>
+
+#include "api/schema_check_testing.h"
+#include "base/json.h"
+#include "net/http.h"
+#include "program.h"
+
+namespace tidecast::e2e {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A replay of the Wikipedia example up to its first model, which waits for a person, and served on.  Once for all tests.
+class Api : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new Folder;
+    const std::string example = read(std::string(TIDECAST_ROOT) + "/examples/wikipedia-edits/tidecast.yaml");
+    std::string text = example + "\nserver: { listen: \"127.0.0.1:0\" }\n";
+    const std::string relative = "../../data/";
+    text.replace(text.find(relative), relative.size(), std::string(TIDECAST_ROOT) + "/data/");
+    write(*folder_ / "tidecast.yaml", "data: ./data\n" + text);
+    server_ = new Running(own_binary(), {"replay", "--serve", "--until", "2015-09-12T14:00:00Z", "-c",
+                                         (*folder_ / "tidecast.yaml").string()});
+    const std::optional<std::string> port = server_->line_with("Console: http://127.0.0.1:");
+    ASSERT_TRUE(port) << server_->output();
+    port_ = static_cast<std::uint16_t>(std::stoi(*port));
+    ASSERT_TRUE(server_->line_with("stay up at", 120s)) << server_->output();
+    document_ = new json::value(get("/api/v1/openapi.json").second);
+  }
+  static void TearDownTestSuite() {
+    delete std::exchange(document_, nullptr);
+    delete std::exchange(server_, nullptr);
+    delete std::exchange(folder_, nullptr);
+  }
+
+  static std::pair<int, json::value> call(const HttpRequest& request) {
+    const HttpResponse response = http_call("127.0.0.1", port_, request, 60'000).value();
+    seen_.insert(request.method + " " + request.path);
+    Result<json::value> body = parse_json(response.body);
+    return {response.status, body.ok() ? std::move(*body) : json::value(json::string(response.body))};
+  }
+  static std::pair<int, json::value> get(const std::string& path, const std::string& query = "") {
+    return call({.method = "GET", .path = path, .query = query});
+  }
+  static std::pair<int, json::value> post(const std::string& path, const json::object& body) {
+    return call({.method = "POST", .path = path, .headers = {{"content-type", "application/json"}}, .body = to_text(body)});
+  }
+  // That the answer is one that the document allows, with this status.
+  static json::value expect(int status, const std::string& method, const std::string& path,
+                            const std::pair<int, json::value>& answer) {
+    EXPECT_EQ(answer.first, status) << method << " " << path << ": " << to_text(answer.second);
+    SchemaCheck check(*document_);
+    EXPECT_EQ(fmt::format("{}", fmt::join(check.answer_errors(method, path, answer.first, answer.second), "\n")), "")
+        << method << " " << path << ": " << to_text(answer.second).substr(0, 2000);
+    return answer.second;
+  }
+  static json::value expect_get(int status, const std::string& path, const std::string& query = "") {
+    return expect(status, "GET", path, get(path, query));
+  }
+
+  static inline Folder* folder_ = nullptr;
+  static inline Running* server_ = nullptr;
+  static inline std::uint16_t port_ = 0;
+  static inline json::value* document_ = nullptr;
+  static inline std::set<std::string> seen_;
+};
+
+TEST_F(Api, TheDocumentItServesHoldsTogether) {
+  EXPECT_EQ(fmt::format("{}", fmt::join(openapi_errors(*document_), "\n")), "");
+}
+
+TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
+  const json::value waiting = expect_get(200, "/api/v1/status");
+  EXPECT_EQ(waiting.at("answer").at("state"), "waiting_for_approval");
+  EXPECT_EQ(waiting.at("needs_you").at(0).at("commands").at(0), "tidecast approve 1");
+  for (const char* path : {"/api/v1/server", "/api/v1/definition", "/api/v1/runs", "/api/v1/runs/1", "/api/v1/models",
+                           "/api/v1/models/1", "/api/v1/features/edits", "/api/v1/features", "/api/v1/target",
+                           "/api/v1/accuracy", "/api/v1/timeline", "/healthz", "/readyz"})
+    expect_get(200, path);
+  expect_get(409, "/api/v1/forecast");
+  expect_get(404, "/api/v1/features/nowhere");
+  expect_get(404, "/api/v1/runs/7");
+  expect_get(404, "/api/v1/models/7");
+  expect_get(400, "/api/v1/target", "hours=0");
+  expect_get(400, "/api/v1/timeline", "latest=3");
+  const std::string decide = "/api/v1/models/1/";
+  expect(409, "POST", decide + "deploy", post(decide + "deploy", {{"stage", "production"}}));
+  expect(400, "POST", decide + "reject", post(decide + "reject", {}));
+  expect(400, "POST", decide + "approve", post(decide + "approve", {{"stage", "nowhere"}}));
+  EXPECT_EQ(expect(200, "POST", decide + "approve", post(decide + "approve", {{"stage", "staging"}, {"why", "good"}})).at("stages"),
+            "staging");
+  const json::value staged = expect_get(200, "/api/v1/status");
+  EXPECT_EQ(staged.at("staging"), 1) << "the status already shows what was answered";
+  EXPECT_EQ(staged.at("needs_you").at(0).at("stage"), "production");
+  expect(200, "POST", decide + "approve", post(decide + "approve", {{"stage", "production"}}));
+  EXPECT_EQ(expect_get(200, "/api/v1/status").at("production"), 1);
+  expect(409, "POST", decide + "reject", post(decide + "reject", {{"why", "too late"}}));
+  const json::value forecast = expect_get(200, "/api/v1/forecast", "quantiles=.1,.9");
+  EXPECT_EQ(forecast.at("steps").as_array().size(), 30u);
+  expect_get(200, "/api/v1/target");
+  expect_get(200, "/api/v1/accuracy");
+  const json::value sql = expect(200, "POST", "/api/v1/sql",
+                                 post("/api/v1/sql", {{"statement", "SELECT subject, text FROM timeline WHERE kind = 'model'"}}));
+  EXPECT_GT(sql.at("rows").as_array().size(), 1u);
+  expect(400, "POST", "/api/v1/sql", post("/api/v1/sql", {{"statement", "DROP TABLE edits"}}));
+  const json::value run = expect(202, "POST", "/api/v1/runs", post("/api/v1/runs", {{"why", "try"}}));
+  EXPECT_NE(std::string(run.at("why").as_string()).find("manual: try"), std::string::npos);
+  EXPECT_EQ(get("/ping").first, 200);
+
+  // Nothing that the document offers was left out above but what gives no JSON.
+  const std::set<std::string> elsewhere{"get /metrics", "get /api/v1/events", "post /endpoints/{stage}/invocations"};
+  SchemaCheck check(*document_);
+  for (const auto& [path, item] : document_->at("paths").as_object()) {
+    for (const auto& [method, operation] : item.as_object()) {
+      std::string upper(method);
+      for (char& c : upper) c = static_cast<char>(std::toupper(c));
+      const bool was_asked = std::any_of(seen_.begin(), seen_.end(), [&](const std::string& seen) {
+        return seen.starts_with(upper + " ") && check.is_operation(path, seen.substr(upper.size() + 1));
+      });
+      EXPECT_TRUE(was_asked || elsewhere.contains(std::string(method) + " " + std::string(path))) << method << " " << path;
+    }
+  }
+}
+
+TEST_F(Api, MetricsAreWhatTheDocumentationNames) {
+  const std::string metrics = std::string(get("/metrics").second.as_string());
+  const std::string page = read(std::string(TIDECAST_ROOT) + "/docs/operating.md");
+  for (std::size_t at = 0; (at = metrics.find("# TYPE ", at)) != std::string::npos; ++at) {
+    const std::string name = metrics.substr(at + 7, metrics.find(' ', at + 7) - at - 7);
+    const std::size_t family = std::string_view("tidecast_events").size();  // Whose endings stand in a list: `_late_total`.
+    const bool listed = name.starts_with("tidecast_events") && page.find("`" + name.substr(family) + "`") != std::string::npos;
+    EXPECT_TRUE(listed || page.find("`" + name + "`") != std::string::npos) << name;
+  }
+}
+
+TEST_F(Api, ThePageIsThereAndAsksNobodyElse) {
+  const HttpResponse page = http_call("127.0.0.1", port_, {.method = "GET", .path = "/"}, 10'000).value();
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  std::map<std::string, std::string> headers(page.headers.begin(), page.headers.end());
+  EXPECT_NE(headers["content-security-policy"].find("default-src 'self'"), std::string::npos);
+  EXPECT_EQ(page.body.find("http://"), std::string::npos);
+  EXPECT_EQ(page.body.find("https://"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tidecast::e2e
