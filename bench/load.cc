@@ -1,0 +1,235 @@
+// The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and serves
+// 200 open event streams and 500 requests a second, while the client and the feed have the other core.
+//   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300]
+// Latency is counted from the moment when a request was due, so that a stall shows in all that waited behind it.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "net/client.h"
+
+namespace tidecast {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+struct Child {
+  pid_t process = 0;
+  std::string first_line;
+};
+
+// Starts a program pinned to a core and reads its output up to the first line that begins so.
+Child start(const std::vector<std::string>& words, int core, std::string_view wanted) {
+  int ends[2];
+  CHECK(::pipe(ends) == 0);
+  Child child{.process = ::fork()};
+  CHECK(child.process >= 0);
+  if (child.process == 0) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    ::dup2(ends[1], STDOUT_FILENO);
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  std::string line;
+  for (char c = 0; ::read(ends[0], &c, 1) == 1;) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    if (line.starts_with(wanted)) {
+      child.first_line = line.substr(wanted.size());
+      std::thread([fd = ends[0]] {  // So that it never waits for us to read.
+        char rest[4096];
+        while (::read(fd, rest, sizeof rest) > 0) continue;
+      }).detach();
+      return child;
+    }
+    line.clear();
+  }
+  fmt::print(stderr, "{} did not start\n", words[0]);
+  std::exit(1);
+}
+
+int connect_to(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  CHECK(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  return socket;
+}
+
+json::value get(std::uint16_t port, const std::string& path) {
+  static const std::unique_ptr<HttpClient> client = HttpClient::make({}).value();
+  return parse_json(client->get(fmt::format("http://127.0.0.1:{}{}", port, path)).value().body).value();
+}
+
+double peak_mb(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/status", process));
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1000;
+  return 0;
+}
+
+constexpr const char* kDefinition = R"(project: load
+data: ./data
+sources: [ {{ name: feed, kind: http_poll, url: "http://127.0.0.1:{}/unconfirmed-transactions?format=json", every: 5s, records: /txs }} ]
+event: {{ id: /hash, time: {{ from: /time, unit: s }}, fields: {{ fee: {{ from: /fee, type: integer }} }}, deduplicate_for: 3h }}
+features: [ {{ group: tx_metrics, window: 1min, lateness: 60s, columns: {{ transactions: count(), avg_fee_1min: avg(fee) }} }} ]
+forecast: {{ target: tx_metrics.avg_fee_1min, horizon: 10 }}
+validation: {{ threshold: {{ weighted_quantile_loss: 10 }}, must_beat: [] }}
+deployment: {{ approval: auto }}
+server: {{ listen: "127.0.0.1:0" }}
+)";
+
+// In turn; most of what a console and a few scripts ask.
+constexpr const char* kPaths[] = {"/api/v1/status", "/api/v1/status",          "/api/v1/timeline?last=20",
+                                  "/api/v1/status", "/api/v1/features/tx_metrics?last=20",
+                                  "/api/v1/status", "/api/v1/models",          "/api/v1/runs",
+                                  "/metrics",       "/api/v1/target?hours=3"};
+
+int run(int seconds, int streams, int rate, double speed) {
+  const std::filesystem::path build = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
+  std::string folder = (std::filesystem::temp_directory_path() / "tidecast-load-XXXXXX").string();
+  CHECK(::mkdtemp(folder.data()) != nullptr);
+  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(wall.count()), times = fmt::format("{}", speed);
+  const Child feed = start({(build / "tests/feed-server").string(), "--first-minute", "2880", "--minutes", "2880", "--records",
+                            "1000", "--start", start_at, "--anchor", anchor, "--speed", times, "--port", "0"},
+                           1, "");
+  std::ofstream(folder + "/tidecast.yaml") << fmt::format(fmt::runtime(kDefinition), feed.first_line);
+  const Child program = start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock",
+                               fmt::format("{},{},{}", start_at, anchor, times)},
+                              0, "Console: http://127.0.0.1:");
+  const auto port = static_cast<std::uint16_t>(std::stoi(program.first_line));
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(1, &one);
+  ::sched_setaffinity(0, sizeof one, &one);
+
+  fmt::print("waiting for a model in production ...\n");
+  while (get(port, "/api/v1/status").at("production").is_null()) std::this_thread::sleep_for(1s);
+  const json::value before = get(port, "/api/v1/status");
+
+  std::vector<pollfd> readers;
+  for (int i = 0; i < streams; ++i) {
+    readers.push_back({connect_to(port), POLLIN, 0});
+    const std::string request = "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n";
+    CHECK(::send(readers.back().fd, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+  }
+  std::atomic<bool> over = false;
+  std::uint64_t bytes = 0, events = 0, lost = 0;
+  std::thread reader([&] {
+    std::string chunk(1 << 16, '\0');
+    while (!over) {
+      if (::poll(readers.data(), readers.size(), 100) <= 0) continue;
+      for (pollfd& each : readers) {
+        if ((each.revents & (POLLIN | POLLHUP | POLLERR)) == 0) continue;
+        const ssize_t count = ::recv(each.fd, chunk.data(), chunk.size(), MSG_DONTWAIT);
+        if (count <= 0) {
+          ++lost;
+          each.fd = -1;
+          continue;
+        }
+        bytes += static_cast<std::uint64_t>(count);
+        const std::string_view text(chunk.data(), static_cast<std::size_t>(count));
+        for (std::size_t at = 0; (at = text.find("event: ", at)) != text.npos; ++at) ++events;
+      }
+    }
+  });
+
+  constexpr int kCallers = 16;
+  std::mutex mutex;
+  std::vector<double> latency_ms;
+  std::atomic<int> failures = 0;
+  const Steady::time_point began = Steady::now() + 100ms, end = began + std::chrono::seconds(seconds);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kCallers; ++caller) {
+    callers.emplace_back([&, caller] {
+      const std::unique_ptr<HttpClient> client = HttpClient::make({}).value();
+      std::vector<double> mine;
+      for (int i = caller;; i += kCallers) {
+        const Steady::time_point due = began + std::chrono::nanoseconds(std::int64_t{1'000'000'000} * i / rate);
+        if (due >= end) break;
+        std::this_thread::sleep_until(due);
+        const auto answer = client->get(fmt::format("http://127.0.0.1:{}{}", port, kPaths[static_cast<std::size_t>(i / kCallers) % std::size(kPaths)]));
+        if (!answer.ok() || answer->status != 200) ++failures;
+        mine.push_back(std::chrono::duration<double, std::milli>(Steady::now() - due).count());
+      }
+      const std::lock_guard lock(mutex);
+      latency_ms.insert(latency_ms.end(), mine.begin(), mine.end());
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  over = true;
+  reader.join();
+
+  const json::value after = get(port, "/api/v1/status");
+  const double peak = peak_mb(program.process);
+  ::kill(program.process, SIGTERM);
+  int status = 0;
+  ::waitpid(program.process, &status, 0);
+  ::kill(feed.process, SIGKILL);
+  ::waitpid(feed.process, nullptr, 0);
+  std::filesystem::remove_all(folder);
+
+  std::sort(latency_ms.begin(), latency_ms.end());
+  const auto point = [&](double at) { return latency_ms[static_cast<std::size_t>(at * static_cast<double>(latency_ms.size() - 1))]; };
+  const auto grown = [&](const char* key) {
+    return after.at("events").at(key).to_number<std::int64_t>() - before.at("events").at(key).to_number<std::int64_t>();
+  };
+  const double real = static_cast<double>(seconds);
+  fmt::print("{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms\n", latency_ms.size(), seconds,
+             failures.load(), point(0.5), point(0.99), latency_ms.back());
+  fmt::print("{} event streams, {} lost: {:.0f} events/s, {:.1f} MB/s in all\n", streams, lost, static_cast<double>(events) / real,
+             static_cast<double>(bytes) / real / 1e6);
+  fmt::print("meanwhile {:.0f} records/s read, {:.0f} new ones/s, {} replies; gaps {}, balance {}; peak memory {:.0f} MB; exit {}\n",
+             static_cast<double>(grown("read")) / real, static_cast<double>(grown("stored")) / real,
+             after.at("source").at("replies").to_number<std::int64_t>() - before.at("source").at("replies").to_number<std::int64_t>(),
+             after.at("gaps").to_number<std::int64_t>(), std::string_view(after.at("balance").as_string()), peak, WEXITSTATUS(status));
+  return 0;
+}
+
+}  // namespace
+}  // namespace tidecast
+
+int main(int argc, char** argv) {
+  int seconds = 30, streams = 200, rate = 500;
+  double speed = 300;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--streams") == 0) streams = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--rate") == 0) rate = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--speed") == 0) speed = std::atof(argv[i + 1]);
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  return tidecast::run(seconds, streams, rate, speed);
+}
