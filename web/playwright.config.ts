@@ -5,6 +5,7 @@ export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results/runs',
   workers: 2,
+  retries: 1, // For slow machines; a test that needed it is named.
   timeout: 30_000,
   expect: { timeout: 5_000 },
   reporter: [['list']],

@@ -106,9 +106,8 @@ Result<json::object> ProjectCommands::runs() {
 Result<json::object> ProjectCommands::run(int id) { return run_json(TRY(parts_.project.tracking().run(id))); }
 
 Result<json::object> ProjectCommands::train(const std::string& why, const std::string& actor) {
-  const std::string reason = why.empty() ? "no reason given" : why;
-  return parts_.on_loop([this, reason = fmt::format("{} ({})", reason, actor)]() -> Result<json::object> {
-    return run_json(TRY(parts_.scheduler.train(reason)));
+  return parts_.on_loop([&]() -> Result<json::object> {
+    return run_json(TRY(parts_.scheduler.train(why.empty() ? "no reason given" : why, actor)));
   });
 }
 

@@ -15,7 +15,7 @@ std::string_view mark_of(const TimelineEvent& event) {
   if (event.kind == "breach") return "warn";
   if (event.kind == "source") return event.subject == "source back" ? "ok" : "warn";
   if (event.kind == "gap") return "warn";
-  if (event.kind == "run") return says("Passed.") ? "ok" : "warn";
+  if (event.kind == "run") return says("started by") ? "running" : says("Passed.") ? "ok" : "warn";
   if (event.kind == "model") return says("waits for") ? "waiting" : says("rejected") || says("cannot") ? "warn" : "ok";
   if (event.kind == "deployment") return "ok";
   return "info";

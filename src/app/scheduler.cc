@@ -334,17 +334,23 @@ Status Scheduler::save() {
   return project_.tracking().set_state(kState, state);
 }
 
-Result<Run> Scheduler::train(const std::string& why) {
+Result<Run> Scheduler::train(const std::string& why, const std::string& actor) {
   if (!runs_) return failed_precondition("the definition has no forecast: there is nothing to train");
   ++changes_;
   if (mode_ != Mode::kIdle) {
-    TRY(runs_->start("manual: " + why, clock_.now()));
+    TRY(start_manual_run(why, actor));
     return runs_->run();
   }
   TRY(runs_->restore());
   if (runs_->active()) TRY(end_run_now());  // Of a process that ended too early: it comes first.
-  TRY(runs_->start("manual: " + why, clock_.now()));
+  TRY(start_manual_run(why, actor));
   return std::move(TRY(end_run_now()).run);
+}
+
+Status Scheduler::start_manual_run(const std::string& why, const std::string& actor) {
+  TRY(runs_->start("manual: " + why, clock_.now()));
+  return timeline_.note(clock_.now(), "run", fmt::format("run {}", runs_->run().id),
+                        fmt::format("started by {}: {}", actor, why));
 }
 
 // Waits for the children, and by a simulated clock for the run's length.

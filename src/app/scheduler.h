@@ -77,7 +77,7 @@ class Scheduler {
   Status live(Mailbox& mailbox, const std::function<bool()>& stop, const std::function<void()>& on_step);
 
   // A run now: under way when this returns if the loop is, else taken to its end.
-  Result<Run> train(const std::string& why);
+  Result<Run> train(const std::string& why, const std::string& actor);
 
   // What a person decides, now.  `approve` also deploys to `stage` ("staging", or "production" by way of staging).
   Status approve(int version, const std::string& stage, const std::string& actor, const std::string& why);
@@ -101,6 +101,7 @@ class Scheduler {
   Status note_gap(const SourceGap& gap, ProcessingTime now);
   Result<bool> run_is_over(ProcessingTime now);
   Result<RunEnd> finish_run(ProcessingTime now);
+  Status start_manual_run(const std::string& why, const std::string& actor);
   Result<RunEnd> end_run_now();
   Status end_soak(ProcessingTime now);
   void on_production(int version, ProcessingTime now);  // It has just arrived there.

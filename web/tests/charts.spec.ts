@@ -1,7 +1,7 @@
 // The charts: what they say in words, by keys and as tables, and the marks that must not be missing.
 import type { Page } from '@playwright/test';
 import { fixture } from './fixture/states';
-import { expect, test } from './page';
+import { expect, expectFocus, test } from './page';
 
 const target = (page: Page) => page.locator('[data-chart=target]');
 const loss = (page: Page) => page.locator('[data-chart=loss]');
@@ -16,7 +16,7 @@ test('each chart takes the focus and carries a sentence', async ({ page, tide })
   );
   for (const chart of [target(page), loss(page)]) {
     await chart.focus();
-    await expect(chart).toBeFocused();
+    await expectFocus(chart);
   }
 });
 

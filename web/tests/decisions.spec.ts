@@ -1,14 +1,14 @@
 // Approve and reject: what is shown before, what is sent, what is said after.
 import AxeBuilder from '@axe-core/playwright';
 import { problem } from './fixture/server';
-import { expect, test } from './page';
+import { expect, expectFocus, test } from './page';
 
 test('approving states its consequences, sends the stage and the comment, and is said once', async ({ page, tide }) => {
   await tide.show('waiting_for_approval');
   await page.getByRole('button', { name: 'Approve model 14' }).click();
   const dialog = page.getByRole('dialog', { name: 'Approve model 14 for staging?' });
   await expect(dialog).toContainText('It is deployed to staging at once');
-  await expect(dialog.getByLabel('Comment')).toBeFocused();
+  await expectFocus(dialog.getByLabel('Comment'));
   await page.screenshot({ path: 'test-results/screens/dialog-approve-1280-light.png' });
   expect((await new AxeBuilder({ page }).analyze()).violations.map((v) => v.id)).toEqual([]);
   await dialog.getByLabel('Comment').fill("fees moved, it's better");
@@ -85,7 +85,7 @@ test('Esc keeps it waiting and sends nothing; the focus returns to the button', 
   await page.getByRole('button', { name: 'Reject model 14' }).click();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  await expect(page.getByRole('button', { name: 'Reject model 14' })).toBeFocused();
+  await expectFocus(page.getByRole('button', { name: 'Reject model 14' }));
   expect(tide.server.requests.filter((r) => r.method === 'POST')).toEqual([]);
 });
 

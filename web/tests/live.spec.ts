@@ -1,7 +1,7 @@
 // The page lives by the event stream; and what it does when the stream is lost, or an answer does not come.
 import AxeBuilder from '@axe-core/playwright';
 import { problem } from './fixture/server';
-import { expect, test } from './page';
+import { expect, expectFocus, test } from './page';
 
 const event = (subject: string) => ({
   at: '2026-11-23T03:12:41Z',
@@ -75,7 +75,7 @@ test('while the list is read it does not move; what is new is counted, and shown
   await expect(page.getByText('Event 3')).toHaveCount(0);
   await page.getByRole('button', { name: '3 new' }).click();
   await expect(page.locator('.events li').first()).toContainText('Event 3');
-  await expect(page.getByRole('heading', { name: 'What happened' })).toBeFocused();
+  await expectFocus(page.getByRole('heading', { name: 'What happened' }));
 });
 
 test('an item that is sent twice stands once', async ({ page, tide }) => {

@@ -1,6 +1,6 @@
 // What the Overview says in each state of the loop.
 import { fixture } from './fixture/states';
-import { expect, test } from './page';
+import { expect, expectFocus, test } from './page';
 
 const sentences = {
   starting: 'Started 4 seconds ago; no event has been read yet.',
@@ -154,7 +154,7 @@ test('the list of keys opens with ?, closes with Esc and gives the focus back', 
   await expect(page.getByRole('dialog', { name: 'Keys' })).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(page.getByRole('dialog')).toHaveCount(0);
-  await expect(page.getByRole('img', { name: /^Average fee/ })).toBeFocused();
+  await expectFocus(page.getByRole('img', { name: /^Average fee/ }));
 });
 
 test('a command is copied to the clipboard', async ({ page, tide, context }) => {

@@ -1,5 +1,5 @@
 // What every test gets: a fixture server of its own, and the page opened on it.
-import { test as base, type Page } from '@playwright/test';
+import { expect as expectThat, type Locator, test as base, type Page } from '@playwright/test';
 import { FixtureServer, type StateName } from './fixture/server';
 
 export interface Console {
@@ -33,4 +33,9 @@ export async function settled(page: Page): Promise<void> {
   await page.locator('.loop [data-stage=deploy]').waitFor();
   await page.locator('.cover .bar').waitFor({ state: 'detached' });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+// The element that keys go to.  Not toBeFocused(), which also wants the browser's window to be the active one.
+export async function expectFocus(element: Locator): Promise<void> {
+  await expectThat.poll(() => element.evaluate((it) => it === document.activeElement)).toBe(true);
 }
