@@ -1,5 +1,5 @@
-// The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and serves
-// 200 open event streams and 500 requests a second, while the client and the feed have the other core.
+// The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and
+// serves 200 open event streams and 500 requests a second, while the client and the feed have the other core.
 //   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300]
 // Latency is counted from the moment when a request was due, so that a stall shows in all that waited behind it.
 #include <arpa/inet.h>
@@ -68,7 +68,8 @@ Child start(const std::vector<std::string>& words, int core, std::string_view wa
       std::thread([fd = ends[0]] {  // So that it never waits for us to read.
         char rest[4096];
         while (::read(fd, rest, sizeof rest) > 0) continue;
-      }).detach();
+      })
+          .detach();
       return child;
     }
     line.clear();
@@ -111,20 +112,29 @@ server: {{ listen: "127.0.0.1:0" }}
 )";
 
 // In turn; most of what a console and a few scripts ask.
-constexpr const char* kPaths[] = {"/api/v1/status", "/api/v1/status",          "/api/v1/timeline?last=20",
-                                  "/api/v1/status", "/api/v1/features/tx_metrics?last=20",
-                                  "/api/v1/status", "/api/v1/models",          "/api/v1/runs",
-                                  "/metrics",       "/api/v1/target?hours=3"};
+constexpr const char* kPaths[] = {"/api/v1/status",
+                                  "/api/v1/status",
+                                  "/api/v1/timeline?last=20",
+                                  "/api/v1/status",
+                                  "/api/v1/features/tx_metrics?last=20",
+                                  "/api/v1/status",
+                                  "/api/v1/models",
+                                  "/api/v1/runs",
+                                  "/metrics",
+                                  "/api/v1/target?hours=3"};
 
 int run(int seconds, int streams, int rate, double speed) {
   const std::filesystem::path build = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
   std::string folder = (std::filesystem::temp_directory_path() / "tidecast-load-XXXXXX").string();
   CHECK(::mkdtemp(folder.data()) != nullptr);
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(wall.count()), times = fmt::format("{}", speed);
-  const Child feed = start({(build / "tests/feed-server").string(), "--first-minute", "2880", "--minutes", "2880", "--records",
-                            "1000", "--start", start_at, "--anchor", anchor, "--speed", times, "--port", "0"},
-                           1, "");
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(wall.count()),
+                    times = fmt::format("{}", speed);
+  const Child feed =
+      start({(build / "tests/feed-server").string(), "--first-minute", "2880", "--minutes", "2880", "--records", "1000",
+             "--start", start_at, "--anchor", anchor, "--speed", times, "--port", "0"},
+            1, "");
   std::ofstream(folder + "/tidecast.yaml") << fmt::format(fmt::runtime(kDefinition), feed.first_line);
   const Child program = start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock",
                                fmt::format("{},{},{}", start_at, anchor, times)},
@@ -180,7 +190,8 @@ int run(int seconds, int streams, int rate, double speed) {
         const Steady::time_point due = began + std::chrono::nanoseconds(std::int64_t{1'000'000'000} * i / rate);
         if (due >= end) break;
         std::this_thread::sleep_until(due);
-        const auto answer = client->get(fmt::format("http://127.0.0.1:{}{}", port, kPaths[static_cast<std::size_t>(i / kCallers) % std::size(kPaths)]));
+        const auto answer = client->get(fmt::format(
+            "http://127.0.0.1:{}{}", port, kPaths[static_cast<std::size_t>(i / kCallers) % std::size(kPaths)]));
         if (!answer.ok() || answer->status != 200) ++failures;
         mine.push_back(std::chrono::duration<double, std::milli>(Steady::now() - due).count());
       }
@@ -202,19 +213,25 @@ int run(int seconds, int streams, int rate, double speed) {
   std::filesystem::remove_all(folder);
 
   std::sort(latency_ms.begin(), latency_ms.end());
-  const auto point = [&](double at) { return latency_ms[static_cast<std::size_t>(at * static_cast<double>(latency_ms.size() - 1))]; };
+  const auto point = [&](double at) {
+    return latency_ms[static_cast<std::size_t>(at * static_cast<double>(latency_ms.size() - 1))];
+  };
   const auto grown = [&](const char* key) {
     return after.at("events").at(key).to_number<std::int64_t>() - before.at("events").at(key).to_number<std::int64_t>();
   };
   const double real = static_cast<double>(seconds);
-  fmt::print("{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms\n", latency_ms.size(), seconds,
-             failures.load(), point(0.5), point(0.99), latency_ms.back());
-  fmt::print("{} event streams, {} lost: {:.0f} events/s, {:.1f} MB/s in all\n", streams, lost, static_cast<double>(events) / real,
-             static_cast<double>(bytes) / real / 1e6);
-  fmt::print("meanwhile {:.0f} records/s read, {:.0f} new ones/s, {} replies; gaps {}, balance {}; peak memory {:.0f} MB; exit {}\n",
-             static_cast<double>(grown("read")) / real, static_cast<double>(grown("stored")) / real,
-             after.at("source").at("replies").to_number<std::int64_t>() - before.at("source").at("replies").to_number<std::int64_t>(),
-             after.at("gaps").to_number<std::int64_t>(), std::string_view(after.at("balance").as_string()), peak, WEXITSTATUS(status));
+  fmt::print("{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms\n", latency_ms.size(),
+             seconds, failures.load(), point(0.5), point(0.99), latency_ms.back());
+  fmt::print("{} event streams, {} lost: {:.0f} events/s, {:.1f} MB/s in all\n", streams, lost,
+             static_cast<double>(events) / real, static_cast<double>(bytes) / real / 1e6);
+  fmt::print(
+      "meanwhile {:.0f} records/s read, {:.0f} new ones/s, {} replies; gaps {}, balance {}; peak memory {:.0f} MB; "
+      "exit {}\n",
+      static_cast<double>(grown("read")) / real, static_cast<double>(grown("stored")) / real,
+      after.at("source").at("replies").to_number<std::int64_t>() -
+          before.at("source").at("replies").to_number<std::int64_t>(),
+      after.at("gaps").to_number<std::int64_t>(), std::string_view(after.at("balance").as_string()), peak,
+      WEXITSTATUS(status));
   return 0;
 }
 

@@ -13,17 +13,22 @@ std::string ingestion(const Situation& at) {
   if (at.live) {
     if (at.loop.source && at.loop.source->state == SourceHealth::State::kRetrying)
       return fmt::format("The source {} is being asked again: {}.", at.source, at.loop.source->text);
-    return at.events_per_s ? fmt::format("Ingestion is healthy: {:.1f} new events/s, every record accounted for.", *at.events_per_s)
-                           : std::string("Ingestion is healthy, every record accounted for.");
+    return at.events_per_s
+               ? fmt::format("Ingestion is healthy: {:.1f} new events/s, every record accounted for.", *at.events_per_s)
+               : std::string("Ingestion is healthy, every record accounted for.");
   }
   if (at.loop.progress >= 1) return fmt::format("The recording has been read to its end: {} records.", at.books.read);
-  if (at.loop.progress > 0) return fmt::format("A recording is being replayed: {:.0f} % of it.", at.loop.progress * 100);
+  if (at.loop.progress > 0)
+    return fmt::format(fmt::runtime(at.loop.running ? "A recording is being replayed: {:.0f} % of it."
+                                                    : "The replay stands at {:.0f} % of its recording."),
+                       at.loop.progress * 100);
   return {};
 }
 
 // What becomes of a model that misses its threshold, as the end of a sentence.
 std::string remedy(const Situation& at) {
-  if (at.waiting) return fmt::format("Its replacement, {}, is ready and waits for your approval.", model(at.waiting->version));
+  if (at.waiting)
+    return fmt::format("Its replacement, {}, is ready and waits for your approval.", model(at.waiting->version));
   if (at.loop.run) return fmt::format("Run {} is training its replacement.", at.loop.run->id);
   if (at.loop.soak_over)
     return fmt::format("Its replacement, {}, is soaking in staging until {}.", model(at.loop.candidate),
@@ -53,7 +58,8 @@ std::string join(std::initializer_list<std::string> sentences) {
 
 Answer of_source(const Situation& at, bool down) {
   const SourceHealth& source = *at.loop.source;
-  const ProcessingTime since = down ? source.last_reply_at.value_or(source.since) : source.last_new_at.value_or(source.since);
+  const ProcessingTime since =
+      down ? source.last_reply_at.value_or(source.since) : source.last_new_at.value_or(source.since);
   const std::string age = spoken_long(at.loop.now - since);
   Answer answer{.state = down ? "source_down" : "source_silent", .emphasis = age, .tone = "alarm"};
   if (down) {
@@ -66,8 +72,9 @@ Answer of_source(const Situation& at, bool down) {
     answer.detail = "Its replies repeat records that are known: a cached list, perhaps.";
   }
   if (at.production)
-    answer.detail += fmt::format(" {} goes on serving from what was known at {}.", "Model " + std::to_string(*at.production),
-                                 at.newest ? clock_text(at.newest->window_end, at.loop.now) : "its start");
+    answer.detail +=
+        fmt::format(" {} goes on serving from what was known at {}.", "Model " + std::to_string(*at.production),
+                    at.newest ? clock_text(at.newest->window_end, at.loop.now) : "its start");
   return answer;
 }
 
@@ -75,22 +82,24 @@ Answer without_model(const Situation& at) {
   if (at.waiting) {
     const Waiting& w = *at.waiting;
     const bool first = w.stage == "staging";
-    return {.state = "waiting_for_approval",
-            .sentence = first ? fmt::format("The first model is ready: {} waits for your approval.", model(w.version))
-                              : fmt::format("{} forecasts in staging and waits for your yes for production.",
-                                            "Model " + std::to_string(w.version)),
-            .emphasis = "waits for your",
-            .tone = "warn",
-            .detail = join({fmt::format("Its loss is {} in {}.", loss_text(w.loss), counted(w.windows, "back-test window")),
-                            ingestion(at)})};
+    return {
+        .state = "waiting_for_approval",
+        .sentence = first ? fmt::format("The first model is ready: {} waits for your approval.", model(w.version))
+                          : fmt::format("{} forecasts in staging and waits for your yes for production.",
+                                        "Model " + std::to_string(w.version)),
+        .emphasis = "waits for your",
+        .tone = "warn",
+        .detail = join({fmt::format("Its loss is {} in {}.", loss_text(w.loss), counted(w.windows, "back-test window")),
+                        ingestion(at)})};
   }
   if (at.loop.run)
     return {.state = "training",
-            .sentence = fmt::format("Training {} model: run {} began at {}.", at.runs <= 1 ? "the first" : "a", at.loop.run->id,
-                                    clock_text(at.loop.run->started_at, at.loop.now)),
+            .sentence = fmt::format("Training {} model: run {} began at {}.", at.runs <= 1 ? "the first" : "a",
+                                    at.loop.run->id, clock_text(at.loop.run->started_at, at.loop.now)),
             .emphasis = "",
             .tone = "none",
-            .detail = join({fmt::format("{} go into it.", counted(at.loop.run->observations, "observation")), ingestion(at)})};
+            .detail = join(
+                {fmt::format("{} go into it.", counted(at.loop.run->observations, "observation")), ingestion(at)})};
   if (at.loop.soak_over)
     return {.state = "training",
             .sentence = fmt::format("The first model, {}, is soaking in staging until {}.", model(at.loop.candidate),
@@ -99,23 +108,26 @@ Answer without_model(const Situation& at) {
             .tone = "none",
             .detail = ingestion(at)};
   if (at.last_run) {
-    const std::string next = at.loop.first_run
-                                 ? fmt::format("The next run starts at {}.", clock_text(*at.loop.first_run, at.loop.now))
-                                 : std::string("Train another one: tidecast train.");
-    return {.state = "no_model",
-            .sentence = fmt::format("No model yet: run {} ended as {}.", at.last_run->id, name_of(at.last_run->outcome)),
-            .emphasis = "No model yet",
-            .tone = "warn",
-            .detail = join({at.last_run->reason, next, ingestion(at)})};
+    const std::string next =
+        at.loop.first_run ? fmt::format("The next run starts at {}.", clock_text(*at.loop.first_run, at.loop.now))
+                          : std::string("Train another one: tidecast train.");
+    return {
+        .state = "no_model",
+        .sentence = fmt::format("No model yet: run {} ended as {}.", at.last_run->id, name_of(at.last_run->outcome)),
+        .emphasis = "No model yet",
+        .tone = "warn",
+        .detail = join({at.last_run->reason, next, ingestion(at)})};
   }
   const std::int64_t missing = std::max<std::int64_t>(0, at.windows_needed - static_cast<std::int64_t>(at.windows));
-  std::string detail = at.loop.first_run
-                           ? fmt::format("The first run starts at about {}.", clock_text(*at.loop.first_run, at.loop.now))
-                           : missing > 0 ? fmt::format("About {} to go.", spoken_long(at.step * missing)) : std::string();
+  std::string detail =
+      at.loop.first_run ? fmt::format("The first run starts at about {}.", clock_text(*at.loop.first_run, at.loop.now))
+      : missing > 0     ? fmt::format("About {} to go.", spoken_long(at.step * missing))
+                        : std::string();
   return {.state = "collecting",
-          .sentence = missing > 0
-                          ? fmt::format("Collecting: {} of the {} windows that a first model needs.", at.windows, at.windows_needed)
-                          : fmt::format("Collecting: {}, enough for a first model.", counted(static_cast<std::int64_t>(at.windows), "window")),
+          .sentence = missing > 0 ? fmt::format("Collecting: {} of the {} windows that a first model needs.",
+                                                at.windows, at.windows_needed)
+                                  : fmt::format("Collecting: {}, enough for a first model.",
+                                                counted(static_cast<std::int64_t>(at.windows), "window")),
           .emphasis = "Collecting",
           .tone = "none",
           .detail = join({detail, ingestion(at)})};
@@ -125,46 +137,51 @@ Answer with_model(const Situation& at) {
   const std::string production = fmt::format("production {}", model(*at.production));
   if (at.loop.alarm == AlarmState::kNoData)
     return {.state = "no_data",
-            .sentence = fmt::format("Serving, but the accuracy of {} is unknown: the last evaluations had nothing to judge.", production),
+            .sentence = fmt::format(
+                "Serving, but the accuracy of {} is unknown: the last evaluations had nothing to judge.", production),
             .emphasis = "unknown",
             .tone = "warn",
-            .detail = join({"A forecast is judged when the truth of its last step has come; none came in time.", ingestion(at)})};
+            .detail = join(
+                {"A forecast is judged when the truth of its last step has come; none came in time.", ingestion(at)})};
   if (at.loop.retrain == RetrainState::kGaveUp)
     return {.state = "gave_up",
-            .sentence = fmt::format("Serving, but {} misses its threshold, and {} gave nothing better. It needs you.", production,
-                                    counted(at.retrain_rule.attempts, "retrain")),
+            .sentence = fmt::format("Serving, but {} misses its threshold, and {} gave nothing better. It needs you.",
+                                    production, counted(at.retrain_rule.attempts, "retrain")),
             .emphasis = "It needs you",
             .tone = "alarm",
-            .detail = join({at.last_run ? fmt::format("Run {}: {}", at.last_run->id, at.last_run->reason) : "", fall_short(at),
-                            ingestion(at)})};
+            .detail = join({at.last_run ? fmt::format("Run {}: {}", at.last_run->id, at.last_run->reason) : "",
+                            fall_short(at), ingestion(at)})};
   if (at.loop.alarm == AlarmState::kAlarm) {
     const ProcessingTime since = at.breached_since.value_or(at.alarm ? at.alarm->at : at.loop.now);
     if (!at.breached_since && at.evaluation && at.evaluation->loss)  // It is good again, but not for long enough.
-      return {.state = "alarm",
-              .sentence = fmt::format("Serving; {} is below its threshold again, and the alarm clears after {} in a row.", production,
-                                      counted(at.alarm_rule.clear_after, "good evaluation")),
-              .emphasis = "the alarm clears",
-              .tone = "warn",
-              .detail = join({remedy(at), ingestion(at)})};
+      return {
+          .state = "alarm",
+          .sentence = fmt::format("Serving; {} is below its threshold again, and the alarm clears after {} in a row.",
+                                  production, counted(at.alarm_rule.clear_after, "good evaluation")),
+          .emphasis = "the alarm clears",
+          .tone = "warn",
+          .detail = join({remedy(at), ingestion(at)})};
     if (!at.evaluation)
       return {.state = "alarm",
-              .sentence = fmt::format("Serving; {} is new, and the alarm of the one before it stands until {}.", production,
-                                      counted(at.alarm_rule.clear_after, "good evaluation")),
+              .sentence = fmt::format("Serving; {} is new, and the alarm of the one before it stands until there were {}.",
+                                      production, counted(at.alarm_rule.clear_after, "good evaluation")),
               .emphasis = "the alarm",
               .tone = "warn",
               .detail = ingestion(at)};
     const std::string age = spoken_long(at.loop.now - since);
     return {.state = "alarm",
-            .sentence = join({fmt::format("Serving, but {} has missed its threshold for {}.", production, age), remedy(at)}),
+            .sentence =
+                join({fmt::format("Serving, but {} has missed its threshold for {}.", production, age), remedy(at)}),
             .emphasis = age,
             .tone = "alarm",
-            .detail = join({fmt::format("Its loss was {}, the threshold is {}.", loss_text(at.evaluation->loss.value_or(0)),
-                                        loss_text(at.threshold)),
+            .detail = join({fmt::format("Its loss was {}, the threshold is {}.",
+                                        loss_text(at.evaluation->loss.value_or(0)), loss_text(at.threshold)),
                             fall_short(at), ingestion(at)})};
   }
   if (at.waiting)
     return {.state = "waiting_for_approval",
-            .sentence = fmt::format("Serving. Model {} waits for your approval to follow {}.", at.waiting->version, production),
+            .sentence =
+                fmt::format("Serving. Model {} waits for your approval to follow {}.", at.waiting->version, production),
             .emphasis = "waits for your approval",
             .tone = "warn",
             .detail = join({fmt::format("Its loss is {} in {}.", loss_text(at.waiting->loss),
@@ -172,30 +189,34 @@ Answer with_model(const Situation& at) {
                             ingestion(at)})};
   if (at.evaluation && at.evaluation->breach)
     return {.state = "breach",
-            .sentence = fmt::format("Serving, but {} missed its threshold in the last evaluation: {} of {} that raise the alarm.",
-                                    production, at.loop.breaches, at.alarm_rule.breaches),
+            .sentence = fmt::format(
+                "Serving, but {} missed its threshold in the last evaluation: {} of {} that raise the alarm.",
+                production, at.loop.breaches, at.alarm_rule.breaches),
             .emphasis = "missed its threshold",
             .tone = "warn",
-            .detail = join({fmt::format("Its loss was {}, the threshold is {}.", loss_text(at.evaluation->loss.value_or(0)),
-                                        loss_text(at.threshold)),
+            .detail = join({fmt::format("Its loss was {}, the threshold is {}.",
+                                        loss_text(at.evaluation->loss.value_or(0)), loss_text(at.threshold)),
                             fall_short(at), ingestion(at)})};
   if (!at.evaluation || !at.evaluation->loss) {
-    const std::string when = at.loop.next_evaluation
-                                 ? fmt::format("; its first evaluation is at {}", clock_text(*at.loop.next_evaluation, at.loop.now))
-                                 : std::string();
+    const std::string when =
+        at.loop.next_evaluation && at.loop.running
+            ? fmt::format("; its first evaluation is at {}", clock_text(*at.loop.next_evaluation, at.loop.now))
+            : std::string();
     return {.state = "healthy",
-            .sentence = at.evaluation ? fmt::format("Serving; the last evaluation of {} had nothing to judge.", production)
-                                      : fmt::format("Serving with {}{}.", production, when),
+            .sentence = at.evaluation
+                            ? fmt::format("Serving; the last evaluation of {} had nothing to judge.", production)
+                            : fmt::format("Serving with {}{}.", production, when),
             .emphasis = "",
             .tone = "none",
             .detail = ingestion(at)};
   }
-  return {.state = "healthy",
-          .sentence = fmt::format("Healthy: {} is within its threshold, loss {} against {}.", production,
-                                  loss_text(*at.evaluation->loss), loss_text(at.threshold)),
-          .emphasis = "Healthy",
-          .tone = "ok",
-          .detail = join({fmt::format("A naive forecast would have {}.", loss_text(at.evaluation->naive)), ingestion(at)})};
+  return {
+      .state = "healthy",
+      .sentence = fmt::format("Healthy: {} is within its threshold, loss {} against {}.", production,
+                              loss_text(*at.evaluation->loss), loss_text(at.threshold)),
+      .emphasis = "Healthy",
+      .tone = "ok",
+      .detail = join({fmt::format("A naive forecast would have {}.", loss_text(at.evaluation->naive)), ingestion(at)})};
 }
 
 }  // namespace
@@ -219,7 +240,8 @@ Answer answer_of(const Situation& at) {
             .detail = at.loop.source && !at.loop.source->text.empty() ? at.loop.source->text + "." : ""};
   if (!at.forecasts)
     return {.state = "features_only",
-            .sentence = fmt::format("Healthy: {} closed; nothing is forecast.", counted(static_cast<std::int64_t>(at.windows), "window")),
+            .sentence = fmt::format("Healthy: {} closed; nothing is forecast.",
+                                    counted(static_cast<std::int64_t>(at.windows), "window")),
             .emphasis = "Healthy",
             .tone = "ok",
             .detail = ingestion(at)};

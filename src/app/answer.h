@@ -9,7 +9,7 @@
 namespace tidecast {
 
 struct Answer {
-  std::string state;     // "healthy", "alarm", ...: docs/status.md lists them.
+  std::string state;  // "healthy", "alarm", ...: docs/status.md lists them.
   std::string sentence;
   std::string emphasis;  // A part of the sentence that matters most; empty: none.
   std::string tone;      // Its colour: "ok", "warn", "alarm", "none".

@@ -23,6 +23,7 @@ Situation healthy() {
   s.live = true;
   s.simulated = false;
   s.loop.now = at("03:12:41");
+  s.loop.running = true;
   s.loop.next_evaluation = at("04:00:00");
   s.loop.source = SourceHealth{.state = SourceHealth::State::kOk,
                                .since = at("00:00:00"),
@@ -38,8 +39,13 @@ Situation healthy() {
   s.horizon = 30;
   s.production = 13;
   s.threshold = 0.127;
-  s.evaluation = Evaluation{.stage = "production", .version = 13, .at = at("03:00:00"), .forecasts = 60, .loss = 0.096,
-                            .threshold = 0.127, .naive = 0.21};
+  s.evaluation = Evaluation{.stage = "production",
+                            .version = 13,
+                            .at = at("03:00:00"),
+                            .forecasts = 60,
+                            .loss = 0.096,
+                            .threshold = 0.127,
+                            .naive = 0.21};
   s.runs = 46;
   return s;
 }
@@ -64,7 +70,13 @@ Situation in_alarm() {
 }
 
 Waiting waiting_14() {
-  return {.version = 14, .stage = "staging", .since = at("01:05:32"), .loss = 0.096, .windows = 10, .checks = 4, .passed = 4};
+  return {.version = 14,
+          .stage = "staging",
+          .since = at("01:05:32"),
+          .loss = 0.096,
+          .windows = 10,
+          .checks = 4,
+          .passed = 4};
 }
 
 Situation new_here() {
@@ -79,7 +91,8 @@ Situation new_here() {
 TEST(Answer, SaysAsTheFirstThingWhatMattersMost) {
   const auto sentence = [](const Situation& s) {
     const Answer answer = answer_of(s);
-    EXPECT_TRUE(answer.emphasis.empty() || answer.sentence.find(answer.emphasis) != std::string::npos) << answer.sentence;
+    EXPECT_TRUE(answer.emphasis.empty() || answer.sentence.find(answer.emphasis) != std::string::npos)
+        << answer.sentence;
     return answer.state + ": " + answer.sentence;
   };
   Situation s = healthy();
@@ -89,39 +102,54 @@ TEST(Answer, SaysAsTheFirstThingWhatMattersMost) {
   EXPECT_EQ(sentence(s), "healthy: Serving with production model 13; its first evaluation is at 04:00.");
 
   s = breached();
-  EXPECT_EQ(sentence(s), "breach: Serving, but production model 13 missed its threshold in the last evaluation: 1 of 3 that raise the alarm.");
+  EXPECT_EQ(sentence(s),
+            "breach: Serving, but production model 13 missed its threshold in the last evaluation: 1 of 3 that raise "
+            "the alarm.");
 
   s = in_alarm();
   s.loop.retrain = RetrainState::kQueued;
-  EXPECT_EQ(sentence(s), "alarm: Serving, but production model 13 has missed its threshold for 5 hours. A retrain is queued.");
+  EXPECT_EQ(sentence(s),
+            "alarm: Serving, but production model 13 has missed its threshold for 5 hours. A retrain is queued.");
   s.loop.retrain = RetrainState::kTraining;
   s.loop.run = tidecast::Run{.id = 47, .why = "alarm loss_production"};
-  EXPECT_EQ(sentence(s), "alarm: Serving, but production model 13 has missed its threshold for 5 hours. Run 47 is training its replacement.");
+  EXPECT_EQ(sentence(s),
+            "alarm: Serving, but production model 13 has missed its threshold for 5 hours. Run 47 is training its "
+            "replacement.");
   s.loop.run.reset();
   s.waiting = waiting_14();
   EXPECT_EQ(sentence(s),
-            "alarm: Serving, but production model 13 has missed its threshold for 5 hours. Its replacement, model 14, is ready "
+            "alarm: Serving, but production model 13 has missed its threshold for 5 hours. Its replacement, model 14, "
+            "is ready "
             "and waits for your approval.");
   s.waiting.reset();
   s.loop.retrain = RetrainState::kCoolingDown;
   s.loop.retrain_due = at("05:05:00");
-  EXPECT_EQ(sentence(s), "alarm: Serving, but production model 13 has missed its threshold for 5 hours. The next retrain may start at 05:05.");
+  EXPECT_EQ(sentence(s),
+            "alarm: Serving, but production model 13 has missed its threshold for 5 hours. The next retrain may start "
+            "at 05:05.");
   s.loop.retrain = RetrainState::kGaveUp;
-  EXPECT_EQ(sentence(s), "gave_up: Serving, but production model 13 misses its threshold, and 3 retrains gave nothing better. It needs you.");
+  EXPECT_EQ(sentence(s),
+            "gave_up: Serving, but production model 13 misses its threshold, and 3 retrains gave nothing better. It "
+            "needs you.");
 
   s = in_alarm();
   s.breached_since.reset();
   s.evaluation->loss = 0.101;
   s.evaluation->breach = false;
-  EXPECT_EQ(sentence(s), "alarm: Serving; production model 13 is below its threshold again, and the alarm clears after 2 good evaluations in a row.");
+  EXPECT_EQ(sentence(s),
+            "alarm: Serving; production model 13 is below its threshold again, and the alarm clears after 2 good "
+            "evaluations in a row.");
 
   s = healthy();
   s.loop.alarm = AlarmState::kNoData;
-  EXPECT_EQ(sentence(s), "no_data: Serving, but the accuracy of production model 13 is unknown: the last evaluations had nothing to judge.");
+  EXPECT_EQ(sentence(s),
+            "no_data: Serving, but the accuracy of production model 13 is unknown: the last evaluations had nothing to "
+            "judge.");
 
   s = healthy();
   s.waiting = waiting_14();
-  EXPECT_EQ(sentence(s), "waiting_for_approval: Serving. Model 14 waits for your approval to follow production model 13.");
+  EXPECT_EQ(sentence(s),
+            "waiting_for_approval: Serving. Model 14 waits for your approval to follow production model 13.");
 }
 
 TEST(Answer, TellsTheFirstHoursAfterInstallation) {
@@ -138,7 +166,8 @@ TEST(Answer, TellsTheFirstHoursAfterInstallation) {
   s.loop.run = tidecast::Run{.id = 1, .why = "initial", .started_at = at("03:12:00"), .observations = 470};
   EXPECT_EQ(sentence(s), "training: Training the first model: run 1 began at 03:12.");
   s.loop.run.reset();
-  s.last_run = tidecast::Run{.id = 1, .why = "initial", .outcome = RunOutcome::kRejectedByGate, .reason = "loss 0.3 > 0.24. Rejected."};
+  s.last_run = tidecast::Run{
+      .id = 1, .why = "initial", .outcome = RunOutcome::kRejectedByGate, .reason = "loss 0.3 > 0.24. Rejected."};
   s.loop.first_run = at("04:12:00");
   EXPECT_EQ(sentence(s), "no_model: No model yet: run 1 ended as rejected_by_gate.");
   EXPECT_EQ(answer_of(s).detail.substr(0, 66), "loss 0.3 > 0.24. Rejected. The next run starts at 04:12. Ingestion");
@@ -158,7 +187,8 @@ TEST(Answer, ASourceThatIsDownComesBeforeTheModel) {
   s.loop.source->last_reply_at = at("03:00:41");
   s.loop.source->next_poll_at = at("03:19:10");
   const Answer answer = answer_of(s);
-  EXPECT_EQ(answer.state + ": " + answer.sentence, "source_down: The source blockchain has not answered for 12 minutes.");
+  EXPECT_EQ(answer.state + ": " + answer.sentence,
+            "source_down: The source blockchain has not answered for 12 minutes.");
   EXPECT_EQ(answer.detail.substr(0, 60), "HTTP 429, Retry-After 6 min 30 s. Next try at 03:19. Model 1");
   s.loop.source->state = SourceHealth::State::kSilent;
   s.loop.source->last_new_at = at("03:04:41");
@@ -212,7 +242,9 @@ TEST(Needs, AreOnlyWhatAPersonCanDoSomethingAbout) {
   const std::vector<Need> needs = needs_of(s);
   ASSERT_EQ(needs.size(), 1u);
   EXPECT_EQ(needs[0].title, "Approve or reject model 14");
-  EXPECT_EQ(needs[0].text, "Loss 0.096 in 10 back-test windows; 4 of 4 gate checks passed. Production's model 13 has 0.132 on live truth.");
+  EXPECT_EQ(
+      needs[0].text,
+      "Loss 0.096 in 10 back-test windows; 4 of 4 gate checks passed. Production's model 13 has 0.132 on live truth.");
   EXPECT_EQ(needs[0].commands[0], "tidecast approve 14");
   s.waiting->stage = "production";
   EXPECT_EQ(needs_of(s)[0].commands[0], "tidecast approve 14 --for production");
@@ -232,6 +264,15 @@ TEST(Next, ComesSoonestFirstAndSaysWhy) {
   EXPECT_EQ(text,
             "A retrain starts. The cool-down is over then, and the alarm stands.\n"
             "Evaluation of 03:00 to 04:00. Every 1 h: all forecasts whose last truth has come by then.\n");
+}
+
+TEST(Next, IsNothingWhereTheClockStands) {
+  Situation s = healthy();
+  s.loop.running = false;
+  ASSERT_EQ(next_of(s).size(), 1u);
+  EXPECT_EQ(next_of(s)[0].what, "Nothing by itself: the clock stands.");
+  s.evaluation.reset();
+  EXPECT_EQ(answer_of(s).sentence, "Serving with production model 13.");
 }
 
 TEST(Words, DurationsAreSaidInTheUnitsThatMatter) {

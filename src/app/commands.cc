@@ -24,7 +24,8 @@ json::value json_of(const FeatureValue& value) {
 
 Result<json::object> ProjectCommands::definition() {
   const Definition& definition = parts_.project.definition();
-  return json::object{{"file", definition.file.string()}, {"text", definition.text}, {"description", describe(definition)}};
+  return json::object{
+      {"file", definition.file.string()}, {"text", definition.text}, {"description", describe(definition)}};
 }
 
 Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
@@ -40,7 +41,8 @@ Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
                          EventTime::from_ms(TRY(time_or("until", query.until, EventTime::max().ms())))};
   const auto as_of = ProcessingTime::from_ms(TRY(time_or("as_of", query.as_of, ProcessingTime::max().ms())));
   std::vector<FeatureRow> rows = TRY(parts_.project.features().range(group->name, range, as_of));
-  if (query.last > 0 && rows.size() > static_cast<std::size_t>(query.last)) rows.erase(rows.begin(), rows.end() - query.last);
+  if (query.last > 0 && rows.size() > static_cast<std::size_t>(query.last))
+    rows.erase(rows.begin(), rows.end() - query.last);
 
   json::array columns, list;
   for (const FeatureColumn& column : group->columns)
@@ -63,7 +65,8 @@ Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
   const EventTime until = EventTime::from_ms(TRY(time_or("as_of", query.as_of, EventTime::max().ms())));
   const std::string series = query.series.empty() ? project.series_name() : query.series;
   const TimeSeries history = TRY(project.series(series, until, ProcessingTime::max(), kForecastHistory));
-  if (history.values.empty()) return not_found("{}: no window ended by {}", series, query.as_of.empty() ? "now" : query.as_of);
+  if (history.values.empty())
+    return not_found("{}: no window ended by {}", series, query.as_of.empty() ? "now" : query.as_of);
   const ValidationDefinition& validation = project.definition().validation;
   const std::vector<double> taus = query.taus.empty() ? confidence_quantiles(validation.confidence) : query.taus;
   const QuantilesOfForecast forecast =
@@ -149,7 +152,8 @@ Result<json::object> ProjectCommands::deploy(const Decision& d) {
 
 Result<json::object> ProjectCommands::timeline(int last, std::int64_t before) {
   if (last < 1) return invalid_argument("last: found {}, allowed: 1 or more", last);
-  const std::vector<TimelineEvent> events = TRY(parts_.project.tracking().recent(static_cast<std::size_t>(last) + 1, before));
+  const std::vector<TimelineEvent> events =
+      TRY(parts_.project.tracking().recent(static_cast<std::size_t>(last) + 1, before));
   json::array items;
   for (std::size_t i = 0; i < std::min(events.size(), static_cast<std::size_t>(last)); ++i)
     items.push_back(timeline_json(events[i]));

@@ -13,9 +13,10 @@ Result<std::unique_ptr<Live>> Live::open(Definition definition, LiveOptions opti
   live->project_ = TRY(Project::open(std::move(definition), "tidecast run", DataFolder::kMayBeNew));
   Project& project = *live->project_;
   if (TRY(project.simulated_now()))
-    return failed_precondition("{}: a replay made this data folder, and its clock is simulated; use another one "
-                               "(data: in the definition, or --data)",
-                               project.definition().data.string());
+    return failed_precondition(
+        "{}: a replay made this data folder, and its clock is simulated; use another one "
+        "(data: in the definition, or --data)",
+        project.definition().data.string());
   live->clock_ = options.clock ? std::move(options.clock) : std::make_unique<SystemClock>();
   live->endpoints_ = make_endpoints(project);
   live->service_ = TRY(Service::start(project, *live->endpoints_, live->metrics_,

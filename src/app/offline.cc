@@ -23,19 +23,19 @@ Result<std::unique_ptr<Offline>> Offline::open(Definition definition, const std:
       project, *offline->clock_, *offline->endpoints_, nullptr,
       SchedulerOptions{.binary = std::move(binary), .simulated = offline->simulated_}, std::move(observer));
   TRY(offline->scheduler_->restore());
-  offline->commands_ = std::make_unique<ProjectCommands>(ProjectCommands::Parts{
-      .project = project,
-      .scheduler = *offline->scheduler_,
-      .endpoints = *offline->endpoints_,
-      .on_loop = [](Mailbox::Task task) { return task(); },
-      .status = [self = offline.get()] { return self->status(); },
-      .now = [self = offline.get()] { return self->clock_->now(); },
-      .server = {{"project", project.definition().project},
-                 {"project_id", TRY(project.id())},
-                 {"process", ::getpid()},
-                 {"version", kVersion},
-                 {"mode", "offline"},
-                 {"started_at", to_rfc3339(SystemClock().now())}}});
+  offline->commands_ = std::make_unique<ProjectCommands>(
+      ProjectCommands::Parts{.project = project,
+                             .scheduler = *offline->scheduler_,
+                             .endpoints = *offline->endpoints_,
+                             .on_loop = [](Mailbox::Task task) { return task(); },
+                             .status = [self = offline.get()] { return self->status(); },
+                             .now = [self = offline.get()] { return self->clock_->now(); },
+                             .server = {{"project", project.definition().project},
+                                        {"project_id", TRY(project.id())},
+                                        {"process", ::getpid()},
+                                        {"version", kVersion},
+                                        {"mode", "offline"},
+                                        {"started_at", to_rfc3339(SystemClock().now())}}});
   return offline;
 }
 

@@ -132,7 +132,8 @@ Result<json::value> Overview::fan() {
 }
 
 Result<json::value> Overview::candidate() {
-  const std::optional<ServedModel> served = endpoints_.serving("staging"), production = endpoints_.serving("production");
+  const std::optional<ServedModel> served = endpoints_.serving("staging"),
+                                   production = endpoints_.serving("production");
   if (!served || (production && production->version == served->version)) return json::value(nullptr);
   const std::vector<Forecast> newest = TRY(project_.tracking().forecasts("staging", 1));
   if (newest.empty() || newest.back().version != served->version) return json::value(nullptr);
@@ -189,10 +190,8 @@ Result<json::object> Overview::accuracy(int hours, ProcessingTime now) {
   if (!since.is_null()) alarms.push_back(json::object{{"from", since}, {"until", nullptr}});
   for (const Run& run : TRY(project_.tracking().runs()))
     if (run.started_at > after)
-      retrains.push_back(json::object{{"at", to_rfc3339(run.started_at)},
-                                      {"run", run.id},
-                                      {"why", run.why},
-                                      {"outcome", name_of(run.outcome)}});
+      retrains.push_back(json::object{
+          {"at", to_rfc3339(run.started_at)}, {"run", run.id}, {"why", run.why}, {"outcome", name_of(run.outcome)}});
   for (const Transition& row : TRY(project_.registry().log()))
     if ((row.what == "deploy" || row.what == "rollback") && row.stage == "production" && row.at > after)
       deployments.push_back(json::object{{"at", to_rfc3339(row.at)}, {"version", row.version}});

@@ -1,5 +1,6 @@
 #pragma once
-// What the console's charts draw: the target with what was and is forecast of it, and the accuracy against the threshold.
+// What the console's charts draw: the target with what was and is forecast of it, and the accuracy against the
+// threshold.
 
 #include <mutex>
 
@@ -38,7 +39,7 @@ class Overview {
     EventTime origin;
     json::object shown;
   };
-  std::optional<Fan> fan_;                                  // The newest, because it costs a forecast.
+  std::optional<Fan> fan_;                                               // The newest, because it costs a forecast.
   std::map<std::pair<std::string, std::int64_t>, json::object> judged_;  // By stage and time: they never change.
 };
 

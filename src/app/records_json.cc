@@ -73,7 +73,7 @@ json::object model_json(const ModelVersion& model, const Placements& placements)
 }
 
 json::object timeline_json(const TimelineEvent& event) {
-  return {{"number", event.number},         {"at", to_rfc3339(event.at)}, {"kind", event.kind},
+  return {{"number", event.number},   {"at", to_rfc3339(event.at)}, {"kind", event.kind},
           {"subject", event.subject}, {"text", event.text},         {"state", mark_of(event)}};
 }
 

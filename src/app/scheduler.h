@@ -44,7 +44,8 @@ struct LoopProgress {
 // What the loop knows beside the stores: where it stands, and what comes next.
 struct LoopState {
   ProcessingTime now;
-  double progress = 0;  // Of a recorded source: 0 to 1.
+  bool running = false;  // Else the clock stands, and nothing happens by itself.
+  double progress = 0;   // Of a recorded source: 0 to 1.
   std::optional<EventTime> watermark;
   std::size_t open_windows = 0;  // In all groups.
   AlarmState alarm = AlarmState::kOk;

@@ -16,6 +16,7 @@ constexpr Milliseconds kTellGapsEvery = 10min;                 // A busy stream 
 
 LoopState Scheduler::state() const {
   LoopState state{.now = clock_.now(),
+                  .running = mode_ != Mode::kIdle,
                   .progress = source_->progress(),
                   .watermark = pipeline_->watermark(),
                   .open_windows = open_windows(),
@@ -38,7 +39,8 @@ Status Scheduler::live(Mailbox& mailbox, const std::function<bool()>& stop, cons
     return failed_precondition("the source {} is recorded; replay it: tidecast replay", source_->name());
   if (runs_) TRY(runs_->restore());
   mode_ = Mode::kLive;
-  TRY(timeline_.note(clock_.now(), "started", "started", fmt::format("source {}, process {}", source_->name(), ::getpid())));
+  TRY(timeline_.note(clock_.now(), "started", "started",
+                     fmt::format("source {}, process {}", source_->name(), ::getpid())));
   TRY(source_->start(clock_, [&mailbox] { mailbox.wake(); }));
   while (!stop()) {
     const bool asked = mailbox.serve();
@@ -82,8 +84,8 @@ Status Scheduler::watch_source() {
     ++changes_;
     return timeline_.note(now, "source", std::move(subject), source_->name() + ": " + text);
   };
-  const auto last_reply = [&health] {
-    return health->last_reply_at ? "the last reply came at " + to_rfc3339(*health->last_reply_at) : "no reply yet";
+  const auto last_reply = [&] {
+    return health->last_reply_at ? "the last reply came at " + clock_text(*health->last_reply_at, now) : "no reply yet";
   };
   const bool down = is_down(*health, now), silent = health->state == SourceHealth::State::kSilent;
   if (metrics_) metrics_->on_source(*health, down || silent);
@@ -108,11 +110,11 @@ Status Scheduler::note_gap(const SourceGap& gap, ProcessingTime now) {
   ++changes_;
   if (gap_told_ && now - *gap_told_ < kTellGapsEvery) return ok();
   gap_told_ = now;
-  return timeline_.note(now, "gap", "source gap",
-                        fmt::format("{}: no record of a reply was known, so some were missed between {} and {}; "
-                                    "windows there have no value. {} gaps so far",
-                                    gap.source, to_rfc3339(gap.from), to_rfc3339(gap.until),
-                                    project_.features().gap_count()));
+  return timeline_.note(
+      now, "gap", "source gap",
+      fmt::format("{}: no record of a reply was known, so some were missed between {} and {}; "
+                  "windows there have no value. {} gaps so far",
+                  gap.source, to_rfc3339(gap.from), to_rfc3339(gap.until), project_.features().gap_count()));
 }
 
 }  // namespace tidecast

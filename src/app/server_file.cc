@@ -52,7 +52,8 @@ Result<std::unique_ptr<Commands>> connect_to(const std::string& server) {
     const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
     if (error != std::errc() || end != text.data() + text.size()) port = 0;
   }
-  if (port == 0) return invalid_argument("--server: found '{}', allowed: an address and a port, like 127.0.0.1:8080", server);
+  if (port == 0)
+    return invalid_argument("--server: found '{}', allowed: an address and a port, like 127.0.0.1:8080", server);
   std::string host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   std::unique_ptr<Commands> client = std::make_unique<ApiClient>(host, port);
@@ -64,7 +65,8 @@ Result<std::unique_ptr<Commands>> connect_to_server_of(const std::filesystem::pa
   const ServerFile file = TRY(read_server_file(data));
   std::unique_ptr<Commands> client = std::make_unique<ApiClient>(file.address, file.port);
   const json::object found = TRY(client->server());
-  if (found.at("project_id") != json::string(file.project_id) || found.at("process").to_number<std::int64_t>() != file.process)
+  if (found.at("project_id") != json::string(file.project_id) ||
+      found.at("process").to_number<std::int64_t>() != file.process)
     return unavailable("{}:{} is the server of another project, or of another process: {}, process {}", file.address,
                        file.port, std::string(found.at("project").as_string()),
                        found.at("process").to_number<std::int64_t>());

@@ -1,6 +1,6 @@
 #pragma once
-// DATA/server.json: where the server of a data folder listens, and which process it is.  Written once it listens, removed at
-// its end; one that a crash left behind names a process that does not answer, or another one.
+// DATA/server.json: where the server of a data folder listens, and which process it is.  Written once it listens,
+// removed at its end; one that a crash left behind names a process that does not answer, or another one.
 
 #include <cstdint>
 #include <filesystem>

@@ -86,23 +86,24 @@ Status Service::attach(Scheduler& scheduler, const Clock& clock) {
                         .process = ::getpid(),
                         .project = project_.definition().project,
                         .project_id = TRY(project_.id())};
-  commands_ = std::make_unique<ProjectCommands>(ProjectCommands::Parts{
-      .project = project_,
-      .scheduler = scheduler,
-      .endpoints = endpoints_,
-      .on_loop = [this](Mailbox::Task task) { return ask(std::move(task)); },
-      .status = [this] { return status(); },
-      .now = [this] { return ProcessingTime::from_ms(now_ms_.load()); },
-      .server = {{"project", file.project},
-                 {"project_id", file.project_id},
-                 {"process", file.process},
-                 {"version", kVersion},
-                 {"mode", options_.mode},
-                 {"started_at", to_rfc3339(started_at_)}}});
-  api_ = std::make_unique<Api>(*commands_, hub_,
-                               ApiParts{.metrics = [this] { return metrics_.text(); },
-                                        .endpoints = [this](const HttpRequest& request) { return endpoints_.handle(request); },
-                                        .console = console_files()});
+  commands_ = std::make_unique<ProjectCommands>(
+      ProjectCommands::Parts{.project = project_,
+                             .scheduler = scheduler,
+                             .endpoints = endpoints_,
+                             .on_loop = [this](Mailbox::Task task) { return ask(std::move(task)); },
+                             .status = [this] { return status(); },
+                             .now = [this] { return ProcessingTime::from_ms(now_ms_.load()); },
+                             .server = {{"project", file.project},
+                                        {"project_id", file.project_id},
+                                        {"process", file.process},
+                                        {"version", kVersion},
+                                        {"mode", options_.mode},
+                                        {"started_at", to_rfc3339(started_at_)}}});
+  api_ = std::make_unique<Api>(
+      *commands_, hub_,
+      ApiParts{.metrics = [this] { return metrics_.text(); },
+               .endpoints = [this](const HttpRequest& request) { return endpoints_.handle(request); },
+               .console = console_files()});
   TRY(publish_now());
   hub_.on_news([server = server_.get()](std::chrono::milliseconds delay) { server->wake_streams(delay); });
   ready_ = true;
@@ -151,8 +152,8 @@ Status Service::publish_now() {
                              .address = fmt::format(fmt::runtime(v6 ? "[{}]:{}" : "{}:{}"), at_.address, at_.port),
                              .started_at = started_at_,
                              .data_bytes = data_bytes_};
-  auto status = std::make_shared<const json::object>(
-      status_json(TRY(observer_.look(state)), project_.definition(), process));
+  auto status =
+      std::make_shared<const json::object>(status_json(TRY(observer_.look(state)), project_.definition(), process));
   auto line = std::make_shared<const std::string>(to_text(*status));
   {
     const std::lock_guard lock(mutex_);

@@ -1,6 +1,6 @@
 #pragma once
-// The doors of a running loop: one HTTP server with the API, the endpoints, the events, the metrics and the console, and
-// DATA/server.json, which tells the command line where it is.
+// The doors of a running loop: one HTTP server with the API, the endpoints, the events, the metrics and the console,
+// and DATA/server.json, which tells the command line where it is.
 
 #include <atomic>
 #include <chrono>
@@ -37,7 +37,8 @@ class Service {
   // From now on it answers for this loop, and server.json is there.  Loop's thread, once restored.
   Status attach(Scheduler& scheduler, const Clock& clock);
 
-  // ---- the loop's thread ----------------------------------------------------------------------------------------------
+  // ---- the loop's thread
+  // ----------------------------------------------------------------------------------------------
   Mailbox& mailbox() { return mailbox_; }
   void note(const TimelineEvent& event) { noted_.push_back(event); }  // Told to watchers at the next publish().
   // After each step: what watchers see.  At most four times a second, but for what was noted or asked for.

@@ -13,7 +13,8 @@ constexpr Milliseconds kRateOver = 1min;
 
 Waiting waiting_of(const ModelVersion& model, std::string stage, ProcessingTime since) {
   Waiting waiting{.version = model.version, .stage = std::move(stage), .since = since, .loss = model.loss};
-  if (const json::value* windows = model.metrics.if_contains("windows")) waiting.windows = windows->to_number<std::int64_t>();
+  if (const json::value* windows = model.metrics.if_contains("windows"))
+    waiting.windows = windows->to_number<std::int64_t>();
   if (const json::value* gate = model.metrics.if_contains("gate")) {
     for (const json::value& check : gate->as_array()) {
       if (!check.at("ran").as_bool()) continue;
@@ -49,7 +50,8 @@ Result<Situation> Observer::look(const LoopState& loop) {
   at.rows = std::move(rows);
   at.gaps = project_.features().gap_count();
   if (at.gaps > 0)
-    if (std::vector<SourceGap> gaps = TRY(project_.features().gaps({EventTime::min(), EventTime::max()})); !gaps.empty())
+    if (std::vector<SourceGap> gaps = TRY(project_.features().gaps({EventTime::min(), EventTime::max()}));
+        !gaps.empty())
       at.last_gap = gaps.back();
   if (!definition.groups.empty()) {
     at.step = definition.groups[group].window;
@@ -96,8 +98,8 @@ Status Observer::look_at_models(Situation& at) {
       waiting = waiting_of(model, "staging", model.created_at);
     else if (staged_here && model.approval == Approval::kApproved && model.version != at.production &&
              !at.loop.soak_over)
-      waiting = waiting_of(model, "production",
-                           staged.contains(model.version) ? staged[model.version] : model.created_at);
+      waiting =
+          waiting_of(model, "production", staged.contains(model.version) ? staged[model.version] : model.created_at);
     if (!waiting) continue;
     if (at.waiting)
       at.waiting->other_waits = true;
@@ -141,7 +143,8 @@ void Observer::measure_rate(Situation& at) {
   if (readings_.empty() || at.loop.now > readings_.back().at) readings_.push_back({at.loop.now, taken});
   while (readings_.size() > 2 && at.loop.now - readings_[1].at >= kRateOver) readings_.erase(readings_.begin());
   const Milliseconds over = at.loop.now - readings_.front().at;
-  if (over >= 1s) at.events_per_s = static_cast<double>(taken - readings_.front().taken) * 1000 / static_cast<double>(over.count());
+  if (over >= 1s)
+    at.events_per_s = static_cast<double>(taken - readings_.front().taken) * 1000 / static_cast<double>(over.count());
 }
 
 }  // namespace tidecast

@@ -35,9 +35,9 @@ struct Situation {
   std::uint64_t gaps = 0;
   std::optional<SourceGap> last_gap;
 
-  bool forecasts = false;  // The definition has a forecast; without one the rest stays empty.
-  std::uint64_t windows = 0;         // Closed, of the target's group (the first group without a forecast).
-  std::int64_t windows_needed = 0;   // For a first model.
+  bool forecasts = false;           // The definition has a forecast; without one the rest stays empty.
+  std::uint64_t windows = 0;        // Closed, of the target's group (the first group without a forecast).
+  std::int64_t windows_needed = 0;  // For a first model.
   Milliseconds step{60'000}, lateness{0}, evaluate_every{3'600'000}, soak{0};
   std::optional<FeatureRow> newest;  // Of that group.
   int horizon = 0;
@@ -46,11 +46,11 @@ struct Situation {
   std::optional<Waiting> waiting;
   std::optional<Run> last_run;  // The newest that has ended.
   std::size_t runs = 0;
-  double threshold = 0;                             // In force.
-  std::optional<Evaluation> evaluation;             // The newest of production's present version.
-  std::optional<ProcessingTime> breached_since;     // The first of the breaches in a row that end with it.
-  std::optional<double> bias_share;                 // Of the same: sum(forecast - truth) / sum |truth|.
-  std::optional<AlarmChange> alarm;                 // The newest change.
+  double threshold = 0;                          // In force.
+  std::optional<Evaluation> evaluation;          // The newest of production's present version.
+  std::optional<ProcessingTime> breached_since;  // The first of the breaches in a row that end with it.
+  std::optional<double> bias_share;              // Of the same: sum(forecast - truth) / sum |truth|.
+  std::optional<AlarmChange> alarm;              // The newest change.
   AlarmRule alarm_rule;
   RetrainRule retrain_rule;
   bool approval_auto = false;

@@ -87,14 +87,15 @@ Stage forecast_stage(const Situation& at) {
 Stage score_stage(const Situation& at) {
   Stage stage{.id = "score", .name = "Score", .state = "idle", .value = "none yet"};
   if (!at.evaluation) {
-    if (at.loop.next_evaluation) {
+    if (at.loop.next_evaluation && at.production && at.loop.running) {
       stage.note = "first one";
       stage.note_at = at.loop.next_evaluation;
     }
     return stage;
   }
   const Evaluation& e = *at.evaluation;
-  stage.note = fmt::format("{} to {}", clock_text(e.at - at.evaluate_every, at.loop.now), clock_text(e.at, at.loop.now));
+  stage.note =
+      fmt::format("{} to {}", clock_text(e.at - at.evaluate_every, at.loop.now), clock_text(e.at, at.loop.now));
   if (!e.loss) {
     stage.state = "no_data";
     stage.value = "nothing to judge";
@@ -196,7 +197,8 @@ std::vector<Need> needs_of(const Situation& at) {
   if (!at.books.balanced())
     needs.push_back({.kind = "books",
                      .title = "The books do not balance",
-                     .text = "Read is not stored + duplicate + late + dead. Keep a copy of the data folder, then: tidecast status --json",
+                     .text = "Read is not stored + duplicate + late + dead. Keep a copy of the data folder, then: "
+                             "tidecast status --json",
                      .commands = {"tidecast status --json"}});
   if (at.waiting) {
     const Waiting& w = *at.waiting;
@@ -208,13 +210,15 @@ std::vector<Need> needs_of(const Situation& at) {
                             counted(w.windows, "back-test window"), w.passed, w.checks);
     if (!staging) need.text += " It forecasts in staging.";
     if (at.production && at.evaluation && at.evaluation->loss)
-      need.text += fmt::format(" Production's model {} has {} on live truth.", *at.production, loss_text(*at.evaluation->loss));
+      need.text +=
+          fmt::format(" Production's model {} has {} on live truth.", *at.production, loss_text(*at.evaluation->loss));
     if (w.other_waits) need.text += " An older version waits too.";
     need.consequences =
-        staging ? fmt::format("It is deployed to staging at once and forecasts there{}. Production needs a second yes.",
-                              at.production ? fmt::format(" beside production's model {}", *at.production) : "")
-                : fmt::format("It serves production at once{}.",
-                              at.production ? fmt::format("; model {} stays loaded for a rollback", *at.production) : "");
+        staging
+            ? fmt::format("It is deployed to staging at once and forecasts there{}. Production needs a second yes.",
+                          at.production ? fmt::format(" beside production's model {}", *at.production) : "")
+            : fmt::format("It serves production at once{}.",
+                          at.production ? fmt::format("; model {} stays loaded for a rollback", *at.production) : "");
     need.commands = {staging ? fmt::format("tidecast approve {}", w.version)
                              : fmt::format("tidecast approve {} --for production", w.version),
                      fmt::format("tidecast reject {} -m WHY", w.version)};
@@ -234,28 +238,35 @@ std::vector<Need> needs_of(const Situation& at) {
                      .since = at.alarm ? std::optional(at.alarm->at) : std::nullopt,
                      .commands = {"tidecast train --why TEXT"}});
   if (at.loop.source && is_down(*at.loop.source, at.loop.now))
-    needs.push_back({.kind = "source",
-                     .title = fmt::format("The source {} does not answer", at.source),
-                     .text = at.loop.source->text + ". It is asked again by itself; what it shows no more by then is a known gap.",
-                     .since = at.loop.source->since,
-                     .commands = {}});
+    needs.push_back(
+        {.kind = "source",
+         .title = fmt::format("The source {} does not answer", at.source),
+         .text = at.loop.source->text + ". It is asked again by itself; what it shows no more by then is a known gap.",
+         .since = at.loop.source->since,
+         .commands = {}});
   return needs;
 }
 
 std::vector<Next> next_of(const Situation& at) {
   std::vector<Next> next;
   const LoopState& loop = at.loop;
+  if (!loop.running)
+    return {{std::nullopt, "Nothing by itself: the clock stands.",
+             at.simulated ? "tidecast replay goes on from here, if there is more to replay."
+                          : "tidecast run goes on from here."}};
   if (loop.source && loop.source->state == SourceHealth::State::kRetrying && loop.source->next_poll_at)
     next.push_back({loop.source->next_poll_at, "The source is asked again.", loop.source->text + "."});
   if (at.live && at.newest) {
     const EventTime end = at.newest->window_end + at.step, needed = end + at.lateness;
-    next.push_back({as_processing(needed),
-                    fmt::format("Window {} closes{}.", clock_text(at.newest->window_end, loop.now),
-                                at.production ? ", a forecast follows" : ""),
-                    fmt::format("The first event from {} on moves the watermark to its end.", clock_text(needed, loop.now))});
+    next.push_back(
+        {as_processing(needed),
+         fmt::format("Window {} closes{}.", clock_text(at.newest->window_end, loop.now),
+                     at.production ? ", a forecast follows" : ""),
+         fmt::format("The first event from {} on moves the watermark to its end.", clock_text(needed, loop.now))});
   }
   if (loop.run)
-    next.push_back({std::nullopt, fmt::format("Run {} ends.", loop.run->id), fmt::format("It trains because: {}.", loop.run->why)});
+    next.push_back({std::nullopt, fmt::format("Run {} ends.", loop.run->id),
+                    fmt::format("It trains because: {}.", loop.run->why)});
   if (loop.first_run && !loop.run)
     next.push_back({loop.first_run, "The first training run starts.",
                     fmt::format("{} of {} windows are there.", at.windows, at.windows_needed)});
@@ -263,18 +274,19 @@ std::vector<Next> next_of(const Situation& at) {
     next.push_back({loop.soak_over, fmt::format("Model {} goes to production.", loop.candidate),
                     fmt::format("By rule, after {} in staging.", spoken(at.soak))});
   if (loop.next_evaluation && at.production)
-    next.push_back({loop.next_evaluation,
-                    fmt::format("Evaluation of {} to {}.", clock_text(*loop.next_evaluation - at.evaluate_every, loop.now),
-                                clock_text(*loop.next_evaluation, loop.now)),
-                    fmt::format("Every {}: all forecasts whose last truth has come by then.", spoken(at.evaluate_every))});
+    next.push_back(
+        {loop.next_evaluation,
+         fmt::format("Evaluation of {} to {}.", clock_text(*loop.next_evaluation - at.evaluate_every, loop.now),
+                     clock_text(*loop.next_evaluation, loop.now)),
+         fmt::format("Every {}: all forecasts whose last truth has come by then.", spoken(at.evaluate_every))});
   if (loop.retrain_due && loop.retrain == RetrainState::kCoolingDown)
     next.push_back({loop.retrain_due,
                     loop.alarm == AlarmState::kAlarm ? "A retrain starts." : "A retrain may start again.",
                     loop.alarm == AlarmState::kAlarm ? "The cool-down is over then, and the alarm stands."
                                                      : "The cool-down is over then."});
   if (loop.retrain == RetrainState::kWaitingForApproval || (at.waiting && loop.alarm == AlarmState::kAlarm))
-    next.push_back({std::nullopt, "No other retrain starts.", fmt::format("Model {} waits for a decision.",
-                                                                          at.waiting ? at.waiting->version : loop.candidate)});
+    next.push_back({std::nullopt, "No other retrain starts.",
+                    fmt::format("Model {} waits for a decision.", at.waiting ? at.waiting->version : loop.candidate)});
   std::stable_sort(next.begin(), next.end(), [](const Next& a, const Next& b) {
     return a.at.value_or(ProcessingTime::max()) < b.at.value_or(ProcessingTime::max());
   });

@@ -72,10 +72,18 @@ std::string_view kind_of(const SourceDefinition& source) {
 }
 
 json::object source_json(const Situation& at, const Definition& definition) {
-  json::object out{{"name", at.source}, {"kind", kind_of(definition.source)}, {"state", "recorded"},
-                   {"text", ""},        {"since", nullptr},                   {"last_reply_at", nullptr},
-                   {"last_new_at", nullptr}, {"next_poll_at", nullptr},       {"interval_ms", nullptr},
-                   {"replies", 0},      {"failures", 0},                      {"gaps", at.gaps},
+  json::object out{{"name", at.source},
+                   {"kind", kind_of(definition.source)},
+                   {"state", "recorded"},
+                   {"text", ""},
+                   {"since", nullptr},
+                   {"last_reply_at", nullptr},
+                   {"last_new_at", nullptr},
+                   {"next_poll_at", nullptr},
+                   {"interval_ms", nullptr},
+                   {"replies", 0},
+                   {"failures", 0},
+                   {"gaps", at.gaps},
                    {"events_per_s", or_null(at.events_per_s)}};
   if (const auto& health = at.loop.source) {
     out["state"] = name_of(health->state);
@@ -113,11 +121,12 @@ json::object status_json(const Situation& at, const Definition& definition, cons
           {"now", to_rfc3339(at.loop.now)},
           {"clock", at.simulated ? "simulated" : "system"},
           {"progress", at.live || process.mode == "offline" ? json::value(nullptr) : json::value(at.loop.progress)},
-          {"answer", json::object{{"state", answer.state},
-                                  {"sentence", answer.sentence},
-                                  {"emphasis", answer.emphasis.empty() ? json::value(nullptr) : json::value(answer.emphasis)},
-                                  {"tone", answer.tone},
-                                  {"detail", answer.detail}}},
+          {"answer",
+           json::object{{"state", answer.state},
+                        {"sentence", answer.sentence},
+                        {"emphasis", answer.emphasis.empty() ? json::value(nullptr) : json::value(answer.emphasis)},
+                        {"tone", answer.tone},
+                        {"detail", answer.detail}}},
           {"stages", stages_json(at)},
           {"needs_you", needs_json(at)},
           {"next", next_json(at)},
@@ -166,8 +175,8 @@ std::string status_text(const json::object& status) {
                               status.at("clock") == "simulated" ? " (simulated)" : ""));
   const json::object& events = status.at("events").as_object();
   const auto count = [&events](std::string_view name) { return to_text(events.at(name)); };
-  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", count("read"), count("stored"),
-                             count("duplicate"), count("late"), count("dead"),
+  line("Events", fmt::format("{} read = {} stored + {} duplicate + {} late + {} dead, {}", count("read"),
+                             count("stored"), count("duplicate"), count("late"), count("dead"),
                              status.at("balance") == "ok" ? "balanced" : "NOT BALANCED"));
   const ProcessingTime now = ProcessingTime::from_ms(parse_rfc3339(text(status.at("now"))).value());
   for (const json::value& value : status.at("stages").as_array()) {

@@ -10,8 +10,8 @@ namespace tidecast {
 
 // Of this process, not of the loop.
 struct ProcessFacts {
-  std::string mode;     // "live", "replay", "offline".
-  std::string address;  // "127.0.0.1:8080"; empty: nothing is served.
+  std::string mode;           // "live", "replay", "offline".
+  std::string address;        // "127.0.0.1:8080"; empty: nothing is served.
   ProcessingTime started_at;  // By the wall's clock.
   std::uint64_t data_bytes = 0;
 };

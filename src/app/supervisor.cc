@@ -27,8 +27,8 @@ void tell_supervisor(std::string_view lines) {
   if (*path == '@') address.sun_path[0] = '\0';  // An abstract one.
   const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (socket < 0 || ::sendto(socket, lines.data(), lines.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
-                             size) < 0)
+  if (socket < 0 ||
+      ::sendto(socket, lines.data(), lines.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size) < 0)
     log_warning("app", "NOTIFY_SOCKET={}: {}", path, std::strerror(errno));
   if (socket >= 0) ::close(socket);
 }

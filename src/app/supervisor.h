@@ -1,6 +1,6 @@
 #pragma once
-// What we tell the supervisor that started us, if it wants to know: systemd's sd_notify protocol (a datagram of lines to
-// the socket in NOTIFY_SOCKET; see sd_notify(3)).
+// What we tell the supervisor that started us, if it wants to know: systemd's sd_notify protocol (a datagram of lines
+// to the socket in NOTIFY_SOCKET; see sd_notify(3)).
 
 #include <string_view>
 

@@ -23,7 +23,8 @@ std::string spoken(Milliseconds duration) {
   if (s < 60) return fmt::format("{} s", s);
   if (s < 600 && s % 60 != 0) return fmt::format("{} min {} s", s / 60, s % 60);
   if (s < 3600) return fmt::format("{} min", s / 60);
-  if (s < 86'400) return s / 60 % 60 == 0 ? fmt::format("{} h", s / 3600) : fmt::format("{} h {} min", s / 3600, s / 60 % 60);
+  if (s < 86'400)
+    return s / 60 % 60 == 0 ? fmt::format("{} h", s / 3600) : fmt::format("{} h {} min", s / 3600, s / 60 % 60);
   const std::string days = counted(s / 86'400, "day");
   return s / 3600 % 24 == 0 ? days : fmt::format("{} {} h", days, s / 3600 % 24);
 }

@@ -30,13 +30,14 @@ Status run_command(const Context& context, const std::string& clock) {
   catch_signals();
   const bool talk = !context.quiet && !context.json;
   // A line each, as a supervisor's log takes them.
-  const std::unique_ptr<Live> live = TRY(Live::open(
-      std::move(definition), std::move(options), [talk](const TimelineEvent& event, std::optional<double>) {
+  const std::unique_ptr<Live> live = TRY(
+      Live::open(std::move(definition), std::move(options), [talk](const TimelineEvent& event, std::optional<double>) {
         if (talk) fmt::print("{}  {:<12}  {}\n", to_rfc3339(event.at), event.subject, event.text);
         std::fflush(stdout);
       }));
   if (talk) fmt::print("Console: {}\n", live->url());
-  if (talk) fmt::print("Data in {}; SIGTERM or Ctrl-C ends it at a commit.\n", live->project().definition().data.string());
+  if (talk)
+    fmt::print("Data in {}; SIGTERM or Ctrl-C ends it at a commit.\n", live->project().definition().data.string());
   std::fflush(stdout);
   return live->run(stop_is_wanted);
 }

@@ -3,7 +3,7 @@
 
 namespace tidecast {
 
-void catch_signals();   // From now on; once.
+void catch_signals();  // From now on; once.
 bool stop_is_wanted();
 void wait_for_stop();
 

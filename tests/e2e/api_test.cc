@@ -1,5 +1,5 @@
-// The real server over its real interface: every operation of the document it serves, its answers against the schemas there,
-// and a model's way from the gate to production.
+// The real server over its real interface: every operation of the document it serves, its answers against the schemas
+// there, and a model's way from the gate to production.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -17,7 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A replay of the Wikipedia example up to its first model, which waits for a person, and served on.  Once for all tests.
+// A replay of the Wikipedia example up to its first model, which waits for a person, and served on.  Once for all
+// tests.
 class Api : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -51,7 +52,8 @@ class Api : public testing::Test {
     return call({.method = "GET", .path = path, .query = query});
   }
   static std::pair<int, json::value> post(const std::string& path, const json::object& body) {
-    return call({.method = "POST", .path = path, .headers = {{"content-type", "application/json"}}, .body = to_text(body)});
+    return call(
+        {.method = "POST", .path = path, .headers = {{"content-type", "application/json"}}, .body = to_text(body)});
   }
   // That the answer is one that the document allows, with this status.
   static json::value expect(int status, const std::string& method, const std::string& path,
@@ -95,7 +97,8 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
   expect(409, "POST", decide + "deploy", post(decide + "deploy", {{"stage", "production"}}));
   expect(400, "POST", decide + "reject", post(decide + "reject", {}));
   expect(400, "POST", decide + "approve", post(decide + "approve", {{"stage", "nowhere"}}));
-  EXPECT_EQ(expect(200, "POST", decide + "approve", post(decide + "approve", {{"stage", "staging"}, {"why", "good"}})).at("stages"),
+  EXPECT_EQ(expect(200, "POST", decide + "approve", post(decide + "approve", {{"stage", "staging"}, {"why", "good"}}))
+                .at("stages"),
             "staging");
   const json::value staged = expect_get(200, "/api/v1/status");
   EXPECT_EQ(staged.at("staging"), 1) << "the status already shows what was answered";
@@ -107,8 +110,9 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
   EXPECT_EQ(forecast.at("steps").as_array().size(), 30u);
   expect_get(200, "/api/v1/target");
   expect_get(200, "/api/v1/accuracy");
-  const json::value sql = expect(200, "POST", "/api/v1/sql",
-                                 post("/api/v1/sql", {{"statement", "SELECT subject, text FROM timeline WHERE kind = 'model'"}}));
+  const json::value sql =
+      expect(200, "POST", "/api/v1/sql",
+             post("/api/v1/sql", {{"statement", "SELECT subject, text FROM timeline WHERE kind = 'model'"}}));
   EXPECT_GT(sql.at("rows").as_array().size(), 1u);
   expect(400, "POST", "/api/v1/sql", post("/api/v1/sql", {{"statement", "DROP TABLE edits"}}));
   const json::value run = expect(202, "POST", "/api/v1/runs", post("/api/v1/runs", {{"why", "try"}}));
@@ -125,7 +129,8 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
       const bool was_asked = std::any_of(seen_.begin(), seen_.end(), [&](const std::string& seen) {
         return seen.starts_with(upper + " ") && check.is_operation(path, seen.substr(upper.size() + 1));
       });
-      EXPECT_TRUE(was_asked || elsewhere.contains(std::string(method) + " " + std::string(path))) << method << " " << path;
+      EXPECT_TRUE(was_asked || elsewhere.contains(std::string(method) + " " + std::string(path)))
+          << method << " " << path;
     }
   }
 }
@@ -135,8 +140,10 @@ TEST_F(Api, MetricsAreWhatTheDocumentationNames) {
   const std::string page = read(std::string(TIDECAST_ROOT) + "/docs/operating.md");
   for (std::size_t at = 0; (at = metrics.find("# TYPE ", at)) != std::string::npos; ++at) {
     const std::string name = metrics.substr(at + 7, metrics.find(' ', at + 7) - at - 7);
-    const std::size_t family = std::string_view("tidecast_events").size();  // Whose endings stand in a list: `_late_total`.
-    const bool listed = name.starts_with("tidecast_events") && page.find("`" + name.substr(family) + "`") != std::string::npos;
+    const std::size_t family =
+        std::string_view("tidecast_events").size();  // Whose endings stand in a list: `_late_total`.
+    const bool listed =
+        name.starts_with("tidecast_events") && page.find("`" + name.substr(family) + "`") != std::string::npos;
     EXPECT_TRUE(listed || page.find("`" + name + "`") != std::string::npos) << name;
   }
 }

@@ -107,7 +107,8 @@ void expect_rows_equal_to_an_undisturbed_replay(const Plan& plan) {
     ASSERT_TRUE(run.line_with("Console: ")) << run.output();
     const bool last = i == plan.restarts;
     const double moment = last ? whole.count() + 60 / plan.speed + 3 : moments[static_cast<std::size_t>(i)];
-    const auto until = began + std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(moment));
+    const auto until =
+        began + std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::duration<double>(moment));
     const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (wait > 0ms) {
       const std::optional<int> ended = run.end(wait);
@@ -121,7 +122,8 @@ void expect_rows_equal_to_an_undisturbed_replay(const Plan& plan) {
   }
   ASSERT_EQ(tidecast({"replay", "--quiet", "-c", (folder / "replay.yaml").string()}).code, 0);
 
-  const json::value live = json_of(folder / "live.yaml", {"status"}), replay = json_of(folder / "replay.yaml", {"status"});
+  const json::value live = json_of(folder / "live.yaml", {"status"}),
+                    replay = json_of(folder / "replay.yaml", {"status"});
   EXPECT_EQ(live.at("balance"), "ok");
   EXPECT_EQ(live.at("gaps").to_number<int>(), 0) << "the feed shows enough for no restart to miss any";
   for (const char* count : {"stored", "late", "dead"})
@@ -132,7 +134,8 @@ void expect_rows_equal_to_an_undisturbed_replay(const Plan& plan) {
 }
 
 TEST(Run, RestartedAndKilledGivesTheRowsOfAnUndisturbedReplay) {
-  expect_rows_equal_to_an_undisturbed_replay({.minutes = 40, .speed = 240, .restarts = 5, .every = "20s", .more = kAnyPort});
+  expect_rows_equal_to_an_undisturbed_replay(
+      {.minutes = 40, .speed = 240, .restarts = 5, .every = "20s", .more = kAnyPort});
 }
 
 // Half an hour: TIDECAST_LONG=1 build/tests/e2e_test --gtest_filter='Run.*'
@@ -207,7 +210,8 @@ TEST_F(Beside, ASecondOneIsRefusedAndAKilledOnesFileMisleadsNobody) {
 }
 
 TEST_F(Beside, ATakenPortIsRefusedBecauseNobodyWouldLookForItElsewhere) {
-  write(folder_ / "other.yaml", "data: ./other\n" + live_definition(feed_, "5s", "server: { listen: \"" + address_ + "\" }\n"));
+  write(folder_ / "other.yaml",
+        "data: ./other\n" + live_definition(feed_, "5s", "server: { listen: \"" + address_ + "\" }\n"));
   const Finished taken = tidecast({"run", "-c", (folder_ / "other.yaml").string(), "--clock", feed_.clock()});
   EXPECT_EQ(taken.code, 5);
   EXPECT_NE(taken.err.find(address_), std::string::npos) << taken.err;
