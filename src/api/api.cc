@@ -94,9 +94,9 @@ HttpResponse Api::handle(const HttpRequest& request) const {
   return response;
 }
 
-bool Api::slow(const HttpRequest& request) const {
+int Api::lane(const HttpRequest& request) const {
   const Operation* operation = Table::of_method(table_->find(request.path), request.method);
-  return operation && operation->speed == Speed::kSlow;
+  return operation ? static_cast<int>(operation->lane) : 0;
 }
 
 }  // namespace tidecast

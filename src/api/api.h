@@ -4,7 +4,7 @@
 //
 //   EventHub events;
 //   Api api(commands, events, {.ready = ..., .metrics = ..., .endpoints = ..., .console = console_files()});
-//   HttpServerOptions options{.slow = [&](const HttpRequest& r) { return api.slow(r); }};
+//   HttpServerOptions options{.lane = [&](const HttpRequest& r) { return api.lane(r); }};
 //   auto server = HttpServer::start(options, [&](const HttpRequest& r) { return api.handle(r); });
 //   events.on_news([&](std::chrono::milliseconds delay) { server->wake_streams(delay); });
 //   ...
@@ -38,8 +38,8 @@ class Api {
   ~Api();
 
   HttpResponse handle(const HttpRequest& request) const;
-  // Whether it may take long: HttpServerOptions::slow.
-  bool slow(const HttpRequest& request) const;
+  // HttpServerOptions::lane.
+  int lane(const HttpRequest& request) const;
 
  private:
   struct Table;

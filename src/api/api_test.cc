@@ -21,7 +21,7 @@ constexpr ConsoleFile kFiles[] = {
 class ApiTest : public testing::Test {
  protected:
   ApiTest() {
-    HttpServerOptions options{.port = 0, .slow = [this](const HttpRequest& request) { return api_.slow(request); }};
+    HttpServerOptions options{.port = 0, .lane = [this](const HttpRequest& request) { return api_.lane(request); }};
     server_ = HttpServer::start(std::move(options), [this](const HttpRequest& r) { return api_.handle(r); }).value();
     events_.on_news([this](std::chrono::milliseconds delay) { server_->wake_streams(delay); });
     document_ = *parse_json(get("/api/v1/openapi.json").body);
@@ -276,11 +276,11 @@ TEST_F(ApiTest, PassesOnWhatTheEndpointsAnswer) {
 
 TEST_F(ApiTest, RunsWhatMayTakeLongBesideTheServersThread) {
   for (const Operation& operation : make_operations())
-    EXPECT_EQ(api_.slow(sample_request(operation)), operation.speed == Speed::kSlow) << operation.id;
-  EXPECT_TRUE(api_.slow({.method = "POST", .path = "/api/v1/sql"}));
-  EXPECT_FALSE(api_.slow({.method = "GET", .path = "/api/v1/sql"}));
-  EXPECT_FALSE(api_.slow({.method = "GET", .path = "/api/v1/events"})) << "a stream is made on the server's thread";
-  EXPECT_FALSE(api_.slow({.method = "GET", .path = "/nothing"}));
+    EXPECT_EQ(api_.lane(sample_request(operation)), static_cast<int>(operation.lane)) << operation.id;
+  EXPECT_EQ(api_.lane({.method = "POST", .path = "/api/v1/sql"}), 1);
+  EXPECT_EQ(api_.lane({.method = "GET", .path = "/api/v1/sql"}), 0);
+  EXPECT_EQ(api_.lane({.method = "GET", .path = "/api/v1/events"}), 0) << "a stream is made on the server's thread";
+  EXPECT_EQ(api_.lane({.method = "GET", .path = "/nothing"}), 0);
 }
 
 TEST_F(ApiTest, StreamsTheStatusAndWhatHappens) {
@@ -356,7 +356,7 @@ TEST_F(ApiTest, OutlivesWhateverIsSent) {
     if (response.content_type == "application/problem+json") {
       EXPECT_TRUE(parse_json(response.body).ok()) << response.body;
     }
-    api_.slow(request);
+    api_.lane(request);
   }
 }
 

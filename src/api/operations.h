@@ -20,8 +20,10 @@ struct Parameter {
   json::object schema;    // Of type string, integer, or array of number (joined by commas); with its description.
 };
 
-// kQuick: on the server's thread, so without much reading;  kSlow: on the threads beside it.
-enum class Speed { kQuick, kSlow };
+// HttpServerOptions::lane.  kQuick: on the server's thread, so without much reading;  kReading: what reads much;
+// kDeciding: what waits for the loop;  kForecasting: the endpoints, so that the loop's own smoke requests wait for
+// neither.
+enum class Lane { kQuick, kReading, kDeciding, kForecasting };
 // kUnchecked: whoever answers checks what came, and answers other methods too.
 enum class Input { kChecked, kUnchecked };
 
@@ -42,7 +44,7 @@ struct Operation {
   std::string_view content_type = "application/json";
   json::object result{};        // Schema of the answer.
   std::vector<int> problems{};  // Statuses of errors besides 400, which all have that take anything.
-  Speed speed = Speed::kQuick;
+  Lane lane = Lane::kQuick;
   Input input = Input::kChecked;
   std::function<HttpResponse(const OperationContext&, const HttpRequest&, const Arguments&)> run{};
 };

@@ -58,7 +58,7 @@ void add_data_operations(std::vector<Operation>& operations) {
                         .parameters = rows_parameters(),
                         .result = schema::ref("Features"),
                         .problems = {503},
-                        .speed = Speed::kSlow,
+                        .lane = Lane::kReading,
                         .run = [](Context context, Request, Given given) { return features_of(context, given); }});
   std::vector<Parameter> parameters{{In::kPath, "group", schema::text("Name of the feature group.")}};
   for (Parameter& parameter : rows_parameters()) parameters.push_back(std::move(parameter));
@@ -71,7 +71,7 @@ void add_data_operations(std::vector<Operation>& operations) {
                         .parameters = std::move(parameters),
                         .result = schema::ref("Features"),
                         .problems = {404, 503},
-                        .speed = Speed::kSlow,
+                        .lane = Lane::kReading,
                         .run = [](Context context, Request, Given given) { return features_of(context, given); }});
   operations.push_back(
       {.method = "GET",
@@ -85,7 +85,7 @@ void add_data_operations(std::vector<Operation>& operations) {
                       {In::kQuery, "quantiles", levels()}},
        .result = schema::ref("Forecast"),
        .problems = {404, 409, 503},
-       .speed = Speed::kSlow,
+       .lane = Lane::kReading,
        .run = [](Context context, Request, Given given) {
          return answer_of(context.commands.forecast(
              {.series = given.text("series"), .as_of = given.text("as_of"), .taus = given.numbers("quantiles")}));
@@ -99,7 +99,7 @@ void add_data_operations(std::vector<Operation>& operations) {
                         .body = statement_body(),
                         .result = schema::ref("SqlResult"),
                         .problems = {503},
-                        .speed = Speed::kSlow,
+                        .lane = Lane::kReading,
                         .run = [](Context context, Request, Given given) {
                           return answer_of(context.commands.sql(given.text("statement")));
                         }});

@@ -53,7 +53,7 @@ void add_loop_operations(std::vector<Operation>& operations) {
                         .parameters = {{In::kQuery, "hours", hours(3)}},
                         .result = schema::ref("Target"),
                         .problems = {409, 503},
-                        .speed = Speed::kSlow,
+                        .lane = Lane::kReading,
                         .run = [](Context context, Request, Given given) {
                           return answer_of(context.commands.target(static_cast<int>(given.integer("hours"))));
                         }});
@@ -66,7 +66,7 @@ void add_loop_operations(std::vector<Operation>& operations) {
                         .parameters = {{In::kQuery, "hours", hours(24)}},
                         .result = schema::ref("Accuracy"),
                         .problems = {409, 503},
-                        .speed = Speed::kSlow,
+                        .lane = Lane::kReading,
                         .run = [](Context context, Request, Given given) {
                           return answer_of(context.commands.accuracy(static_cast<int>(given.integer("hours"))));
                         }});

@@ -63,7 +63,7 @@ Operation decision(std::string_view path, std::string_view id, std::string_view 
           .body = std::move(body),
           .result = schema::ref("DecisionResult"),
           .problems = {404, 409, 503},
-          .speed = Speed::kSlow,
+          .lane = Lane::kDeciding,
           .run = [decide](Context context, Request request, Given given) {
             return answer_of((context.commands.*decide)(decision_of(request, given)));
           }};
@@ -92,7 +92,7 @@ void add_model_operations(std::vector<Operation>& operations) {
        .status = 202,
        .result = schema::ref("Run"),
        .problems = {409, 503},
-       .speed = Speed::kSlow,
+       .lane = Lane::kDeciding,
        .run = [](Context context, Request request, Given given) {
          return answer_of(context.commands.train(given.text("why"), actor_of(request, given)), 202);
        }});

@@ -108,7 +108,7 @@ void add_server_operations(std::vector<Operation>& operations) {
        .body = schema::typed("object", "As docs/endpoint.md says."),
        .result = schema::typed("object", "As docs/endpoint.md says."),
        .problems = {404, 503},
-       .speed = Speed::kSlow,
+       .lane = Lane::kForecasting,
        .input = Input::kUnchecked,
        .run = [](Context context, Request request, Given) { return pass_on(context, request); }});
 }

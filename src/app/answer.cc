@@ -78,6 +78,17 @@ Answer of_source(const Situation& at, bool down) {
   return answer;
 }
 
+// A live stream whose process is gone: nothing else matters, and nobody else would say it.
+Answer of_stopped(const Situation& at) {
+  const std::string age = at.newest ? spoken_long(at.loop.now - at.newest->write_time) : "";
+  return {.state = "stopped",
+          .sentence = age.empty() ? std::string("Tidecast is not running.")
+                                  : fmt::format("Tidecast is not running: the newest window closed {} ago.", age),
+          .emphasis = "not running",
+          .tone = "alarm",
+          .detail = fmt::format("Start it: tidecast run. What {} no longer shows by then is a known gap.", at.source)};
+}
+
 Answer without_model(const Situation& at) {
   if (at.waiting) {
     const Waiting& w = *at.waiting;
@@ -162,12 +173,13 @@ Answer with_model(const Situation& at) {
           .tone = "warn",
           .detail = join({remedy(at), ingestion(at)})};
     if (!at.evaluation)
-      return {.state = "alarm",
-              .sentence = fmt::format("Serving; {} is new, and the alarm of the one before it stands until there were {}.",
-                                      production, counted(at.alarm_rule.clear_after, "good evaluation")),
-              .emphasis = "the alarm",
-              .tone = "warn",
-              .detail = ingestion(at)};
+      return {
+          .state = "alarm",
+          .sentence = fmt::format("Serving; {} is new, and the alarm of the one before it stands until there were {}.",
+                                  production, counted(at.alarm_rule.clear_after, "good evaluation")),
+          .emphasis = "the alarm",
+          .tone = "warn",
+          .detail = ingestion(at)};
     const std::string age = spoken_long(at.loop.now - since);
     return {.state = "alarm",
             .sentence =
@@ -228,6 +240,7 @@ Answer answer_of(const Situation& at) {
             .emphasis = "do not balance",
             .tone = "alarm",
             .detail = "This is a fault of the program or of the disk; keep a copy of the data folder."};
+  if (at.loop.live_source && !at.loop.running) return of_stopped(at);
   if (at.loop.source) {
     if (is_down(*at.loop.source, at.loop.now)) return of_source(at, true);
     if (at.loop.source->state == SourceHealth::State::kSilent) return of_source(at, false);

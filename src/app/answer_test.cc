@@ -197,6 +197,17 @@ TEST(Answer, ASourceThatIsDownComesBeforeTheModel) {
   EXPECT_EQ(answer_of(s).state, "books_broken") << "nothing is worse than that";
 }
 
+TEST(Answer, ALiveStreamWhoseProcessIsGoneIsSaidToBeStopped) {
+  Situation s = healthy();
+  s.loop.live_source = true;
+  EXPECT_EQ(answer_of(s).state, "healthy");
+  s.loop.running = false;
+  s.loop.source.reset();
+  s.newest = FeatureRow{.write_time = at("03:00:41")};
+  EXPECT_EQ(answer_of(s).sentence, "Tidecast is not running: the newest window closed 12 minutes ago.");
+  EXPECT_EQ(stages_of(s)[0].value, "not asked");
+}
+
 TEST(Answer, WithoutAForecastItIsAboutTheFeatures) {
   Situation s = healthy();
   s.forecasts = false;
@@ -230,7 +241,7 @@ TEST(Stages, ShowTheLoopInTheOrderOfTheData) {
             "Score|alarm|0.132 > 0.127|02:00 to 03:00\n"
             "Alarm|alarm|ALARM|since 01:00\n"
             "Retrain|ok|run 47 done|gate passed\n"
-            "Approve|waiting|model 14 waits|since\n"
+            "Approve|waiting|model 14 waits|since 01:05\n"
             "Deploy|ok|model 13 serves|since 00:00\n");
 }
 

@@ -10,6 +10,10 @@
 namespace tidecast {
 namespace {
 
+constexpr std::size_t kMostRows = 100'000;  // Of one answer.
+constexpr Milliseconds kLongestSpan = 24h * 365 * 10;
+constexpr ProcessingTime kFarFuture = ProcessingTime::from_ms(4'102'444'800'000);  // 2100: no later window is open.
+
 Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
   return text.empty() ? Result<std::int64_t>(otherwise) : parse_rfc3339(text).in(name);
 }
@@ -18,6 +22,25 @@ json::value json_of(const FeatureValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
   if (const auto* number = std::get_if<double>(&value)) return *number;
   return nullptr;
+}
+
+// The newest `last` of a range (0: all), without reading much more than those: back in time by longer and longer
+// stretches.
+Result<std::vector<FeatureRow>> newest_rows(const FeatureStore& store, const FeatureGroup& group, EventRange range,
+                                            ProcessingTime as_of, int last) {
+  std::optional<EventTime> end;
+  if (last > 0)
+    if (const std::optional<FeatureRow> newest = TRY(store.latest(group.name)))
+      end = std::min({range.until, newest->window_end + 1ms, EventTime::from_ms(std::min(as_of, kFarFuture).ms())});
+  std::vector<FeatureRow> rows;
+  const auto wanted = static_cast<std::size_t>(last);
+  for (Milliseconds span = group.window * std::max(last, 1); end && span < kLongestSpan; span *= 4) {
+    rows = TRY(store.range(group.name, {std::max(range.from, *end - span), range.until}, as_of));
+    if (rows.size() >= wanted || *end - span <= range.from) break;
+  }
+  if (!end || rows.size() < wanted) rows = TRY(store.range(group.name, range, as_of));
+  if (last > 0 && rows.size() > wanted) rows.erase(rows.begin(), rows.end() - last);
+  return rows;
 }
 
 }  // namespace
@@ -40,9 +63,9 @@ Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
   const EventRange range{EventTime::from_ms(TRY(time_or("from", query.from, EventTime::min().ms()))),
                          EventTime::from_ms(TRY(time_or("until", query.until, EventTime::max().ms())))};
   const auto as_of = ProcessingTime::from_ms(TRY(time_or("as_of", query.as_of, ProcessingTime::max().ms())));
-  std::vector<FeatureRow> rows = TRY(parts_.project.features().range(group->name, range, as_of));
-  if (query.last > 0 && rows.size() > static_cast<std::size_t>(query.last))
-    rows.erase(rows.begin(), rows.end() - query.last);
+  const std::vector<FeatureRow> rows = TRY(newest_rows(parts_.project.features(), *group, range, as_of, query.last));
+  if (rows.size() > kMostRows)
+    return invalid_argument("{} rows of {}; allowed: {}; narrow from and until", rows.size(), group->name, kMostRows);
 
   json::array columns, list;
   for (const FeatureColumn& column : group->columns)
@@ -109,9 +132,12 @@ Result<json::object> ProjectCommands::runs() {
 Result<json::object> ProjectCommands::run(int id) { return run_json(TRY(parts_.project.tracking().run(id))); }
 
 Result<json::object> ProjectCommands::train(const std::string& why, const std::string& actor) {
-  return parts_.on_loop([&]() -> Result<json::object> {
+  json::object run = TRY(parts_.on_loop([&]() -> Result<json::object> {
     return run_json(TRY(parts_.scheduler.train(why.empty() ? "no reason given" : why, actor)));
-  });
+  }));
+  if (!parts_.wait_for_run) return run;
+  TRY(parts_.wait_for_run());
+  return this->run(run.at("id").to_number<int>());
 }
 
 Result<json::object> ProjectCommands::models() {

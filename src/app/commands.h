@@ -25,6 +25,7 @@ class ProjectCommands final : public Commands {
     std::function<Result<json::object>(Mailbox::Task)> on_loop;
     std::function<Result<json::object>()> status;  // The newest; any thread.
     std::function<ProcessingTime()> now;           // The loop's time; any thread.
+    std::function<Status()> wait_for_run;          // Where no loop takes a run to its end; else empty.
     json::object server;                           // What server() answers.
   };
   explicit ProjectCommands(Parts parts) : parts_(std::move(parts)), overview_(parts_.project, parts_.endpoints) {}

@@ -61,18 +61,15 @@ Status LiveForecasts::on_ingested(const Ingested& ingested) {
 }
 
 Status LiveForecasts::on_closed(const std::vector<ClosedWindow>& windows) {
-  EventTime through = EventTime::min();
-  TRY(project_.tracking().begin());
-  for (const ClosedWindow& window : windows) {
-    if (window.group != group_) continue;
-    if (Status status = on_row(window.row); !status.ok()) {
-      (void)project_.tracking().end();  // The first error is the one that tells.
-      return status;
+  return in_transaction(project_.tracking(), [&]() -> Status {
+    EventTime through = EventTime::min();
+    for (const ClosedWindow& window : windows) {
+      if (window.group != group_) continue;
+      TRY(on_row(window.row));
+      through = window.row.window_end;
     }
-    through = window.row.window_end;
-  }
-  if (through != EventTime::min()) TRY(project_.tracking().set_state(kThrough, through.ms()));
-  return project_.tracking().end();
+    return through == EventTime::min() ? ok() : project_.tracking().set_state(kThrough, through.ms());
+  });
 }
 
 Status LiveForecasts::on_row(const FeatureRow& row) {

@@ -9,7 +9,7 @@ void LoopMetrics::on_batch(const Books& books, ProcessingTime now, std::optional
   duplicate_.set(static_cast<double>(books.duplicate));
   late_.set(static_cast<double>(books.late));
   dead_.set(static_cast<double>(books.dead));
-  now_.set(static_cast<double>(now.ms()) / 1000);
+  on_clock(now);
   if (watermark) watermark_.set(static_cast<double>(watermark->ms()) / 1000);
   open_windows_.set(static_cast<double>(open_windows));
 }

@@ -14,6 +14,7 @@ namespace tidecast {
 class LoopMetrics {
  public:
   void on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows);
+  void on_clock(ProcessingTime now) { now_.set(static_cast<double>(now.ms()) / 1000); }
   void on_evaluation(double loss, double threshold);
   void on_source(const SourceHealth& health, bool down);
   void on_run_ended() { runs_.add(1); }

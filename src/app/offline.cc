@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <thread>
+
 #include "app/replay.h"
 #include "base/version.h"
 
@@ -30,6 +32,10 @@ Result<std::unique_ptr<Offline>> Offline::open(Definition definition, const std:
                              .on_loop = [](Mailbox::Task task) { return task(); },
                              .status = [self = offline.get()] { return self->status(); },
                              .now = [self = offline.get()] { return self->clock_->now(); },
+                             .wait_for_run = [self = offline.get()]() -> Status {
+                               while (!TRY(self->scheduler_->tend_run())) std::this_thread::sleep_for(20ms);
+                               return ok();
+                             },
                              .server = {{"project", project.definition().project},
                                         {"project_id", TRY(project.id())},
                                         {"process", ::getpid()},

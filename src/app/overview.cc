@@ -10,7 +10,6 @@ namespace tidecast {
 namespace {
 
 constexpr int kBootstrapRounds = 400;
-constexpr std::size_t kMostJudged = 4096;
 
 json::value number_or_null(double value) { return std::isfinite(value) ? json::value(value) : json::value(nullptr); }
 
@@ -146,9 +145,7 @@ Result<json::value> Overview::candidate() {
 
 Result<json::array> Overview::evaluations(const std::string& stage, ProcessingTime after) {
   json::array list;
-  if (judged_.size() > kMostJudged) judged_.clear();
-  for (const Evaluation& e : TRY(project_.tracking().evaluations(stage))) {
-    if (e.at <= after) continue;
+  for (const Evaluation& e : TRY(project_.tracking().evaluations(stage, after))) {
     const auto [entry, is_new] = judged_.try_emplace({stage, e.at.ms()});
     if (is_new) {
       const ProcessingTime from = e.at - project_.definition().monitoring.every;
@@ -197,6 +194,8 @@ Result<json::object> Overview::accuracy(int hours, ProcessingTime now) {
       deployments.push_back(json::object{{"at", to_rfc3339(row.at)}, {"version", row.version}});
   const Result<double> threshold = project_.registry().threshold();
   const std::lock_guard lock(mutex_);
+  std::erase_if(judged_,
+                [&](const auto& entry) { return entry.first.second < (now - Milliseconds(1h) * kMostHours).ms(); });
   json::array production = TRY(evaluations("production", after)), staging;
   for (json::value& judged : TRY(evaluations("staging", after))) {
     // Where both stages hold the same model, one of the two says it all.

@@ -114,7 +114,8 @@ Status Replay::run(const std::function<bool(const LoopProgress&)>& progress) {
 
 Status Replay::serve(const std::function<bool()>& stop) {
   while (!stop()) {
-    if (service_->mailbox().serve()) TRY(service_->publish_now());
+    const bool asked = service_->mailbox().serve();
+    if (TRY(scheduler_->tend_run()) || asked) TRY(service_->publish_now());
     service_->mailbox().wait(std::chrono::milliseconds(200));
   }
   service_->close();

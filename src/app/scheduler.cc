@@ -137,7 +137,8 @@ Status Scheduler::take_batch(ProcessingTime until) {
     next_evaluation_ = next_multiple(first, project_.definition().monitoring.every);
     TRY(save());
   }
-  clock_.wait_until(batch.records.back().arrival);
+  // Live it has come already, whatever a clock that was put back says.
+  if (mode_ != Mode::kLive) clock_.wait_until(batch.records.back().arrival);
   const Ingested ingested = TRY(pipeline_->ingest(batch));
   source_->on_taken({.records = batch.records.size(), .known = ingested.known, .gap = ingested.gap.has_value()});
   if (ingested.gap) TRY(note_gap(*ingested.gap, clock_.now()));
@@ -178,11 +179,11 @@ std::optional<ProcessingTime> Scheduler::next_due() const {
 // that a repeat after a crash finds them done.
 Status Scheduler::run_due(ProcessingTime now) {
   ++changes_;
-  TRY(project_.tracking().begin());
-  TRY(run_jobs(now));
-  TRY(save());
-  if (options_.simulated) TRY(project_.set_simulated_now(now));
-  return project_.tracking().end();
+  return in_transaction(project_.tracking(), [&]() -> Status {
+    TRY(run_jobs(now));
+    TRY(save());
+    return options_.simulated ? project_.set_simulated_now(now) : ok();
+  });
 }
 
 // In this order whatever falls on one moment: a run's end may deploy, which an evaluation at that moment then sees.
@@ -234,7 +235,9 @@ Status Scheduler::start_run(const std::string& why, ProcessingTime now) {
   return runs_->start(why, now);
 }
 
-Result<RunEnd> Scheduler::finish_run(ProcessingTime now) {
+Result<RunEnd> Scheduler::finish_run(ProcessingTime due) {
+  // What fell due during an outage is done at its time; but a run that a person started since has not ended before.
+  const ProcessingTime now = std::max(due, runs_->run().started_at);
   const RunEnd end = TRY(runs_->finish(now));
   if (metrics_) metrics_->on_run_ended();
   if (end.version) {
@@ -298,7 +301,7 @@ Status Scheduler::evaluate_all(ProcessingTime now) {
     if (std::string_view(stage) != "production") continue;
     const std::optional<AlarmChange> change = alarm_.on_evaluation(evaluation);
     if (metrics_ && evaluation.loss) metrics_->on_evaluation(*evaluation.loss, threshold);
-    if (metrics_) TRY(restore_metrics());
+    if (metrics_) metrics_->on_alarm(alarm_.state() == AlarmState::kAlarm);
     if (evaluation.breach) {
       const AlarmRule& rule = project_.definition().monitoring.alarm;
       TRY(timeline_.note(
@@ -337,14 +340,19 @@ Status Scheduler::save() {
 Result<Run> Scheduler::train(const std::string& why, const std::string& actor) {
   if (!runs_) return failed_precondition("the definition has no forecast: there is nothing to train");
   ++changes_;
-  if (mode_ != Mode::kIdle) {
-    TRY(start_manual_run(why, actor));
-    return runs_->run();
+  if (mode_ == Mode::kIdle && !runs_->active()) {
+    TRY(runs_->restore());
+    if (runs_->active()) TRY(end_run_now());  // Of a process that ended too early: it comes first.
   }
-  TRY(runs_->restore());
-  if (runs_->active()) TRY(end_run_now());  // Of a process that ended too early: it comes first.
   TRY(start_manual_run(why, actor));
-  return std::move(TRY(end_run_now()).run);
+  return runs_->run();
+}
+
+Result<bool> Scheduler::tend_run() {
+  if (!runs_ || !runs_->active() || !TRY(runs_->advance())) return false;
+  ++changes_;
+  TRY(end_run_now());
+  return true;
 }
 
 Status Scheduler::start_manual_run(const std::string& why, const std::string& actor) {
@@ -355,15 +363,13 @@ Status Scheduler::start_manual_run(const std::string& why, const std::string& ac
 
 // Waits for the children, and by a simulated clock for the run's length.
 Result<RunEnd> Scheduler::end_run_now() {
-  if (options_.simulated)
-    clock_.wait_until(runs_->due());
-  else
-    while (!TRY(runs_->advance())) clock_.wait_until(clock_.now() + 50ms);
-  TRY(project_.tracking().begin());
-  RunEnd end = TRY(finish_run(clock_.now()));
-  TRY(save());
-  if (options_.simulated) TRY(project_.set_simulated_now(clock_.now()));
-  TRY(project_.tracking().end());
+  if (options_.simulated) clock_.wait_until(runs_->due());
+  RunEnd end;
+  TRY(in_transaction(project_.tracking(), [&]() -> Status {
+    end = TRY(finish_run(clock_.now()));
+    TRY(save());
+    return options_.simulated ? project_.set_simulated_now(clock_.now()) : ok();
+  }));
   return end;
 }
 

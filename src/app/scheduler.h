@@ -44,8 +44,9 @@ struct LoopProgress {
 // What the loop knows beside the stores: where it stands, and what comes next.
 struct LoopState {
   ProcessingTime now;
-  bool running = false;  // Else the clock stands, and nothing happens by itself.
-  double progress = 0;   // Of a recorded source: 0 to 1.
+  bool running = false;      // Else nothing happens by itself.
+  bool live_source = false;  // Records come when they come; else they are recorded.
+  double progress = 0;       // Of a recorded source: 0 to 1.
   std::optional<EventTime> watermark;
   std::size_t open_windows = 0;  // In all groups.
   AlarmState alarm = AlarmState::kOk;
@@ -56,7 +57,8 @@ struct LoopState {
   // production by itself.
   int candidate = 0;
   std::optional<ProcessingTime> next_evaluation, first_run, soak_over, retrain_due;
-  std::optional<SourceHealth> source;  // Of a live one.
+  std::optional<SourceHealth> source;  // Of a live one that is being asked.
+  std::optional<SourceGap> last_gap;   // Since this process started.
   std::uint64_t changes = 0;  // Grows whenever runs, models, evaluations, alarms or the timeline may have changed.
 };
 
@@ -77,8 +79,11 @@ class Scheduler {
   // times a second.  `mailbox` is served between the steps; `on_step` is told of each.
   Status live(Mailbox& mailbox, const std::function<bool()>& stop, const std::function<void()>& on_step);
 
-  // A run now: under way when this returns if the loop is, else taken to its end.
+  // Starts a run.  Where no loop runs, tend_run() takes it to its end.
   Result<Run> train(const std::string& why, const std::string& actor);
+
+  // Where no loop runs: ends a run whose work is done; whether there was one.
+  Result<bool> tend_run();
 
   // What a person decides, now.  `approve` also deploys to `stage` ("staging", or "production" by way of staging).
   Status approve(int version, const std::string& stage, const std::string& actor, const std::string& why);
@@ -133,6 +138,7 @@ class Scheduler {
   Mode mode_ = Mode::kIdle;
   std::uint64_t changes_ = 0;
   std::optional<ProcessingTime> source_down_, source_silent_;  // Since when; told in the timeline.
+  std::optional<SourceGap> last_gap_;
   std::optional<ProcessingTime> gap_told_;
   int candidate_ = 0;  // The version that the last run made, until it is in production or rejected; 0: none.
   bool first_run_started_ = false;

@@ -17,6 +17,7 @@ constexpr Milliseconds kTellGapsEvery = 10min;                 // A busy stream 
 LoopState Scheduler::state() const {
   LoopState state{.now = clock_.now(),
                   .running = mode_ != Mode::kIdle,
+                  .live_source = source_->live(),
                   .progress = source_->progress(),
                   .watermark = pipeline_->watermark(),
                   .open_windows = open_windows(),
@@ -28,7 +29,8 @@ LoopState Scheduler::state() const {
                   .first_run = first_run_,
                   .soak_over = soak_over_,
                   .retrain_due = retrain_.next_due(),
-                  .source = source_->health(),
+                  .source = mode_ == Mode::kLive ? source_->health() : std::nullopt,
+                  .last_gap = last_gap_,
                   .changes = changes_};
   if (runs_ && runs_->active()) state.run = runs_->run();
   return state;
@@ -77,9 +79,10 @@ Result<bool> Scheduler::live_step() {
 }
 
 Status Scheduler::watch_source() {
+  const ProcessingTime now = clock_.now();
+  if (metrics_) metrics_->on_clock(now);
   const std::optional<SourceHealth> health = source_->health();
   if (!health) return ok();
-  const ProcessingTime now = clock_.now();
   const auto tell = [&](std::string subject, std::string text) {
     ++changes_;
     return timeline_.note(now, "source", std::move(subject), source_->name() + ": " + text);
@@ -99,7 +102,7 @@ Status Scheduler::watch_source() {
   if (silent && !source_silent_) {
     source_silent_ = health->since;
     TRY(tell("source silent", "it answers, but brings nothing new"));
-  } else if (!silent && source_silent_ && health->state == SourceHealth::State::kOk) {
+  } else if (source_silent_ && health->last_new_at > *source_silent_) {
     TRY(tell("source back", fmt::format("brings new records again after {}", spoken(now - *source_silent_))));
     source_silent_.reset();
   }
@@ -107,9 +110,10 @@ Status Scheduler::watch_source() {
 }
 
 Status Scheduler::note_gap(const SourceGap& gap, ProcessingTime now) {
-  ++changes_;
+  last_gap_ = gap;
   if (gap_told_ && now - *gap_told_ < kTellGapsEvery) return ok();
   gap_told_ = now;
+  ++changes_;
   return timeline_.note(
       now, "gap", "source gap",
       fmt::format("{}: no record of a reply was known, so some were missed between {} and {}; "

@@ -65,11 +65,10 @@ Result<std::unique_ptr<Commands>> connect_to_server_of(const std::filesystem::pa
   const ServerFile file = TRY(read_server_file(data));
   std::unique_ptr<Commands> client = std::make_unique<ApiClient>(file.address, file.port);
   const json::object found = TRY(client->server());
-  if (found.at("project_id") != json::string(file.project_id) ||
-      found.at("process").to_number<std::int64_t>() != file.process)
-    return unavailable("{}:{} is the server of another project, or of another process: {}, process {}", file.address,
-                       file.port, std::string(found.at("project").as_string()),
-                       found.at("process").to_number<std::int64_t>());
+  const json::value *id = found.if_contains("project_id"), *process = found.if_contains("process");
+  if (!id || !process || *id != json::string(file.project_id) || *process != json::value(file.process))
+    return unavailable("{}:{} is not the server that {} names, but another one: {}", file.address, file.port,
+                       file_of(data).string(), to_text(found));
   return client;
 }
 

@@ -7,6 +7,7 @@
 #include "api/console.h"
 #include "app/records_json.h"
 #include "app/server_file.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "net/problem.h"
 
@@ -22,7 +23,8 @@ std::uint64_t bytes_below(const std::filesystem::path& folder) {
   std::error_code error;
   for (auto at = std::filesystem::recursive_directory_iterator(folder, error);
        !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
-    if (std::error_code gone; at->is_regular_file(gone)) bytes += std::max<std::uintmax_t>(at->file_size(gone), 0);
+    if (at->is_regular_file(error))
+      if (const std::uintmax_t size = at->file_size(error); !error) bytes += size;
   return bytes;
 }
 
@@ -46,7 +48,7 @@ Result<std::unique_ptr<Service>> Service::start(Project& project, Endpoints& end
     return HttpServer::start(
         {.address = self->at_.address,
          .port = port,
-         .slow = [self](const HttpRequest& request) { return self->ready_ && self->api_->slow(request); }},
+         .lane = [self](const HttpRequest& request) { return self->ready_ ? self->api_->lane(request) : 0; }},
         [self](const HttpRequest& request) { return self->handle(request); });
   };
   Result<std::unique_ptr<HttpServer>> server = listen(service->at_.port);
@@ -101,7 +103,8 @@ Status Service::attach(Scheduler& scheduler, const Clock& clock) {
                                         {"started_at", to_rfc3339(started_at_)}}});
   api_ = std::make_unique<Api>(
       *commands_, hub_,
-      ApiParts{.metrics = [this] { return metrics_.text(); },
+      ApiParts{.ready = [this]() -> Status { return ended_ ? unavailable("it is ending") : ok(); },
+               .metrics = [this] { return metrics_.text(); },
                .endpoints = [this](const HttpRequest& request) { return endpoints_.handle(request); },
                .console = console_files()});
   TRY(publish_now());
@@ -114,7 +117,8 @@ Status Service::attach(Scheduler& scheduler, const Clock& clock) {
 Result<json::object> Service::ask(Mailbox::Task task) {
   return mailbox_.ask([this, task = std::move(task)]() -> Result<json::object> {
     Result<json::object> result = task();
-    TRY(publish_now());
+    if (const Status published = publish_now(); !published.ok())
+      log_warning("app", "the status could not be told: {}", published.message());
     return result;
   });
 }
@@ -167,6 +171,9 @@ Status Service::publish_now() {
   return ok();
 }
 
-void Service::close() { mailbox_.close(); }
+void Service::close() {
+  ended_ = true;
+  mailbox_.close();
+}
 
 }  // namespace tidecast

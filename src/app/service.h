@@ -68,7 +68,7 @@ class Service {
   Scheduler* scheduler_ = nullptr;
   std::unique_ptr<ProjectCommands> commands_;
   std::unique_ptr<Api> api_;
-  std::atomic<bool> ready_ = false;
+  std::atomic<bool> ready_ = false, ended_ = false;
 
   std::atomic<std::int64_t> now_ms_ = 0;
   mutable std::mutex mutex_;  // Guards status_.

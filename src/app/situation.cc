@@ -10,6 +10,7 @@ namespace tidecast {
 namespace {
 
 constexpr Milliseconds kRateOver = 1min;
+constexpr int kLookBack = 1000;  // Evaluations; a longer row of breaches is said to have begun there.
 
 Waiting waiting_of(const ModelVersion& model, std::string stage, ProcessingTime since) {
   Waiting waiting{.version = model.version, .stage = std::move(stage), .since = since, .loss = model.loss};
@@ -30,13 +31,15 @@ Waiting waiting_of(const ModelVersion& model, std::string stage, ProcessingTime 
 Result<Situation> Observer::look(const LoopState& loop) {
   Situation at;
   const Definition& definition = project_.definition();
-  const std::size_t group = definition.forecast ? project_.target_group() : 0;
+  const std::size_t group = shown_group();
   std::map<std::string, std::uint64_t> rows;
   for (const FeatureGroup& each : project_.features().groups()) rows[each.name] = project_.features().rows(each.name);
-  if (last_ && last_->loop.changes == loop.changes && last_->rows == rows) {
+  if (last_ && last_->loop.changes == loop.changes) {
     at = *last_;
     at.loop = loop;
     at.books = project_.features().books();
+    if (at.rows != rows) TRY(look_at_windows(at, std::move(rows)));
+    last_ = at;
     measure_rate(at);
     return at;
   }
@@ -46,17 +49,9 @@ Result<Situation> Observer::look(const LoopState& loop) {
   at.live = live_;
   at.simulated = simulated_;
   at.books = project_.features().books();
-  if (!definition.groups.empty()) at.windows = rows[definition.groups[group].name];
-  at.rows = std::move(rows);
-  at.gaps = project_.features().gap_count();
-  if (at.gaps > 0)
-    if (std::vector<SourceGap> gaps = TRY(project_.features().gaps({EventTime::min(), EventTime::max()}));
-        !gaps.empty())
-      at.last_gap = gaps.back();
   if (!definition.groups.empty()) {
     at.step = definition.groups[group].window;
     at.lateness = definition.groups[group].lateness;
-    at.newest = TRY(project_.features().latest(definition.groups[group].name));
   }
   at.forecasts = definition.forecast.has_value();
   if (at.forecasts) {
@@ -71,9 +66,30 @@ Result<Situation> Observer::look(const LoopState& loop) {
     TRY(look_at_models(at));
     TRY(look_at_accuracy(at));
   }
+  TRY(look_at_windows(at, std::move(rows)));
   last_ = at;
   measure_rate(at);
   return at;
+}
+
+std::size_t Observer::shown_group() const { return project_.definition().forecast ? project_.target_group() : 0; }
+
+// What a closed window changes.
+Status Observer::look_at_windows(Situation& at, std::map<std::string, std::uint64_t> rows) {
+  at.rows = std::move(rows);
+  at.gaps = project_.features().gap_count();
+  if (project_.definition().groups.empty()) return ok();
+  const std::string& group = project_.definition().groups[shown_group()].name;
+  at.windows = at.rows[group];
+  at.newest = TRY(project_.features().latest(group));
+  at.forecast_made_at.reset();
+  if (!at.production) return ok();
+  if (const std::vector<Forecast> newest = TRY(project_.tracking().forecasts("production", 1));
+      !newest.empty() && newest.back().version == at.production) {
+    at.forecast_made_at = newest.back().made_at;
+    at.forecast_until = newest.back().origin + at.step * static_cast<std::int64_t>(newest.back().mean.size());
+  }
+  return ok();
 }
 
 Status Observer::look_at_models(Situation& at) {
@@ -115,7 +131,8 @@ Status Observer::look_at_accuracy(Situation& at) {
   if (const std::vector<AlarmChange> changes = TRY(tracking.alarm_changes()); !changes.empty())
     at.alarm = changes.back();
   if (!at.production) return ok();
-  for (const Evaluation& evaluation : TRY(tracking.evaluations("production"))) {
+  for (const Evaluation& evaluation :
+       TRY(tracking.evaluations("production", at.loop.now - kLookBack * at.evaluate_every))) {
     if (evaluation.version != *at.production) continue;
     if (!evaluation.breach) at.breached_since.reset();
     if (evaluation.breach && !at.breached_since) at.breached_since = evaluation.at;
@@ -129,11 +146,6 @@ Status Observer::look_at_accuracy(Situation& at) {
       truth += score.absolute_truth;
     }
     if (truth > 0) at.bias_share = error / truth;
-  }
-  if (const std::vector<Forecast> newest = TRY(tracking.forecasts("production", 1));
-      !newest.empty() && newest.back().version == at.production) {
-    at.forecast_made_at = newest.back().made_at;
-    at.forecast_until = newest.back().origin + at.step * static_cast<std::int64_t>(newest.back().mean.size());
   }
   return ok();
 }

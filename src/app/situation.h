@@ -33,7 +33,6 @@ struct Situation {
   std::map<std::string, std::uint64_t> rows;  // Windows ever closed, by group.
   std::optional<double> events_per_s;
   std::uint64_t gaps = 0;
-  std::optional<SourceGap> last_gap;
 
   bool forecasts = false;           // The definition has a forecast; without one the rest stays empty.
   std::uint64_t windows = 0;        // Closed, of the target's group (the first group without a forecast).
@@ -58,13 +57,15 @@ struct Situation {
   std::optional<EventTime> forecast_until;
 };
 
-// The parts that come from the stores are read again only when `loop.changes` has changed or a window was closed.
+// Reads again only what may have changed: little when a window was closed, the rest when `loop.changes` says so.
 class Observer {
  public:
   Observer(Project& project, bool live, bool simulated) : project_(project), live_(live), simulated_(simulated) {}
   Result<Situation> look(const LoopState& loop);
 
  private:
+  std::size_t shown_group() const;  // The target's; the first without a forecast.
+  Status look_at_windows(Situation& at, std::map<std::string, std::uint64_t> rows);
   Status look_at_models(Situation& at);
   Status look_at_accuracy(Situation& at);
   void measure_rate(Situation& at);

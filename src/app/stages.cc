@@ -16,8 +16,10 @@ Stage source_stage(const Situation& at) {
   Stage stage{.id = "source", .name = "Source"};
   const std::string rate = at.events_per_s ? fmt::format("{:.1f} events/s", *at.events_per_s) : "-";
   if (!at.loop.source) {
-    stage.state = at.books.read == 0 ? "idle" : "ok";
-    stage.value = at.loop.progress >= 1 ? "read to its end" : fmt::format("{:.0f} % read", at.loop.progress * 100);
+    stage.state = at.books.read == 0 || at.loop.live_source ? "idle" : "ok";
+    stage.value = at.loop.live_source     ? "not asked"
+                  : at.loop.progress >= 1 ? "read to its end"
+                                          : fmt::format("{:.0f} % read", at.loop.progress * 100);
     stage.note = counted(static_cast<std::int64_t>(at.books.read), "record");
     return stage;
   }
@@ -35,7 +37,7 @@ Stage source_stage(const Situation& at) {
   } else if (source.state == SourceHealth::State::kSilent) {
     stage.state = "alarm";
     stage.value = "nothing new";
-    stage.note = "since";
+    stage.note = "last new one";
     stage.note_at = source.last_new_at;
   } else {
     stage.state = source.state == SourceHealth::State::kStarting ? "idle" : "ok";
@@ -57,10 +59,10 @@ Stage feature_stage(const Situation& at) {
   if (!at.newest) {
     stage.state = "idle";
     stage.note = "none yet";
-  } else if (at.last_gap && at.loop.now - at.last_gap->found_at < kRecentGap) {
+  } else if (at.loop.last_gap && at.loop.now - at.loop.last_gap->found_at < kRecentGap) {
     stage.state = "warn";
-    stage.note = fmt::format("gap {} to {}", clock_text(at.last_gap->from, at.loop.now),
-                             clock_text(at.last_gap->until, at.loop.now));
+    stage.note = fmt::format("gap {} to {}", clock_text(at.loop.last_gap->from, at.loop.now),
+                             clock_text(at.loop.last_gap->until, at.loop.now));
   } else {
     stage.note = "newest";
     stage.note_at = at.newest->write_time;
@@ -155,8 +157,7 @@ Stage approve_stage(const Situation& at) {
   if (at.waiting) {
     stage.state = "waiting";
     stage.value = fmt::format("model {} waits", at.waiting->version);
-    stage.note = "since";
-    stage.note_at = at.waiting->since;
+    stage.note = "since " + clock_text(at.waiting->since, at.loop.now);
   } else if (at.production) {
     stage.state = "ok";
   }

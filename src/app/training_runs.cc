@@ -63,9 +63,18 @@ json::object parameters_of(const TrainingJob& job) {
 }  // namespace
 
 Status TrainingRuns::restore() {
-  for (Run& run : TRY(project_.tracking().runs()))
-    if (run.outcome == RunOutcome::kRunning) return launch(std::move(run));
-  return ok();
+  if (active()) return ok();
+  std::optional<Run> newest;
+  for (Run& run : TRY(project_.tracking().runs())) {
+    if (run.outcome != RunOutcome::kRunning) continue;
+    if (newest) {  // Never two at a time; whatever left it so, what it knew is older.
+      newest->outcome = RunOutcome::kCancelled;
+      newest->reason = fmt::format("interrupted, and run {} came after it", run.id);
+      TRY(project_.tracking().update_run(*newest));
+    }
+    newest = std::move(run);
+  }
+  return newest ? launch(std::move(*newest)) : ok();
 }
 
 Status TrainingRuns::start(const std::string& why, ProcessingTime now) {
@@ -120,10 +129,18 @@ Status TrainingRuns::launch(Run run) {
   run.observations = observed(job.series);
   TRY(project_.tracking().update_run(run));
   active.run = std::move(run);
-  if (backtest_windows(job.series, job.options.horizon, job.windows) >= kLeastWindows)
-    active.child = TRY(TrainingChild::start(binary_, job, folder(active.run, "judge")));
+  Status started;
+  if (backtest_windows(job.series, job.options.horizon, job.windows) >= kLeastWindows) {
+    Result<std::unique_ptr<TrainingChild>> child = TrainingChild::start(binary_, job, folder(active.run, "judge"));
+    if (child.ok())
+      active.child = std::move(*child);
+    else
+      started = child.status();
+  }
   active_ = std::move(active);
-  if (active_->child == nullptr)
+  if (!started.ok())
+    end(RunOutcome::kFailed, started.message());
+  else if (active_->child == nullptr)
     end(RunOutcome::kSkippedInsufficientData,
         fmt::format("{} observations; needed are {} before the first of {} windows of {} steps. Skipped.",
                     active_->run.observations, kLeastObservations, kLeastWindows, active_->job.options.horizon));

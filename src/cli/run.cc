@@ -39,7 +39,10 @@ Status run_command(const Context& context, const std::string& clock) {
   if (talk)
     fmt::print("Data in {}; SIGTERM or Ctrl-C ends it at a commit.\n", live->project().definition().data.string());
   std::fflush(stdout);
-  return live->run(stop_is_wanted);
+  const Status status = live->run(stop_is_wanted);
+  // The codes for what only a person can change are those of the start; later a supervisor should try again.
+  if (status.ok() || status.code() == Code::kUnavailable) return status;
+  return internal_error("{}", status.message());
 }
 
 }  // namespace tidecast

@@ -5,6 +5,5 @@ namespace tidecast {
 
 void catch_signals();  // From now on; once.
 bool stop_is_wanted();
-void wait_for_stop();
 
 }  // namespace tidecast

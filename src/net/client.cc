@@ -11,6 +11,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/version.h"
 #include "net/gzip.h"
 #include "net/lookup.h"
 #include "net/url.h"
@@ -26,7 +27,7 @@ using boost::system::error_code;
 using SteadyClock = std::chrono::steady_clock;
 using Parser = http::response_parser<http::string_body>;
 
-constexpr const char* kUserAgent = "tidecast/0.1.0";
+const std::string kUserAgent = fmt::format("tidecast/{}", kVersion);
 constexpr std::uint32_t kHeaderMax = 65'536;  // Bytes; proxies before a server add much to it.
 
 std::string lower(std::string_view text) {
@@ -106,15 +107,22 @@ class Client final : public HttpClient {
     const bool kept =
         connection_ && connection_->url.endpoint() == address.endpoint() && connection_->url.tls == address.tls;
     if (address.tls) TRY(trust_the_system());
-    if (!kept) TRY(connect(address, limit));
+    if (!kept) TRY(connect_anew(address, limit));
     bool closed_before_answer = false;
     Result<HttpAnswer> answer = exchange(request, limit, closed_before_answer);
     if (kept && closed_before_answer) {
-      TRY(connect(address, limit));
+      TRY(connect_anew(address, limit));
       answer = exchange(request, limit, closed_before_answer);
     }
     if (!answer.ok()) connection_.reset();
     return answer;
+  }
+
+  // A connection that was not wholly made must never be taken for a kept one.
+  Status connect_anew(const Url& address, const Limit& limit) {
+    Status status = connect(address, limit);
+    if (!status.ok()) connection_.reset();
+    return status;
   }
 
   // Runs what `start` begins, which ends by calling the handler it is given.  Past the deadline, or when cancelled, it

@@ -42,7 +42,9 @@ struct SlowCall {
 class Server final : public HttpServer {
  public:
   Server(HttpServerOptions options, HttpHandler handler) : options_(std::move(options)), handler_(std::move(handler)) {
-    if (options_.slow) lane_.emplace(kSlowThreads, kSlowQueueMax);
+    if (options_.lane)
+      for (int lane = 0; lane < kLanes; ++lane)
+        lanes_.push_back(std::make_unique<SlowLane>(kSlowThreads, kSlowQueueMax));
   }
 
   ~Server() override {
@@ -148,7 +150,7 @@ class Server final : public HttpServer {
     acceptor_.close(ignored);
     timer_.cancel();
     wake_timer_.cancel();
-    if (lane_) lane_->stop();
+    for (const auto& lane : lanes_) lane->stop();
     for (Session* session : sessions_) {
       if (session->phase == Phase::kIdle || session->phase == Phase::kReading) session->cancel();
       if (session->wake) session->wake->cancel();
@@ -278,9 +280,10 @@ class Server final : public HttpServer {
   Task<HttpResponse> answer(Session& session, http::request<http::string_body> message) {
     if (std::optional<HttpResponse> refusal = refusal_of(message)) co_return *std::move(refusal);
     const auto request = std::make_shared<const HttpRequest>(plain_request(std::move(message)));
-    if (!is_slow(*request)) co_return handle(*request);
+    SlowLane* const lane = lane_of(*request);
+    if (lane == nullptr) co_return handle(*request);
     const auto call = std::make_shared<SlowCall>(io_);
-    const bool taken = lane_->offer([this, call, request](SlowLane::Turn turn) {
+    const bool taken = lane->offer([this, call, request](SlowLane::Turn turn) {
       HttpResponse response = turn == SlowLane::Turn::kRun ? handle(*request) : busy("the server stops");
       asio::post(io_, [call, answer = std::move(response)]() mutable {
         call->response = std::move(answer);
@@ -293,11 +296,12 @@ class Server final : public HttpServer {
     co_return *std::move(call->response);
   }
 
-  bool is_slow(const HttpRequest& request) {
+  SlowLane* lane_of(const HttpRequest& request) {
     try {
-      return lane_ && options_.slow(request);
+      const int lane = lanes_.empty() ? 0 : options_.lane(request);
+      return lane == 0 ? nullptr : lanes_.at(static_cast<std::size_t>(lane) - 1).get();
     } catch (...) {
-      return false;  // The handler will say what is wrong with it.
+      return nullptr;  // The handler will say what is wrong with it.
     }
   }
 
@@ -451,7 +455,7 @@ class Server final : public HttpServer {
   Timer timer_{io_}, grace_{io_}, wake_timer_{io_};
   std::mutex wake_mutex_;
   std::optional<SteadyClock::time_point> wake_at_;  // Guarded by wake_mutex_; the next time that streams are asked.
-  std::optional<SlowLane> lane_;                    // Ends before io_, which its jobs post to.
+  std::vector<std::unique_ptr<SlowLane>> lanes_;    // They end before io_, which their jobs post to.
   std::thread thread_;  // The only one that touches the above, but what has its own mutex, while it runs.
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 // An HTTP/1.1 server on one thread of its own: plain functions as handlers, coroutines and Beast only inside.  Requests
-// that may take long run on two more threads (HttpServerOptions::slow), and an answer may go on without end
+// that may take long run on threads beside it (HttpServerOptions::lane), and an answer may go on without end
 // (HttpStream).
 //
 // What it guards, because it has neither TLS nor tokens: it listens on loopback only, and it refuses requests that a
@@ -52,9 +52,11 @@ struct HttpResponse {
   std::shared_ptr<HttpStream> stream{};
 };
 
-// Runs on the server's thread, where it must be quick, and, for requests that HttpServerOptions::slow picks, on the two
-// threads beside it: so on up to three at once.  An exception that leaves it is a 500.
+// Runs on the server's thread, where it must be quick, and, for requests that HttpServerOptions::lane picks, on the
+// threads of the lanes: so on several at once.  An exception that leaves it is a 500.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+inline constexpr int kLanes = 3;
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  // Loopback only; another address is refused (kFailedPrecondition).
@@ -70,9 +72,10 @@ struct HttpServerOptions {
   // A stream has no limit of time, but a client that takes nothing of one for so long is dropped.
   int timeout_ms = 60'000;
   int stream_idle_ms = 15'000;  // A stream that had nothing to say for so long is asked again.
-  // Whether a request may take long; asked on the server's thread.  If so the handler runs on one of two other threads;
-  // 64 requests may wait for one, the next is answered 503.  Empty: none does.
-  std::function<bool(const HttpRequest&)> slow{};
+  // Where a request is handled; asked on the server's thread.  0: there, so it must be quick;  1 to kLanes: a lane of
+  // two threads of its own, so that what takes long in one lane holds up nothing in another.  64 requests may wait in
+  // each; the next is answered 503.  Empty: all 0.
+  std::function<int(const HttpRequest&)> lane{};
 };
 
 class HttpServer {

@@ -21,7 +21,10 @@ std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options
 }
 
 std::string get_text(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
-bool starts_slow(const HttpRequest& request) { return request.path.starts_with("/slow"); }
+// "/slow" in lane 1, "/slow2" in lane 2.
+int lane_of(const HttpRequest& request) {
+  return request.path.starts_with("/slow2") ? 2 : request.path.starts_with("/slow") ? 1 : 0;
+}
 
 // Lets handlers wait until it is opened.
 class Gate {
@@ -56,7 +59,7 @@ TEST(HttpServerSlow, AnswersQuickRequestsWhileSlowOnesRun) {
         if (request.path == "/slow") gate.wait();
         return HttpResponse{.body = request.path};
       },
-      {.slow = starts_slow});
+      {.lane = lane_of});
   RawClient first(server->port()), second(server->port()), quick(server->port());
   first.send(get_text("/slow") + get_text("/after"));
   second.send(get_text("/slow"));
@@ -76,7 +79,7 @@ TEST(HttpServerSlow, AnswersBusyWhereTooManyWait) {
         gate.wait();
         return HttpResponse{.body = "{}"};
       },
-      {.slow = starts_slow});
+      {.lane = lane_of});
   std::vector<std::unique_ptr<RawClient>> clients;
   const auto ask = [&] {
     clients.push_back(std::make_unique<RawClient>(server->port()));
@@ -99,7 +102,7 @@ TEST(HttpServerSlow, AnswersBusyWhereTooManyWait) {
 TEST(HttpServerSlow, TurnsAnExceptionIntoA500) {
   set_log_level(LogLevel::kOff);
   const auto server =
-      serve([](const HttpRequest&) -> HttpResponse { throw std::runtime_error("inside"); }, {.slow = starts_slow});
+      serve([](const HttpRequest&) -> HttpResponse { throw std::runtime_error("inside"); }, {.lane = lane_of});
   RawClient client(server->port());
   client.send(get_text("/slow"));
   EXPECT_EQ(status_line(client.response()), "HTTP/1.1 500 Internal Server Error");
@@ -113,7 +116,7 @@ TEST(HttpServerSlow, SendsAnAnswerThatIsReadySoonAfterTheServerStops) {
         gate.wait();
         return HttpResponse{.body = "done"};
       },
-      {.slow = starts_slow});
+      {.lane = lane_of});
   RawClient running(server->port()), second(server->port()), queued(server->port());
   running.send(get_text("/slow"));
   second.send(get_text("/slow"));
@@ -138,7 +141,7 @@ TEST(HttpServerSlow, StopsOnceAHandlerEndsHoweverLate) {
         ended = true;
         return HttpResponse{};
       },
-      {.slow = starts_slow});
+      {.lane = lane_of});
   RawClient client(server->port());
   client.send(get_text("/slow"));
   gate.until_waiting(1);

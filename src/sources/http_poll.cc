@@ -199,7 +199,7 @@ class HttpPollSource final : public Source {
       plan(std::max(began_ + policy_.interval(), now));
       if (state_ == State::kStarting || state_ == State::kRetrying) {
         if (state_ == State::kRetrying) log_warning("sources", "{}: replies come again", name());
-        quiet_since_ = now;
+        if (!last_new_at_) quiet_since_ = now;  // Else a failure in between has brought nothing new.
         become(State::kOk);
       }
       if (batch.empty()) {

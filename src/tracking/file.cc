@@ -79,9 +79,10 @@ Status TrackingFile::begin() {
   return ok();
 }
 
-Status TrackingFile::end() {
+Status TrackingFile::end(Status outcome) {
   if (!in_transaction_) return failed_precondition("{}: no transaction is open", path_.string());
   in_transaction_ = false;
+  if (failure_.ok()) failure_ = std::move(outcome);
   Status status = std::exchange(failure_, ok());
   if (status.ok()) status = database_.exec("COMMIT").in(path_.string());
   // After some errors (a full disk) SQLite has rolled back by itself, and this only complains.

@@ -24,7 +24,7 @@ class TrackingFile {
   // A transaction of many changes.  The first change that fails fails the transaction: later ones return the same
   // error, and end() undoes everything and reports it.
   Status begin();
-  Status end();
+  Status end(Status outcome = ok());  // An error undoes it, and comes back.
 
   bool in_transaction() const { return in_transaction_; }
 

@@ -36,9 +36,9 @@ class SqliteTracking final : public Tracking {
     return file_.begin();
   }
 
-  Status end() override {
+  Status end(Status outcome) override {
     const std::lock_guard lock(mutex_);
-    Status status = file_.end();
+    Status status = file_.end(std::move(outcome));
     if (!status.ok()) static_cast<void>(count_forecasts());  // The first error is the one that tells.
     return status;
   }
@@ -154,8 +154,9 @@ class SqliteTracking final : public Tracking {
     });
   }
 
-  Result<std::vector<Evaluation>> evaluations(const std::string& stage) const override {
-    return all<Evaluation>("SELECT * FROM evaluation WHERE stage = ? ORDER BY at, id", read_evaluation, stage);
+  Result<std::vector<Evaluation>> evaluations(const std::string& stage, ProcessingTime after) const override {
+    return all<Evaluation>("SELECT * FROM evaluation WHERE stage = ? AND at > ? ORDER BY at, id", read_evaluation,
+                           stage, after);
   }
 
   Status put(const AlarmChange& c) override {

@@ -110,7 +110,7 @@ class Tracking {
   // (kFailedPrecondition).  A change outside of one commits by itself.  After a change that failed, further ones return
   // the same error, and end() undoes the whole transaction and returns it too.
   virtual Status begin() = 0;
-  virtual Status end() = 0;
+  virtual Status end(Status outcome = ok()) = 0;  // An error undoes it all, and comes back.
 
   virtual Result<int> add_run(const Run& run) = 0;    // `id` is given here.
   virtual Status update_run(const Run& run) = 0;      // kNotFound; kFailedPrecondition once it has ended.
@@ -132,7 +132,9 @@ class Tracking {
   virtual std::uint64_t forecasts_made(const std::string& stage) const = 0;
 
   virtual Status put(const Evaluation& evaluation) = 0;
-  virtual Result<std::vector<Evaluation>> evaluations(const std::string& stage) const = 0;  // Oldest first.
+  // Those made after `after`, oldest first.
+  virtual Result<std::vector<Evaluation>> evaluations(const std::string& stage,
+                                                      ProcessingTime after = ProcessingTime::min()) const = 0;
   virtual Status put(const AlarmChange& change) = 0;
   virtual Result<std::vector<AlarmChange>> alarm_changes() const = 0;  // Oldest first.
   virtual Result<std::int64_t> put(const TimelineEvent& event) = 0;    // Its number.
@@ -145,5 +147,12 @@ class Tracking {
   virtual Status set_state(const std::string& key, const json::value& value) = 0;
   virtual Result<std::optional<json::value>> state(const std::string& key) const = 0;
 };
+
+// `body`, a function that returns a Status, as one transaction; an error of it undoes all of it.
+template <typename Body>
+Status in_transaction(Tracking& tracking, Body&& body) {
+  TRY(tracking.begin());
+  return tracking.end(body());
+}
 
 }  // namespace tidecast

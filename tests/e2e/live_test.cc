@@ -189,6 +189,7 @@ TEST_F(Beside, CommandsGoThroughTheServerAndMeanTheSameWithoutIt) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "data/server.json"));
   const json::value stopped = json_of(file(), {"status"});
   EXPECT_EQ(stopped.at("mode"), "offline");
+  EXPECT_EQ(stopped.at("answer").at("state"), "stopped");
   EXPECT_GE(stopped.at("events").at("read").to_number<int>(), running.at("events").at("read").to_number<int>());
   EXPECT_EQ(command({"features", "nowhere"}).code, 3);
   EXPECT_EQ(command({"sql", "DROP TABLE tx_metrics"}).code, 2);

@@ -62,8 +62,13 @@ export function Marks({ g, accuracy: a }: { g: Geometry; accuracy: Accuracy }) {
         .map((d) => {
           const x = g.x(d.t),
             text = `${label(d.version)} deployed`,
-            fits = !g.narrow && x > free && x + textWidth(text) + 6 < g.L + g.pw;
-          if (fits) free = x + textWidth(text) + 12;
+            until = x + textWidth(text) + 12,
+            covered = a.evaluations.some((e) => {
+              const at = g.x(ms(e.at));
+              return e.loss !== null && at > x && at < until && g.y(e.low ?? e.loss) > g.T + g.ph - 18;
+            }),
+            fits = !g.narrow && !covered && x > free && until - 6 < g.L + g.pw;
+          if (fits) free = until;
           return (
             <g key={d.at} data-deployment={d.version}>
               <path className="fill-ink" d={`M${x} ${g.T + g.ph - 7}l4.5 7h-9Z`} />

@@ -3,7 +3,8 @@ import { ms } from '../format';
 import type { Accuracy } from '../api/types';
 import { textWidth, type Geometry } from './geometry';
 
-export function Retrains({ g, retrains }: { g: Geometry; retrains: Accuracy['retrains'] }) {
+// `taken`: from where to where another name stands at the top.
+export function Retrains({ g, retrains, taken }: { g: Geometry; retrains: Accuracy['retrains']; taken?: [number, number] }) {
   const shown = retrains
     .map((r) => ({ ...r, x: g.x(ms(r.at)) }))
     .filter((r) => r.x >= g.L && r.x <= g.L + g.pw)
@@ -15,8 +16,9 @@ export function Retrains({ g, retrains }: { g: Geometry; retrains: Accuracy['ret
         const name = `run\u00a0${r.run}`,
           w = textWidth(name),
           end = shown[i + 1]?.x ?? g.L + g.pw;
-        const right = r.x + 5 + w < end,
-          left = !right && r.x - 5 - w > free;
+        const clear = (from: number, until: number): boolean => !taken || until < taken[0] || from > taken[1];
+        const right = r.x + 5 + w < end && clear(r.x, r.x + 5 + w),
+          left = !right && r.x - 5 - w > free && clear(r.x - 5 - w, r.x);
         free = right ? r.x + 5 + w : r.x;
         return (
           <g key={`${r.at} ${r.run}`} data-retrain={r.run}>

@@ -39,7 +39,7 @@ export function Marks({
   const nowAt = g.x(now);
   return (
     <>
-      <Retrains g={g} retrains={retrains} />
+      <Retrains g={g} retrains={retrains} taken={inside(now) ? [nowAt - 5 - textWidth('now') - 4, nowAt] : undefined} />
       {words && <PictureMarks g={g} nowAt={nowAt} {...words} />}
       {inside(now) && (
         <>
