@@ -179,7 +179,8 @@ TEST_F(ApiTest, NamesWhatIsWrongWhatWasFoundAndWhatIsAllowed) {
             "the body: found nothing, allowed: a JSON object with the members stage, why, actor");
   EXPECT_EQ(detail(post(approve, "[1]")),
             "the body: found [1], allowed: a JSON object with the members stage, why, actor");
-  EXPECT_EQ(detail(post("/api/v1/runs", R"({"why":""})")), "/why: found \"\", allowed: text of 1 to 2000 characters");
+  EXPECT_EQ(detail(post("/api/v1/models/14/reject", R"({"why":""})")),
+            "/why: found \"\", allowed: text of 1 to 2000 characters");
   const auto body = parse_json(get("/api/v1/target", "hours=abc").body);
   EXPECT_EQ(body->at("where").as_string(), "?hours");
   EXPECT_EQ(body->at("found").as_string(), "'abc'");
@@ -204,7 +205,9 @@ TEST_F(ApiTest, RefusesWhatNoOperationTakes) {
       EXPECT_EQ(call(request).status, 400) << operation.id << " " << parameter.name;
     }
     if (operation.body.empty()) continue;
+    const bool needs_some = operation.body.contains("required") && !operation.body.at("required").as_array().empty();
     for (const char* body : {"", "{", "7", "null", "{\"unknown\":1}", "{}", "\xff\xfe"}) {
+      if (!needs_some && std::string_view(body) == "{}") continue;
       request = good;
       request.body = body;
       EXPECT_EQ(call(request).status, 400) << operation.id << " " << body;

@@ -72,7 +72,8 @@ Result<json::object> ApiClient::sql(const std::string& statement) {
 }
 
 Result<json::object> ApiClient::train(const std::string& why, const std::string& actor) {
-  json::object body{{"why", why}};
+  json::object body;
+  if (!why.empty()) body["why"] = why;
   if (!actor.empty()) body["actor"] = actor;
   return post("runs", body, kSlowMs);
 }

@@ -88,7 +88,8 @@ void add_model_operations(std::vector<Operation>& operations) {
        .tag = "runs",
        .summary = "Starts a training run",
        .description = "Answers at once; `GET /api/v1/runs/{id}` tells how it went. 409 where one is under way.",
-       .body = schema::object("", {{"why", why("Why, for the record.", true)}, schema::optional("actor", actor())}),
+       .body = schema::object(
+           "", {schema::optional("why", why("Why, for the record.", false)), schema::optional("actor", actor())}),
        .status = 202,
        .result = schema::ref("Run"),
        .problems = {409, 503},

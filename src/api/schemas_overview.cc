@@ -15,7 +15,7 @@ json::object answer_schema() {
                 {{"state", one_of("The state behind the sentence.",
                                   {"starting", "collecting", "training", "waiting_for_approval", "no_model", "healthy",
                                    "breach", "alarm", "gave_up", "no_data", "source_down", "source_silent", "stopped",
-                                   "features_only", "books_broken"})},
+                                   "dead_letters", "features_only", "books_broken"})},
                  {"sentence", text("The answer.")},
                  {"emphasis", nullable(text("The part of the sentence that matters most."))},
                  {"tone", one_of("The colour of that part.", {"ok", "warn", "alarm", "none"})},

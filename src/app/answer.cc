@@ -98,7 +98,7 @@ Answer without_model(const Situation& at) {
         .sentence = first ? fmt::format("The first model is ready: {} waits for your approval.", model(w.version))
                           : fmt::format("{} forecasts in staging and waits for your yes for production.",
                                         "Model " + std::to_string(w.version)),
-        .emphasis = "waits for your",
+        .emphasis = first ? "waits for your approval" : "waits for your yes",
         .tone = "warn",
         .detail = join({fmt::format("Its loss is {} in {}.", loss_text(w.loss), counted(w.windows, "back-test window")),
                         ingestion(at)})};
@@ -118,6 +118,16 @@ Answer without_model(const Situation& at) {
             .emphasis = "",
             .tone = "none",
             .detail = ingestion(at)};
+  if (at.last_run && at.last_run->outcome == RunOutcome::kSucceeded)
+    return {.state = "no_model",
+            .sentence = fmt::format("No model serves: model {} of run {} was rejected.",
+                                    at.last_run->model_version.value_or(0), at.last_run->id),
+            .emphasis = "No model serves",
+            .tone = "warn",
+            .detail = join({at.loop.first_run
+                                ? fmt::format("The next run starts at {}.", clock_text(*at.loop.first_run, at.loop.now))
+                                : std::string("Train another one: tidecast train."),
+                            ingestion(at)})};
   if (at.last_run) {
     const std::string next =
         at.loop.first_run ? fmt::format("The next run starts at {}.", clock_text(*at.loop.first_run, at.loop.now))
@@ -245,6 +255,13 @@ Answer answer_of(const Situation& at) {
     if (is_down(*at.loop.source, at.loop.now)) return of_source(at, true);
     if (at.loop.source->state == SourceHealth::State::kSilent) return of_source(at, false);
   }
+  if (at.dead_share && *at.dead_share > 0.5)
+    return {.state = "dead_letters",
+            .sentence = fmt::format("Most new records cannot be used: {:.0f} % of the newest are dead letters.",
+                                    *at.dead_share * 100),
+            .emphasis = "cannot be used",
+            .tone = "alarm",
+            .detail = fmt::format("The last one: {}. All: tidecast sql \"FROM dead_letters\".", at.dead_reason)};
   if (at.books.read == 0)
     return {.state = "starting",
             .sentence = fmt::format("Waiting for the first record from {}.", at.source),

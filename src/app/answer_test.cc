@@ -208,11 +208,27 @@ TEST(Answer, ALiveStreamWhoseProcessIsGoneIsSaidToBeStopped) {
   EXPECT_EQ(stages_of(s)[0].value, "not asked");
 }
 
+TEST(Answer, RecordsThatCannotBeUsedAreNoHealthyIngestion) {
+  Situation s = healthy();
+  s.dead_share = 0.5;
+  EXPECT_EQ(answer_of(s).state, "healthy") << "half of them is the most that may be";
+  s.dead_share = 0.98;
+  s.dead_reason = "/fee: not there, expected integer";
+  EXPECT_EQ(answer_of(s).sentence, "Most new records cannot be used: 98 % of the newest are dead letters.");
+  EXPECT_NE(answer_of(s).detail.find("/fee: not there"), std::string::npos);
+}
+
+TEST(Answer, AModelThatAPersonRejectedIsNoFailure) {
+  Situation s = new_here();
+  s.last_run = tidecast::Run{.id = 2, .outcome = RunOutcome::kSucceeded, .model_version = 2};
+  EXPECT_EQ(answer_of(s).sentence, "No model serves: model 2 of run 2 was rejected.");
+}
+
 TEST(Answer, WithoutAForecastItIsAboutTheFeatures) {
   Situation s = healthy();
   s.forecasts = false;
   s.production.reset();
-  EXPECT_EQ(answer_of(s).sentence, "Healthy: 5000 windows closed; nothing is forecast.");
+  EXPECT_EQ(answer_of(s).sentence, "Healthy: 5,000 windows closed; nothing is forecast.");
 }
 
 std::string text_of(const std::vector<Stage>& stages) {
@@ -236,7 +252,7 @@ TEST(Stages, ShowTheLoopInTheOrderOfTheData) {
   EXPECT_EQ(text_of(stages_of(s)),
             "Source|ok|3.8 events/s|polled\n"
             "Window|ok|03:10 closed|2 open\n"
-            "Feature row|ok|5000 rows|newest\n"
+            "Feature row|ok|5,000 rows|newest\n"
             "Forecast|ok|to 03:41|model 13,\n"
             "Score|alarm|0.132 > 0.127|02:00 to 03:00\n"
             "Alarm|alarm|ALARM|since 01:00\n"

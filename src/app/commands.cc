@@ -169,6 +169,8 @@ Result<json::object> ProjectCommands::approve(const Decision& d) {
 }
 
 Result<json::object> ProjectCommands::reject(const Decision& d) {
+  if (d.why.empty())
+    return invalid_argument("why: found nothing, allowed: the reason, which whoever comes next will read");
   return decide(d, [&] { return parts_.scheduler.reject(d.version, d.actor, d.why); });
 }
 

@@ -13,6 +13,10 @@ namespace tidecast {
 
 class LoopMetrics {
  public:
+  LoopMetrics() {
+    alarm_.set(0);
+    down_.set(0);
+  }
   void on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows);
   void on_clock(ProcessingTime now) { now_.set(static_cast<double>(now.ms()) / 1000); }
   void on_evaluation(double loss, double threshold);

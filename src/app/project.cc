@@ -35,7 +35,7 @@ Status check_folder(const std::filesystem::path& data, DataFolder folder) {
     for (const char* part : {kRegistry, kTracking, "offline", "raw", "models"})
       if (std::filesystem::exists(data / part, ignored)) return gone(data, "state", part);
     if (folder == DataFolder::kMayBeNew) return ok();
-    return not_found("{}: no data yet; make some: tidecast replay", data.string());
+    return not_found("{}: no data yet; tidecast run or tidecast replay makes some", data.string());
   }
   return ok();
 }

@@ -114,11 +114,11 @@ Status Scheduler::note_gap(const SourceGap& gap, ProcessingTime now) {
   if (gap_told_ && now - *gap_told_ < kTellGapsEvery) return ok();
   gap_told_ = now;
   ++changes_;
-  return timeline_.note(
-      now, "gap", "source gap",
-      fmt::format("{}: no record of a reply was known, so some were missed between {} and {}; "
-                  "windows there have no value. {} gaps so far",
-                  gap.source, to_rfc3339(gap.from), to_rfc3339(gap.until), project_.features().gap_count()));
+  return timeline_.note(now, "gap", "source gap",
+                        fmt::format("{}: no record of a reply was known, so some were missed between {} and {}; "
+                                    "forecasts, scores and training take windows there as unknown. {} so far",
+                                    gap.source, exact_text(gap.from, now), exact_text(gap.until, now),
+                                    counted(static_cast<std::int64_t>(project_.features().gap_count()), "gap")));
 }
 
 }  // namespace tidecast

@@ -29,7 +29,8 @@ void remove_server_file(const std::filesystem::path& data) {
 Result<ServerFile> read_server_file(const std::filesystem::path& data) {
   const std::filesystem::path file = file_of(data);
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return not_found("{}: no server runs", file.string());
+  if (!std::filesystem::exists(file, ignored))
+    return not_found("{}: there is none; --server ADDRESS:PORT names a server that runs", file.string());
   const json::value content = TRY(parse_json(TRY(read_file(file))).in(file.string()));
   try {
     return ServerFile{.address = std::string(content.at("address").as_string()),

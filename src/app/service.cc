@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPublishEvery{250};
 constexpr std::chrono::seconds kHeartbeat{5};  // The clock goes on although nothing happens.
-constexpr std::chrono::minutes kMeasureDataEvery{1};
+constexpr std::chrono::seconds kMeasureDataEvery{10};
 
 std::uint64_t bytes_below(const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;

@@ -10,7 +10,8 @@ namespace tidecast {
 namespace {
 
 constexpr Milliseconds kRateOver = 1min;
-constexpr int kLookBack = 1000;  // Evaluations; a longer row of breaches is said to have begun there.
+constexpr std::uint64_t kFewRecords = 10;  // Too few for a share.
+constexpr int kLookBack = 1000;            // Evaluations; a longer row of breaches is said to have begun there.
 
 Waiting waiting_of(const ModelVersion& model, std::string stage, ProcessingTime since) {
   Waiting waiting{.version = model.version, .stage = std::move(stage), .since = since, .loss = model.loss};
@@ -40,7 +41,7 @@ Result<Situation> Observer::look(const LoopState& loop) {
     at.books = project_.features().books();
     if (at.rows != rows) TRY(look_at_windows(at, std::move(rows)));
     last_ = at;
-    measure_rate(at);
+    TRY(measure_rate(at));
     return at;
   }
   at.project = definition.project;
@@ -68,7 +69,7 @@ Result<Situation> Observer::look(const LoopState& loop) {
   }
   TRY(look_at_windows(at, std::move(rows)));
   last_ = at;
-  measure_rate(at);
+  TRY(measure_rate(at));
   return at;
 }
 
@@ -150,13 +151,19 @@ Status Observer::look_at_accuracy(Situation& at) {
   return ok();
 }
 
-void Observer::measure_rate(Situation& at) {
+Status Observer::measure_rate(Situation& at) {
   const std::uint64_t taken = at.books.read - at.books.duplicate;
-  if (readings_.empty() || at.loop.now > readings_.back().at) readings_.push_back({at.loop.now, taken});
+  if (readings_.empty() || at.loop.now > readings_.back().at) readings_.push_back({at.loop.now, taken, at.books.dead});
   while (readings_.size() > 2 && at.loop.now - readings_[1].at >= kRateOver) readings_.erase(readings_.begin());
   const Milliseconds over = at.loop.now - readings_.front().at;
-  if (over >= 1s)
-    at.events_per_s = static_cast<double>(taken - readings_.front().taken) * 1000 / static_cast<double>(over.count());
+  const std::uint64_t fresh = taken - readings_.front().taken, dead = at.books.dead - readings_.front().dead;
+  if (over >= 1s) at.events_per_s = static_cast<double>(fresh) * 1000 / static_cast<double>(over.count());
+  at.dead_share.reset();
+  if (fresh < kFewRecords) return ok();
+  at.dead_share = static_cast<double>(dead) / static_cast<double>(fresh);
+  if (*at.dead_share > 0.5)
+    for (const DeadLetter& letter : TRY(project_.features().dead_letters(1))) at.dead_reason = letter.reason;
+  return ok();
 }
 
 }  // namespace tidecast

@@ -32,6 +32,8 @@ struct Situation {
   Books books;
   std::map<std::string, std::uint64_t> rows;  // Windows ever closed, by group.
   std::optional<double> events_per_s;
+  std::optional<double> dead_share;  // Of the new records of the last minute; nullopt: too few to say.
+  std::string dead_reason;           // Of the newest dead letter, where they are many.
   std::uint64_t gaps = 0;
 
   bool forecasts = false;           // The definition has a forecast; without one the rest stays empty.
@@ -68,14 +70,14 @@ class Observer {
   Status look_at_windows(Situation& at, std::map<std::string, std::uint64_t> rows);
   Status look_at_models(Situation& at);
   Status look_at_accuracy(Situation& at);
-  void measure_rate(Situation& at);
+  Status measure_rate(Situation& at);
 
   Project& project_;
   const bool live_, simulated_;
   std::optional<Situation> last_;
   struct Reading {
     ProcessingTime at;
-    std::uint64_t taken;  // Records that were none of the known ones.
+    std::uint64_t taken, dead;  // Records that were none of the known ones; dead letters among them.
   };
   std::vector<Reading> readings_;  // Of the last minute, the oldest first.
 };

@@ -61,8 +61,8 @@ Stage feature_stage(const Situation& at) {
     stage.note = "none yet";
   } else if (at.loop.last_gap && at.loop.now - at.loop.last_gap->found_at < kRecentGap) {
     stage.state = "warn";
-    stage.note = fmt::format("gap {} to {}", clock_text(at.loop.last_gap->from, at.loop.now),
-                             clock_text(at.loop.last_gap->until, at.loop.now));
+    stage.note = fmt::format("gap {} to {}", exact_text(at.loop.last_gap->from, at.loop.now),
+                             exact_text(at.loop.last_gap->until, at.loop.now));
   } else {
     stage.note = "newest";
     stage.note_at = at.newest->write_time;
@@ -73,7 +73,7 @@ Stage feature_stage(const Situation& at) {
 Stage forecast_stage(const Situation& at) {
   Stage stage{.id = "forecast", .name = "Forecast", .state = "idle", .value = "none yet"};
   if (!at.production) {
-    stage.note = "no model serves";
+    stage.note = "none in production";
   } else if (!at.forecast_made_at) {
     stage.value = fmt::format("model {}", *at.production);
     stage.note = "at the next window";
@@ -268,9 +268,12 @@ std::vector<Next> next_of(const Situation& at) {
   if (loop.run)
     next.push_back({std::nullopt, fmt::format("Run {} ends.", loop.run->id),
                     fmt::format("It trains because: {}.", loop.run->why)});
-  if (loop.first_run && !loop.run)
-    next.push_back({loop.first_run, "The first training run starts.",
-                    fmt::format("{} of {} windows are there.", at.windows, at.windows_needed)});
+  if (loop.first_run && !loop.run && !at.production)
+    next.push_back(at.last_run
+                       ? Next{loop.first_run, "Another training run starts.",
+                              fmt::format("Run {} gave no model that serves.", at.last_run->id)}
+                       : Next{loop.first_run, "The first training run starts.",
+                              fmt::format("{} windows are there; {} are needed.", at.windows, at.windows_needed)});
   if (loop.soak_over)
     next.push_back({loop.soak_over, fmt::format("Model {} goes to production.", loop.candidate),
                     fmt::format("By rule, after {} in staging.", spoken(at.soak))});
@@ -280,11 +283,8 @@ std::vector<Next> next_of(const Situation& at) {
          fmt::format("Evaluation of {} to {}.", clock_text(*loop.next_evaluation - at.evaluate_every, loop.now),
                      clock_text(*loop.next_evaluation, loop.now)),
          fmt::format("Every {}: all forecasts whose last truth has come by then.", spoken(at.evaluate_every))});
-  if (loop.retrain_due && loop.retrain == RetrainState::kCoolingDown)
-    next.push_back({loop.retrain_due,
-                    loop.alarm == AlarmState::kAlarm ? "A retrain starts." : "A retrain may start again.",
-                    loop.alarm == AlarmState::kAlarm ? "The cool-down is over then, and the alarm stands."
-                                                     : "The cool-down is over then."});
+  if (loop.retrain_due && loop.retrain == RetrainState::kCoolingDown && loop.alarm == AlarmState::kAlarm)
+    next.push_back({loop.retrain_due, "A retrain starts.", "The cool-down is over then, and the alarm stands."});
   if (loop.retrain == RetrainState::kWaitingForApproval || (at.waiting && loop.alarm == AlarmState::kAlarm))
     next.push_back({std::nullopt, "No other retrain starts.",
                     fmt::format("Model {} waits for a decision.", at.waiting ? at.waiting->version : loop.candidate)});

@@ -120,7 +120,8 @@ json::object status_json(const Situation& at, const Definition& definition, cons
           {"mode", process.mode},
           {"now", to_rfc3339(at.loop.now)},
           {"clock", at.simulated ? "simulated" : "system"},
-          {"progress", at.live || process.mode == "offline" ? json::value(nullptr) : json::value(at.loop.progress)},
+          {"progress", at.live || process.mode == "offline" ? json::value(nullptr)
+                                                            : json::value(at.loop.running ? at.loop.progress : 1.0)},
           {"answer",
            json::object{{"state", answer.state},
                         {"sentence", answer.sentence},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "app/report.h"
+
 namespace tidecast {
 namespace {
 
@@ -37,11 +39,14 @@ std::string spoken_long(Milliseconds duration) {
   return counted((s + 43'200) / 86'400, "day");
 }
 
+std::string exact_text(EventTime time, ProcessingTime now) {
+  return fmt::format("{}:{:02}", clock_text(time, now), civil_of(time.ms()).second);
+}
 std::string clock_text(ProcessingTime time, ProcessingTime now) { return clock_at(time.ms(), now.ms()); }
 std::string clock_text(EventTime time, ProcessingTime now) { return clock_at(time.ms(), now.ms()); }
 
 std::string counted(std::int64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  return fmt::format("{} {}{}", grouped(count), noun, count == 1 ? "" : "s");
 }
 
 std::string loss_text(double loss) { return fmt::format("{:.3f}", loss); }

@@ -15,7 +15,8 @@ std::string spoken_long(Milliseconds duration);
 // "03:00", with the day where it is not that of `now`: "22 Nov 21:52".
 std::string clock_text(ProcessingTime time, ProcessingTime now);
 std::string clock_text(EventTime time, ProcessingTime now);
-// "1 window", "3 windows".
+std::string exact_text(EventTime time, ProcessingTime now);  // "03:00:41", likewise.
+// "1 window", "3,120 windows".
 std::string counted(std::int64_t count, std::string_view noun);
 std::string loss_text(double loss);  // Three decimals.
 

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <deque>
+#include <limits>
 #include <string>
 
 namespace tidecast {
@@ -38,7 +39,12 @@ class Metrics {
  public:
   // The same name twice is a bug.  The reference lives as long as this.
   Counter& counter(std::string name, std::string help) { return add(std::move(name), std::move(help), "counter"); }
-  Gauge& gauge(std::string name, std::string help) { return add(std::move(name), std::move(help), "gauge"); }
+  // A gauge is NaN, which is neither above nor below anything, until it is set.
+  Gauge& gauge(std::string name, std::string help) {
+    Gauge& gauge = add(std::move(name), std::move(help), "gauge");
+    gauge.set(std::numeric_limits<double>::quiet_NaN());
+    return gauge;
+  }
 
   // "# HELP ...\n# TYPE ...\nname value\n" for each, in the order they were added.
   std::string text() const;

@@ -96,7 +96,7 @@ test('a person rejects the first model with a reason, and the page says what com
   await page.getByLabel('Reason').fill('too wide at night');
   await page.getByRole('dialog').getByRole('button', { name: 'Reject model 1' }).click();
   await expect(page.locator('.events')).toContainText('too wide at night');
-  await expect(page.locator('.answer')).toContainText('No model yet');
+  await expect(page.locator('.answer')).toContainText('No model serves: model 1 of run 1 was rejected.');
 });
 
 // A feed of one new transaction a second of a clock that runs 60 times as fast, from the moment when it is started.

@@ -17,6 +17,8 @@ export type AnswerState =
   | 'no_data'
   | 'source_down'
   | 'source_silent'
+  | 'stopped'
+  | 'dead_letters'
   | 'features_only'
   | 'books_broken';
 
