@@ -111,7 +111,7 @@ Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
 
 Result<json::object> ProjectCommands::sql(const std::string& statement) {
   const std::vector<SqlTable> tables = sql_tables(parts_.project);
-  QueryResult result = TRY(run_query(parts_.project.features(), tables, statement));
+  QueryResult result = TRY(run_query(parts_.project.features(), tables, statement, {.stop = parts_.ending}));
   json::array columns, rows;
   for (const QueryColumn& column : result.columns)
     columns.push_back(json::object{{"name", column.name}, {"type", column.type}});

@@ -27,6 +27,7 @@ class ProjectCommands final : public Commands {
     std::function<ProcessingTime()> now;           // The loop's time; any thread.
     std::function<Status()> wait_for_run;          // Where no loop takes a run to its end; else empty.
     json::object server;                           // What server() answers.
+    std::function<bool()> ending{};                // The program ends: long work is broken off.  Any thread.
   };
   explicit ProjectCommands(Parts parts) : parts_(std::move(parts)), overview_(parts_.project, parts_.endpoints) {}
 

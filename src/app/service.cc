@@ -100,7 +100,8 @@ Status Service::attach(Scheduler& scheduler, const Clock& clock) {
                                         {"process", file.process},
                                         {"version", kVersion},
                                         {"mode", options_.mode},
-                                        {"started_at", to_rfc3339(started_at_)}}});
+                                        {"started_at", to_rfc3339(started_at_)}},
+                             .ending = [this] { return ended_.load(); }});
   api_ = std::make_unique<Api>(
       *commands_, hub_,
       ApiParts{.ready = [this]() -> Status { return ended_ ? unavailable("it is ending") : ok(); },

@@ -1,6 +1,7 @@
 #include "query/query.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -19,10 +20,14 @@ constexpr std::size_t kMostRecords = 100'000, kMostRecordBytes = 64 << 20;
 // Interrupts the session when the time is up, unless it is destroyed before.
 class Deadline {
  public:
-  Deadline(duck::Session& session, Milliseconds time)
-      : time_(time), due_(std::chrono::steady_clock::now() + time), watcher_([this, &session] {
+  Deadline(duck::Session& session, const QueryLimits& limits)
+      : time_(limits.time), due_(std::chrono::steady_clock::now() + limits.time), watcher_([this, &session, &limits] {
           std::unique_lock lock(mutex_);
-          if (ended_.wait_until(lock, due_, [this] { return over_; })) return;
+          while (!passed()) {
+            const auto slice = std::min(due_, std::chrono::steady_clock::now() + 100ms);
+            if (ended_.wait_until(lock, slice, [this] { return over_; })) return;
+            stopped_ = limits.stop && limits.stop();
+          }
           // Again and again: an interrupt between two of the query's steps would be lost.
           do session.interrupt();
           while (!ended_.wait_for(lock, 10ms, [this] { return over_; }));
@@ -36,9 +41,12 @@ class Deadline {
     watcher_.join();
   }
 
-  bool passed() const { return std::chrono::steady_clock::now() >= due_; }
+  bool passed() const { return stopped_ || std::chrono::steady_clock::now() >= due_; }
   // kCancelled once it has passed: for what is done outside of DuckDB, where no interrupt reaches.
-  Status check() const { return passed() ? cancelled("the query took longer than {}", to_text(time_)) : ok(); }
+  Status check() const {
+    if (stopped_) return cancelled("the query was stopped: the program ends");
+    return passed() ? cancelled("the query took longer than {}", to_text(time_)) : ok();
+  }
 
  private:
   const Milliseconds time_;
@@ -46,6 +54,7 @@ class Deadline {
   std::mutex mutex_;
   std::condition_variable ended_;
   bool over_ = false;
+  std::atomic<bool> stopped_ = false;
   std::thread watcher_;
 };
 
@@ -251,7 +260,7 @@ Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTabl
                               const QueryLimits& limits) {
   auto session = TRY(duck::Session::open({.threads = limits.threads, .memory_limit_mb = limits.memory_mb}));
   const std::string query = TRY(check_query(session, sql));
-  const Deadline deadline(session, limits.time);
+  const Deadline deadline(session, limits);
   auto result = answer(session, store, tables, query, limits, deadline);
   if (!result.ok()) TRY(deadline.check());  // Whatever an interrupt looks like from within.
   return result;

@@ -41,6 +41,8 @@ struct QueryLimits {
   std::size_t bytes = 64 << 20;  // Of text in the result, roughly.
   int threads = 1;
   int memory_mb = 512;
+  std::function<bool()>
+      stop{};  // Asked ten times a second, on another thread; true ends the query.  Empty: nobody does.
 };
 
 struct QueryColumn {

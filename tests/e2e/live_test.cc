@@ -210,6 +210,16 @@ TEST_F(Beside, ASecondOneIsRefusedAndAKilledOnesFileMisleadsNobody) {
   EXPECT_EQ(json_of(file(), {"status"}).at("mode"), "live");
 }
 
+TEST_F(Beside, SigtermEndsItWithinSecondsAlsoWhileALongQueryRuns) {
+  Running query(own_binary(), {"sql", "SELECT count(*) FROM range(100000000000)", "-c", file().string()});
+  const json::value running = json_of(file(), {"status"});  // Another lane: it is answered meanwhile.
+  EXPECT_EQ(running.at("mode"), "live");
+  EXPECT_FALSE(query.end(500ms)) << "the query is over too soon for this test: " << query.output();
+  run_->signal(SIGTERM);
+  EXPECT_EQ(run_->end(5s), 0);
+  EXPECT_NE(query.end(5s), 0);
+}
+
 TEST_F(Beside, ATakenPortIsRefusedBecauseNobodyWouldLookForItElsewhere) {
   write(folder_ / "other.yaml",
         "data: ./other\n" + live_definition(feed_, "5s", "server: { listen: \"" + address_ + "\" }\n"));
