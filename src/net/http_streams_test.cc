@@ -72,6 +72,23 @@ TEST(HttpServerSlow, AnswersQuickRequestsWhileSlowOnesRun) {
   EXPECT_EQ(body_of(second.response()), "/slow");
 }
 
+TEST(HttpServerSlow, AFullLaneHoldsUpNoOther) {
+  Gate gate;
+  const auto server = serve(
+      [&](const HttpRequest& request) {
+        if (request.path == "/slow") gate.wait();
+        return HttpResponse{.body = request.path};
+      },
+      {.lane = lane_of});
+  RawClient first(server->port()), second(server->port()), other(server->port());
+  first.send(get_text("/slow"));
+  second.send(get_text("/slow"));
+  gate.until_waiting(2);  // Both threads of lane 1.
+  other.send(get_text("/slow2"));
+  EXPECT_EQ(body_of(other.response()), "/slow2");
+  gate.open();
+}
+
 TEST(HttpServerSlow, AnswersBusyWhereTooManyWait) {
   Gate gate;
   const auto server = serve(
