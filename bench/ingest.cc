@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
       std::filesystem::temp_directory_path() / fmt::format("tidecast-bench-{}", ::getpid());
   const auto store = take(FeatureStore::open(
       {.directory = folder, .groups = {feature_group_of(group, event)}, .raw_archive = archive, .keep_keys = 3h}));
-  const auto pipeline = take(Pipeline::open({.source = "recording", .event = event, .groups = {group}}, *store));
+  const auto pipeline = take(Pipeline::open({.sources = {{"recording"}}, .events = {event}, .groups = {group}}, *store));
 
   double spent = 0;
   std::size_t records = 0, bytes = 0;
@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
     const RawBatch batch = take(source->read(ProcessingTime::max(), batch_size));
     if (batch.empty()) break;
     const double began = seconds();
-    take(pipeline->ingest(batch));
+    take(pipeline->ingest(0, batch));
     latencies.push_back(seconds() - began);
     spent += latencies.back();
     records += batch.records.size();

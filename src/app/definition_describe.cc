@@ -51,14 +51,13 @@ std::string_view name_of_unit(TimeUnit unit) {
     case TimeUnit::kMicroseconds: return "us";
     case TimeUnit::kNanoseconds: return "ns";
     case TimeUnit::kRfc3339: return "rfc3339";
+    case TimeUnit::kFormat: return "in a format of its own";
   }
   return "?";
 }
 
 std::string formula(const AggregateColumn& column, const EventMapping& event) {
-  static constexpr std::string_view kNames[] = {"count", "sum", "min", "max", "avg"};
-  return fmt::format("{}({})", kNames[static_cast<std::size_t>(column.kind)],
-                     column.field ? event.fields[*column.field].name : "");
+  return fmt::format("{}({})", name_of(column.kind), column.field ? event.fields[*column.field].name : "");
 }
 
 void add_source(const SourceDefinition& source, Screen& out) {
@@ -94,7 +93,7 @@ void add_event(const EventMapping& event, Screen& out) {
                          ? "without an id: nothing is de-duplicated"
                          : fmt::format("id {}, remembered {}", fmt::join(event.id, " + "),
                                        event.deduplicate_for ? "for " + to_text(*event.deduplicate_for) : "for ever");
-  text += fmt::format("; time {} ({})", event.time_pointer, name_of_unit(event.time_unit));
+  text += fmt::format("; time {} ({})", event.time_pointer, name_of_unit(event.time.unit));
   if (event.max_ahead) text += fmt::format(", at most {} ahead of its arrival", to_text(*event.max_ahead));
   if (event.max_behind) text += fmt::format(", at most {} behind it", to_text(*event.max_behind));
   out.add("Event", text);

@@ -26,7 +26,7 @@ void read_time(const Value& time, EventMapping& out) {
                                                  {"iso8601", "rfc3339"},
                                                  {"iso", "rfc3339"},
                                                  {"ISO8601", "rfc3339"}}}))
-    out.time_unit = kUnits[*index];
+    out.time.unit = kUnits[*index];
 }
 
 EventField read_field(const Value& key, const Value& value) {

@@ -66,7 +66,7 @@ TEST(Definition, OfTheBitcoinExampleIsWhatTheFileSays) {
 
   EXPECT_EQ(d.event.id, std::vector<std::string>{"/hash"});
   EXPECT_EQ(d.event.time_pointer, "/time");
-  EXPECT_EQ(d.event.time_unit, TimeUnit::kSeconds);
+  EXPECT_EQ(d.event.time.unit, TimeUnit::kSeconds);
   EXPECT_EQ(d.event.deduplicate_for, Milliseconds(3h));
   EXPECT_EQ(d.event.max_ahead, Milliseconds(10min));
   EXPECT_EQ(d.event.max_behind, std::nullopt);
@@ -126,7 +126,7 @@ TEST(Definition, OfTheWikipediaExampleReadsAFileWithoutIds) {
   EXPECT_EQ(d.source.file, kRoot / "data/wikipedia_edits_20150912.ndjson.zst");
   EXPECT_TRUE(d.event.id.empty());
   EXPECT_EQ(d.event.deduplicate_for, std::nullopt);
-  EXPECT_EQ(d.event.time_unit, TimeUnit::kRfc3339);
+  EXPECT_EQ(d.event.time.unit, TimeUnit::kRfc3339);
   EXPECT_EQ(d.event.max_behind, Milliseconds(1h));
   EXPECT_EQ(d.groups[0].columns[1].field, 0u);
   EXPECT_EQ(d.forecast->first_training_after, Milliseconds(12h));

@@ -61,7 +61,7 @@ class Loop {
   // If it dies, then before the forecasts hear of it.
   enum class Dies { kNo, kYes };
   void poll(std::int64_t second, Dies dies = Dies::kNo, std::int64_t first_id = 0) {
-    const auto ingested = pipeline_->ingest(reply(second, first_id));
+    const auto ingested = pipeline_->ingest(0, reply(second, first_id));
     ASSERT_TRUE(ingested.ok()) << ingested.message();
     if (dies == Dies::kNo) {
       ASSERT_TRUE(forecasts_->on_ingested(*ingested).ok());

@@ -35,6 +35,11 @@ std::string label_of(const Definition& definition, const FeatureGroup& group) {
         case AggregateKind::kMin: what = "Lowest " + field; break;
         case AggregateKind::kMax: what = "Highest " + field; break;
         case AggregateKind::kAvg: what = "Average " + field; break;
+        case AggregateKind::kCountDistinct: what = "Different " + field; break;
+        case AggregateKind::kStddev: what = "Standard deviation of " + field; break;
+        case AggregateKind::kFirst: what = "First " + field; break;
+        case AggregateKind::kLast: what = "Last " + field; break;
+        case AggregateKind::kQuantile: what = fmt::format("{:g} quantile of {}", column.quantile, field); break;
       }
     }
   }

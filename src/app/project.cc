@@ -66,7 +66,7 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
 }
 
 PipelineOptions Project::pipeline_options() const {
-  return {.source = definition_.source.name, .event = definition_.event, .groups = definition_.groups};
+  return {.sources = {{definition_.source.name}}, .events = {definition_.event}, .groups = definition_.groups};
 }
 
 Result<std::unique_ptr<Source>> Project::open_source() const {

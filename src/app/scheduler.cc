@@ -41,8 +41,8 @@ Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopM
 Status Scheduler::restore() {
   source_ = TRY(project_.open_source());
   pipeline_ = TRY(Pipeline::open(project_.pipeline_options(), project_.features()));
-  TRY(source_->seek(pipeline_->cursor()));
-  if (options_.from && pipeline_->cursor().empty())
+  TRY(source_->seek(pipeline_->cursor(0)));
+  if (options_.from && pipeline_->cursor(0).empty())
     while (!TRY(source_->read(*options_.from - 1ms, options_.batch_max)).empty()) continue;
 
   if (const std::optional<json::value> value = TRY(project_.tracking().state(kState))) {
@@ -139,7 +139,7 @@ Status Scheduler::take_batch(ProcessingTime until) {
   }
   // Live it has come already, whatever a clock that was put back says.
   if (mode_ != Mode::kLive) clock_.wait_until(batch.records.back().arrival);
-  const Ingested ingested = TRY(pipeline_->ingest(batch));
+  const Ingested ingested = TRY(pipeline_->ingest(0, batch));
   source_->on_taken({.records = batch.records.size(), .known = ingested.known, .gap = ingested.gap.has_value()});
   if (ingested.gap) TRY(note_gap(*ingested.gap, clock_.now()));
   if (project_.features().raw_outbox_full()) TRY(project_.features().flush(clock_.now()));

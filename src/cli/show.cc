@@ -63,7 +63,7 @@ Status check_command(const Context& context, int records) {
   const std::string source_name = source->name();
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
   const RawBatch batch = TRY(first_records(std::move(source), records));
-  TRY(pipeline->ingest(batch));
+  TRY(pipeline->ingest(0, batch));
 
   const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
   json::array shown;

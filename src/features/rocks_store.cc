@@ -73,7 +73,7 @@ Result<Recovered> RocksFeatureStore::recover() const {
                        return Go::kOn;
                      }));
   if (const auto engine = TRY(database_.get(keyspace::kEngine, now)))
-    recovered.engine_state = TRY(keyspace::decode_text(*engine, "state of the engine"));
+    recovered.engine_state.push_back(TRY(keyspace::decode_text(*engine, "state of the engine")));
   if (const auto books = TRY(database_.get(keyspace::kBooks, now))) {
     keyspace::Totals totals = TRY(keyspace::decode_totals(*books));
     recovered.arrival = totals.arrival;
@@ -113,13 +113,14 @@ std::uint64_t RocksFeatureStore::rows(std::string_view group) const {
   return state_[*index].rows;
 }
 
-Result<std::optional<FeatureRow>> RocksFeatureStore::latest(std::string_view group) const {
+Result<std::optional<FeatureRow>> RocksFeatureStore::latest(std::string_view group, std::string_view) const {
   const std::size_t index = TRY(index_of(group));
   const std::shared_lock lock(mutex_);
   return state_[index].newest;
 }
 
-Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group, EventTime window_end) const {
+Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group, EventTime window_end,
+                                                         std::string_view) const {
   const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
   const std::string key = keyspace::row_key(group, window_end);
   const auto value = TRY(database_.get(key));
@@ -154,8 +155,9 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::rows_in_database(const Featur
 }
 
 // The newest rows come from RocksDB; those that have left it for good are read from their files.
-Result<std::vector<FeatureRow>> RocksFeatureStore::range(std::string_view group, EventRange range,
-                                                         ProcessingTime as_of) const {
+Result<std::vector<FeatureRow>> RocksFeatureStore::select(std::string_view group, const RowQuery& query) const {
+  const EventRange range = query.range;
+  const ProcessingTime as_of = query.as_of;
   const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
   const rocks::Snapshot now = database_.snapshot();
   EventTime oldest_online = EventTime::max();
@@ -181,7 +183,7 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::range(std::string_view group,
 }
 
 Result<TimeSeries> RocksFeatureStore::series(std::string_view group, std::string_view column, EventRange range,
-                                             ProcessingTime as_of) const {
+                                             ProcessingTime as_of, std::string_view) const {
   const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
   const auto index = definition.column(column);
   if (!index) {

@@ -33,11 +33,29 @@ class RocksFeatureStore final : public FeatureStore {
 
   Books books() const override;
   std::uint64_t rows(std::string_view group) const override;
-  Result<std::optional<FeatureRow>> latest(std::string_view group) const override;
-  Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end) const override;
-  Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range, ProcessingTime as_of) const override;
+  Result<std::optional<FeatureRow>> latest(std::string_view group, std::string_view key = "") const override;
+  Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end,
+                                        std::string_view key = "") const override;
+  Result<std::vector<std::optional<FeatureRow>>> latest_of(std::string_view, std::span<const std::string>) const override {
+    return std::vector<std::optional<FeatureRow>>();
+  }
+  Result<std::vector<std::string>> keys(std::string_view, std::size_t, std::string_view) const override {
+    return std::vector<std::string>();
+  }
+  Result<std::uint64_t> erase(std::string_view, const std::optional<std::string>&, EventRange,
+                              ProcessingTime) override {
+    return std::uint64_t{0};
+  }
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t) const override { return std::optional<DeadLetter>(); }
+  Result<std::vector<LateRecord>> late_records(std::size_t, std::size_t) const override {
+    return std::vector<LateRecord>();
+  }
+  Result<std::vector<ClockMark>> clock_marks() const override { return std::vector<ClockMark>(); }
+  std::uint64_t unmatched() const override { return 0; }
+  Result<std::vector<FeatureRow>> select(std::string_view group, const RowQuery& query) const override;
   Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
-                            ProcessingTime as_of) const override;
+                            ProcessingTime as_of,
+                            std::string_view key = "") const override;
   Result<std::vector<SourceGap>> gaps(EventRange range) const override;
   std::uint64_t gap_count() const override;
   Result<OfflineView> offline(std::string_view group) const override;

@@ -17,7 +17,7 @@ TEST(FeatureStore, AFreshStoreIsEmpty) {
   const auto store = open_store(folder);
   const auto recovered = store->recover().value();
   EXPECT_TRUE(recovered.cursors.empty());
-  EXPECT_EQ(recovered.engine_state, "");
+  EXPECT_TRUE(recovered.engine_state.empty());
   EXPECT_EQ(store->books(), Books());
   EXPECT_EQ(store->latest("fees").value(), std::nullopt);
   EXPECT_TRUE(store->series("fees", "total_fee", {}, ProcessingTime::max())->values.empty());
@@ -39,7 +39,7 @@ TEST(FeatureStore, EverythingOfACommitIsThereAfterReopening) {
   const auto store = open_store(folder);
   const auto recovered = store->recover().value();
   EXPECT_EQ(recovered.cursors.at("poll"), "line 3");
-  EXPECT_EQ(recovered.engine_state, "watermark");
+  EXPECT_EQ(recovered.engine_state, std::vector<std::string>{"watermark"});
   EXPECT_EQ(recovered.arrival, commit.arrival);
   EXPECT_EQ(recovered.books, commit.books);
   EXPECT_EQ(recovered.late_by_group.at("fees"), 1u);

@@ -43,7 +43,9 @@ struct ArchivedRecord {
   std::uint64_t number;  // Of its arrival: 0 for the first record ever read.
   ProcessingTime arrival;
   std::string_view verdict;
-  std::string_view raw;  // Must outlive the commit.
+  std::string_view raw;  // Must outlive the commit, as the two below.
+  std::string_view source{};
+  std::string_view event{};  // The event mapping that took it; "" the only one; "-" none: it matched no rule.
 };
 
 // A line of the archive taken apart; verdict and raw point into it.  kDataLoss - it is none.
@@ -54,6 +56,35 @@ struct DeadLetter {
   ProcessingTime arrival;
   std::string reason;  // "/fee: found text, expected integer".
   std::string raw;     // The bytes as they came.
+  std::string source{};
+  std::string position{};                      // Where in the source: "file:8:1024, record 3 of 100".
+  std::optional<std::uint64_t> replayed_as{};  // It was taken after all, as the record of this number.
+};
+
+// A record that came when a window of its had closed.
+struct LateRecord {
+  std::uint64_t number;
+  ProcessingTime arrival;
+  EventTime time;
+  std::string reason;  // "tx_metrics: [12:00, 12:01) closed at watermark 12:01:03".
+  std::string raw;
+  std::string source{};
+  bool counted = false;  // In a window of another group: then it is "stored" in the books.
+};
+
+// What the wall clock did to the stream, in the order of the records: with it, whoever has the archive can repeat every
+// decision of the engine.
+struct ClockMark {
+  enum class Kind {
+    kSourceIdle,       // From here on the watermark does not wait for `name`, a source, until it brings a record.
+    kForcedWatermark,  // The watermark of `name`, a group, is `time` at least.
+  };
+  Kind kind;
+  std::string name;
+  std::uint64_t number;  // Of the next record to be read.
+  ProcessingTime at;
+  EventTime time;  // kForcedWatermark only.
+  bool operator==(const ClockMark&) const = default;
 };
 
 struct ClosedWindow {
@@ -61,28 +92,37 @@ struct ClosedWindow {
   FeatureRow row;
 };
 
-// All that one batch changes.  Filled by `stream`.
+// All that one batch, or the wall clock, changes.  Filled by `stream`.
 struct Commit {
   std::string source;      // Name of the source, and
-  std::string cursor;      // where it goes on.
-  ProcessingTime arrival;  // Of the batch's last record.
+  std::string cursor;      // where it goes on.  "": no source was read.
+  ProcessingTime arrival;  // Of the batch's last record, or the clock's.
   std::vector<KeySeen> new_keys;
-  std::string engine_state;  // Watermarks, open windows; opaque here.
+  // Watermarks, open windows; opaque here.  A piece that replaces all before it, or one that goes on from them.
+  std::string engine_state;
+  bool engine_goes_on = false;
+  // In the order of closing.  A window's rows come with revision 0, 1, 2, ...; ends never fall but for corrections,
+  // whose revision is above 0.
   std::vector<ClosedWindow> closed;
   std::vector<ArchivedRecord> archived;
   std::vector<DeadLetter> dead;
+  std::vector<LateRecord> late;
+  std::vector<ClockMark> marks;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> replayed;  // Dead letters, and as which records they were taken.
   std::optional<SourceGap> gap;                        // That the batch showed.
   Books books;                                         // Totals after this batch.
   std::map<std::string, std::uint64_t> late_by_group;  // Totals after this batch.
+  std::uint64_t unmatched = 0;                         // The same; they are among the stored.
 };
 
 // What a restarted stream goes on from.
 struct Recovered {
   std::map<std::string, std::string> cursors;  // By source.
-  std::string engine_state;                    // Empty at the very first start.
-  ProcessingTime arrival;                      // Of the last committed record.
+  std::vector<std::string> engine_state;       // The last piece that replaces, and those that go on from it.
+  ProcessingTime arrival;                      // Of the last committed record, or later.
   Books books;
   std::map<std::string, std::uint64_t> late_by_group;
+  std::uint64_t unmatched = 0;
 };
 
 struct OfflineFile {
@@ -90,6 +130,16 @@ struct OfflineFile {
   std::filesystem::path path;
   EventRange range;  // Of window_end.
   std::uint64_t rows = 0;
+  // The group's columns as the file has them, which is by their names of then; empty: as they are now.
+  std::vector<std::string> columns{};
+};
+
+// Which rows of a group.
+struct RowQuery {
+  EventRange range{};                             // Of window_end.
+  ProcessingTime as_of = ProcessingTime::max();   // As known then: written at or before.
+  std::optional<std::string> key{};               // One series; nullopt: all.
+  bool history = false;                           // Every revision and tombstone; else what counts of each window.
 };
 
 class FeatureStore {
@@ -100,6 +150,7 @@ class FeatureStore {
     bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
+    std::optional<Milliseconds> keep_raw;   // The same for the raw archive, and for late records and dead letters.
   };
 
   // Opens or creates; removes files that no manifest names (a crash came before their commit).
@@ -127,36 +178,58 @@ class FeatureStore {
   // Raw records fill a file although their hour is not over: the writer, whose thread may ask, had better flush.
   virtual bool raw_outbox_full() const = 0;
 
+  // Tombstones for the rows of one series (of all, without a key) whose window ends in `range`; how many.  They are gone
+  // from every reader but history and what asks as of an earlier time, at once and for good.
+  virtual Result<std::uint64_t> erase(std::string_view group, const std::optional<std::string>& key, EventRange range,
+                                      ProcessingTime at) = 0;
+
   // ---- readers ----------------------------------------------------------------------------------------------------
   virtual Books books() const = 0;
   virtual std::uint64_t rows(std::string_view group) const = 0;  // Windows ever closed.
 
-  // Online: the newest row, or the row of the window that ends at `window_end`.  kNotFound if there is no such group;
-  // nullopt if there is no such row, or it is older than the group's keep_online; range() and series() reach all
-  // history.
-  virtual Result<std::optional<FeatureRow>> latest(std::string_view group) const = 0;
-  virtual Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end) const = 0;
-  // Rows with window_end in `range` that were written at or before `as_of`, oldest first.  Nothing invented.
-  virtual Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range,
-                                                ProcessingTime as_of = ProcessingTime::max()) const = 0;
-  // One column over `range` of window_end re-indexed to the grid of windows, from the first to the last row in it:
-  // windows without a row follow the column's EmptyWindow rule (null is NaN).  A window that touches a gap found at or
-  // before `as_of` is null, whatever its row says.  Empty if there is no row.
+  // Online: the newest row of a series, or the row of the window that ends at `window_end`.  kNotFound if there is no
+  // such group; nullopt if there is no such row, it was deleted, or it is older than the group's keep_online; select()
+  // and series() reach all history.
+  virtual Result<std::optional<FeatureRow>> latest(std::string_view group, std::string_view key = "") const = 0;
+  virtual Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end,
+                                                std::string_view key = "") const = 0;
+  // latest() of many, in their order, as of one moment.
+  virtual Result<std::vector<std::optional<FeatureRow>>> latest_of(std::string_view group,
+                                                                   std::span<const std::string> keys) const = 0;
+  // The record identifiers that have a row at hand, sorted, from `after` on; at most `most`.
+  virtual Result<std::vector<std::string>> keys(std::string_view group, std::size_t most = SIZE_MAX,
+                                                std::string_view after = "") const = 0;
+  // Rows by window_end, then key, then revision, oldest first.  Nothing invented.
+  virtual Result<std::vector<FeatureRow>> select(std::string_view group, const RowQuery& query) const = 0;
+  Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range,
+                                        ProcessingTime as_of = ProcessingTime::max()) const {
+    return select(group, {.range = range, .as_of = as_of});
+  }
+  // One column of one series over `range` of window_end re-indexed to the grid of windows, from the first to the last
+  // row in it: windows without a row follow the column's EmptyWindow rule (null is NaN).  A window that touches a gap found at or
+  // before `as_of` is null, whatever its row says.  Empty if there is no row.  kInvalidArgument - sessions have no grid.
   virtual Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
-                                    ProcessingTime as_of = ProcessingTime::max()) const = 0;
+                                    ProcessingTime as_of = ProcessingTime::max(), std::string_view key = "") const = 0;
 
   // Gaps of which a part lies in `range`, by their beginning.  They are never forgotten.
   virtual Result<std::vector<SourceGap>> gaps(EventRange range) const = 0;
   virtual std::uint64_t gap_count() const = 0;  // Ever found.
 
-  // Offline, in one consistent view: the manifest's files of `group`, and the rows still in the outbox.
+  // Offline, in one consistent view: the manifest's files of `group`, and the rows still in the outbox; every revision
+  // and tombstone.  As long as a copy of the view lives, its files stay where they are, also if a compaction has
+  // replaced them.
   struct OfflineView {
     std::vector<OfflineFile> files;
     std::vector<FeatureRow> outbox;
+    std::shared_ptr<const void> hold{};
   };
   virtual Result<OfflineView> offline(std::string_view group) const = 0;
   // The newest `most`, as far back as reasons and raw bytes come to `most_bytes`; by their numbers, the oldest first.
   virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t number) const = 0;
+  virtual Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
+  virtual Result<std::vector<ClockMark>> clock_marks() const = 0;  // By number, oldest first.
+  virtual std::uint64_t unmatched() const = 0;
   // Every archived line (files, then outbox), in the order of arrival, until the visitor says false:
   // {"n":..,"arrival":"..","verdict":"..","record":{..}}.
   virtual Status visit_archive(const std::function<bool(std::string_view line)>& visit) const = 0;

@@ -98,9 +98,5 @@ inline std::string archive_of(const FeatureStore& store) {
   return lines;
 }
 
-inline bool operator==(const FeatureRow& a, const FeatureRow& b) {
-  return a.window_start == b.window_start && a.window_end == b.window_end && a.write_time == b.write_time &&
-         a.values == b.values;
-}
 
 }  // namespace tidecast

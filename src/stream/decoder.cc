@@ -72,10 +72,10 @@ bool Decoder::read_key(RecordKey& key) {
 
 bool Decoder::read_time(ProcessingTime arrival, EventTime& time) {
   const JsonValue value = scanner_.value(slot_of_time());
-  const std::optional<EventTime> found = event_time_of(value, event_.time_unit, scanner_);
+  const std::optional<EventTime> found = event_time_of(value, event_.time.unit, scanner_);
   if (!found) {
     reason_ =
-        fmt::format("{}: found {}, expected {}", event_.time_pointer, describe(value), expected_of(event_.time_unit));
+        fmt::format("{}: found {}, expected {}", event_.time_pointer, describe(value), expected_of(event_.time.unit));
     return false;
   }
   time = *found;

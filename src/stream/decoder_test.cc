@@ -13,7 +13,7 @@ EventMapping mapping() {
   EventMapping event;
   event.id = {"/id"};
   event.time_pointer = "/t";
-  event.time_unit = TimeUnit::kMilliseconds;
+  event.time.unit = TimeUnit::kMilliseconds;
   event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
                   {"rate", "/rate", FieldType::kNumber, true, ""},
                   {"label", "/label", FieldType::kText, true, ""},

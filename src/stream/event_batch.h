@@ -11,12 +11,13 @@
 
 namespace tidecast {
 
-// One mapped field.  Of the two vectors only the one of its type is filled; a text or boolean has neither: aggregates
-// ask only whether it is there.
+// One mapped field.  Of the vectors only the one of its type is filled.
 struct EventColumn {
   FieldType type = FieldType::kInteger;
   std::vector<std::int64_t> integers;
   std::vector<double> numbers;
+  std::vector<std::string_view> texts;  // Valid as long as the RawBatch and this batch are.
+  std::vector<std::uint8_t> booleans;
   std::vector<std::uint8_t> present;  // 0 where null or missing.
 };
 

@@ -55,6 +55,7 @@ std::optional<EventTime> event_time_of(JsonValue value, TimeUnit unit, JsonScann
     case TimeUnit::kMicroseconds: return from_units(value, 1'000);
     case TimeUnit::kNanoseconds: return from_units(value, 1'000'000);
     case TimeUnit::kRfc3339: return from_rfc3339(value, scanner);
+    case TimeUnit::kFormat: return std::nullopt;
   }
   return std::nullopt;
 }
@@ -66,11 +67,12 @@ std::string_view expected_of(TimeUnit unit) {
     case TimeUnit::kMicroseconds: return "microseconds since 1970 as an integer, from 0001-01-08 to 9999-12-24";
     case TimeUnit::kNanoseconds: return "nanoseconds since 1970 as an integer";
     case TimeUnit::kRfc3339: return "an RFC 3339 time as text, from 0001-01-08 to 9999-12-24";
+    case TimeUnit::kFormat: return "a time in its format";
   }
   return "a time";
 }
 
-EventTimeReader::EventTimeReader(const EventMapping& event) : unit_(event.time_unit) {
+EventTimeReader::EventTimeReader(const EventMapping& event) : unit_(event.time.unit) {
   if (Result<PointerTree> tree = PointerTree::compile({event.time_pointer}); tree.ok())
     scanner_.emplace(std::move(tree).value());
 }

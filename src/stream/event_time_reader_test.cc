@@ -8,7 +8,7 @@ namespace {
 std::optional<std::int64_t> ms(TimeUnit unit, const std::string& json) {
   EventMapping event;
   event.time_pointer = "/t";
-  event.time_unit = unit;
+  event.time.unit = unit;
   const auto time = EventTimeReader(event).read("{\"t\":" + json + "}");
   return time ? std::optional(time->ms()) : std::nullopt;
 }

@@ -46,7 +46,8 @@ class MemoryStore : public FeatureStore {
                      archive_.empty() ? std::nullopt : std::optional(archive_.back().number)));
     if (std::exchange(fails_, false)) return unavailable("the disk said no");
     recovered_.cursors[commit.source] = commit.cursor;
-    recovered_.engine_state = commit.engine_state;
+    if (!commit.engine_goes_on) recovered_.engine_state.clear();
+    recovered_.engine_state.push_back(commit.engine_state);
     recovered_.arrival = commit.arrival;
     recovered_.books = commit.books;
     recovered_.late_by_group = commit.late_by_group;
@@ -67,15 +68,34 @@ class MemoryStore : public FeatureStore {
     const auto g = index_of(group);
     return g ? rows_[*g].size() : 0;
   }
-  Result<std::optional<FeatureRow>> latest(std::string_view group) const override {
+  Result<std::optional<FeatureRow>> latest(std::string_view group, std::string_view = "") const override {
     auto all = TRY(range(group, {}, ProcessingTime::max()));
     return all.empty() ? std::optional<FeatureRow>() : std::optional(all.back());
   }
-  Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end) const override {
+  Result<std::optional<FeatureRow>> get(std::string_view group, EventTime window_end,
+                                        std::string_view = "") const override {
     auto found = TRY(range(group, {window_end, window_end + 1ms}, ProcessingTime::max()));
     return found.empty() ? std::optional<FeatureRow>() : std::optional(found.back());
   }
-  Result<std::vector<FeatureRow>> range(std::string_view group, EventRange range, ProcessingTime as_of) const override {
+  Result<std::vector<std::optional<FeatureRow>>> latest_of(std::string_view, std::span<const std::string>) const override {
+    return std::vector<std::optional<FeatureRow>>();
+  }
+  Result<std::vector<std::string>> keys(std::string_view, std::size_t, std::string_view) const override {
+    return std::vector<std::string>();
+  }
+  Result<std::uint64_t> erase(std::string_view, const std::optional<std::string>&, EventRange,
+                              ProcessingTime) override {
+    return std::uint64_t{0};
+  }
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t) const override { return std::optional<DeadLetter>(); }
+  Result<std::vector<LateRecord>> late_records(std::size_t, std::size_t) const override {
+    return std::vector<LateRecord>();
+  }
+  Result<std::vector<ClockMark>> clock_marks() const override { return std::vector<ClockMark>(); }
+  std::uint64_t unmatched() const override { return 0; }
+  Result<std::vector<FeatureRow>> select(std::string_view group, const RowQuery& query) const override {
+    const EventRange range = query.range;
+    const ProcessingTime as_of = query.as_of;
     const auto g = index_of(group);
     if (!g) return not_found("no group {}", group);
     std::vector<FeatureRow> found;
@@ -84,7 +104,7 @@ class MemoryStore : public FeatureStore {
     return found;  // A group's windows close in ascending order.
   }
   Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
-                            ProcessingTime as_of) const override {
+                            ProcessingTime as_of, std::string_view = "") const override {
     const auto found = TRY(this->range(group, range, as_of));
     const FeatureGroup& features = groups_[*index_of(group)];
     const auto c = features.column(column);

@@ -19,14 +19,14 @@ class WindowedPipeline final : public Pipeline {
       : options_(std::move(options)),
         store_(store),
         decoder_(std::move(decoder)),
-        known_(options_.event.deduplicate_for) {
+        known_(options_.events[0].deduplicate_for) {
     for (std::size_t g = 0; g < options_.groups.size(); ++g) {
       const WindowGroup& group = options_.groups[g];
-      windows_.emplace_back(g, group, options_.event);
-      shapes_.push_back({layout_of(group, options_.event), group.window, group.columns.size()});
+      windows_.emplace_back(g, group, options_.events[0]);
+      shapes_.push_back({layout_of(group, options_.events[0]), group.window, group.columns.size()});
       lateness_ = std::max(lateness_, group.lateness);
     }
-    commit_.source = options_.source;
+    commit_.source = options_.sources[0].name;
   }
 
   Status restore() {
@@ -39,15 +39,15 @@ class WindowedPipeline final : public Pipeline {
     if (recovered.engine_state.empty() && recovered.books.read > 0)
       return data_loss("{} records were read, but there is no engine state", recovered.books.read);
     if (!recovered.engine_state.empty()) {
-      EngineState state = TRY(decode_engine_state(shapes_, recovered.engine_state));
+      EngineState state = TRY(decode_engine_state(shapes_, recovered.engine_state.back()));
       newest_ = state.newest ? state.newest : newest_of(state.groups);
       for (std::size_t g = 0; g < windows_.size(); ++g) windows_[g].restore(std::move(state.groups[g]));
     }
-    if (options_.event.id.empty()) return ok();
+    if (options_.events[0].id.empty()) return ok();
     return store_.visit_keys([this](std::span<const KeySeen> keys) { known_.restore(keys); });
   }
 
-  Result<Ingested> ingest(const RawBatch& batch) override {
+  Result<Ingested> ingest(std::size_t, const RawBatch& batch) override {
     if (failed_) return failed_precondition("an earlier batch failed; the pipeline must be opened again");
     if (batch.empty() && batch.cursor == commit_.cursor) return Ingested{};
     failed_ = true;  // Until the commit has succeeded: what is in memory runs ahead of the store.
@@ -64,7 +64,7 @@ class WindowedPipeline final : public Pipeline {
           ++commit_.books.duplicate;
         } else {
           ++commit_.books.dead;
-          commit_.dead.push_back({number, arrival, std::move(events_.rejected[r].reason), std::string(batch.raw(i))});
+          commit_.dead.push_back({number, arrival, std::move(events_.rejected[r].reason), std::string(batch.raw(i)), options_.sources[0].name, batch.cursor, {}});
         }
         ++r;
       } else if (is_duplicate(events_.key[i], arrival)) {
@@ -79,26 +79,32 @@ class WindowedPipeline final : public Pipeline {
     end_commit();
     TRY(store_.commit(commit_));
     failed_ = false;
-    return Ingested{std::exchange(commit_.closed, {}), known, std::exchange(commit_.gap, {})};
+    return Ingested{std::exchange(commit_.closed, {}), known, std::exchange(commit_.gap, {}), {}, {}};
   }
 
-  const std::string& cursor() const override { return commit_.cursor; }
-  std::optional<EventTime> watermark() const override {
-    return windows_.empty() ? std::nullopt : windows_[0].state().watermark;
+  std::optional<ProcessingTime> next_due() const override { return std::nullopt; }
+  Result<Ingested> on_time(ProcessingTime) override { return Ingested{}; }
+  Result<Replayed> replay(std::span<const DeadLetter>, ProcessingTime) override { return Replayed{}; }
+  const std::string& cursor(std::size_t) const override { return commit_.cursor; }
+  std::optional<EventTime> newest(std::size_t) const override { return newest_; }
+  bool idle(std::size_t) const override { return false; }
+  std::optional<OpenWindowState> oldest_open(std::size_t) const override { return std::nullopt; }
+  std::optional<EventTime> watermark(std::size_t group) const override {
+    return windows_.empty() ? std::nullopt : windows_[group].state().watermark;
   }
   std::size_t open_windows(std::size_t group) const override { return windows_.at(group).state().open.size(); }
 
  private:
   // A source under a new name would begin anew, and everything that was read under the old one would count twice.
   Result<std::string> cursor_in(const std::map<std::string, std::string>& cursors) const {
-    if (const auto cursor = cursors.find(options_.source); cursor != cursors.end()) return cursor->second;
+    if (const auto cursor = cursors.find(options_.sources[0].name); cursor != cursors.end()) return cursor->second;
     if (cursors.empty()) return std::string();
     std::string known;
     for (const auto& [source, cursor] : cursors) known += (known.empty() ? "'" : ", '") + source + "'";
     return failed_precondition(
         "the store has read from the source {} so far, and '{}' is another; give it the old name back, or start with "
         "a new data folder",
-        known, options_.source);
+        known, options_.sources[0].name);
   }
 
   // The totals go on from the batch before; everything else is this batch's own.
@@ -113,7 +119,7 @@ class WindowedPipeline final : public Pipeline {
   }
 
   bool is_duplicate(const RecordKey& key, ProcessingTime arrival) {
-    if (options_.event.id.empty()) return false;
+    if (options_.events[0].id.empty()) return false;
     if (!known_.is_new(key, arrival)) return true;
     commit_.new_keys.push_back({key, arrival});
     return false;
@@ -122,7 +128,7 @@ class WindowedPipeline final : public Pipeline {
   // A time that a guard refuses now says nothing against a record that was taken when it was in time; any other that
   // cannot be taken is known by its bytes.
   bool has_come_before(std::size_t r, ProcessingTime arrival) {
-    if (options_.event.id.empty()) return false;
+    if (options_.events[0].id.empty()) return false;
     const EventBatch::Rejection& rejected = events_.rejected[r];
     if (rejected.by_guard && known_.knows(events_.key[rejected.record], arrival)) return true;
     return is_duplicate(dead_keys_[r], arrival);
@@ -131,7 +137,7 @@ class WindowedPipeline final : public Pipeline {
   // Of the decoded batch, before any of its records is remembered.
   std::size_t count_known(const RawBatch& batch) {
     dead_keys_.clear();
-    if (options_.event.id.empty()) return 0;
+    if (options_.events[0].id.empty()) return 0;
     std::size_t known = 0;
     for (const EventBatch::Rejection& rejected : events_.rejected) {
       const ProcessingTime arrival = batch.records[rejected.record].arrival;
@@ -150,7 +156,7 @@ class WindowedPipeline final : public Pipeline {
   // Where no record has a time to go by, the stream has come as far as its arrival.  Before the first event there is
   // nothing to have a hole.
   std::optional<SourceGap> gap_before(const RawBatch& batch, std::size_t known) const {
-    if (!batch.overlapping || batch.empty() || options_.event.id.empty() || known > 0 || !newest_) return std::nullopt;
+    if (!batch.overlapping || batch.empty() || options_.events[0].id.empty() || known > 0 || !newest_) return std::nullopt;
     const ProcessingTime arrival = batch.records.front().arrival;
     std::optional<EventTime> oldest;
     if (events_.rejected.size() == batch.records.size()) oldest = std::max(*newest_, EventTime::from_ms(arrival.ms()));
@@ -158,7 +164,7 @@ class WindowedPipeline final : public Pipeline {
       if (events_.alive[i] != 0 && events_.time[i] >= *newest_ - lateness_)
         oldest = std::min(oldest.value_or(EventTime::max()), events_.time[i]);
     if (!oldest) return std::nullopt;
-    return SourceGap{options_.source, std::min(*newest_, *oldest), std::max(*newest_, *oldest), arrival};
+    return SourceGap{options_.sources[0].name, std::min(*newest_, *oldest), std::max(*newest_, *oldest), arrival};
   }
 
   // For a state that an earlier version wrote.  Off by as much as a lateness was changed since; unknown before 1970.
@@ -226,7 +232,7 @@ Status check_store(const PipelineOptions& options, const FeatureStore& store) {
 Result<std::unique_ptr<Pipeline>> Pipeline::open(PipelineOptions options, FeatureStore& store) {
   TRY(check_options(options));
   TRY(check_store(options, store));
-  Decoder decoder = TRY(Decoder::compile(options.event));
+  Decoder decoder = TRY(Decoder::compile(options.events[0]));
   auto pipeline = std::make_unique<WindowedPipeline>(std::move(options), store, std::move(decoder));
   TRY(pipeline->restore());
   return std::unique_ptr<Pipeline>(std::move(pipeline));

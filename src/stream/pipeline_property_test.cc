@@ -25,14 +25,14 @@ struct Input {
 
 PipelineOptions random_options(Rng& rng) {
   PipelineOptions options;
-  options.source = "random";
-  options.event.id = {"/id"};
-  options.event.time_pointer = "/t";
-  options.event.time_unit = TimeUnit::kMilliseconds;
-  options.event.fields = {{"fee", "/fee", FieldType::kInteger, true, "satoshi"}};
-  if (rng.below(4) > 0) options.event.deduplicate_for = Milliseconds(1 + rng.below(400'000));
-  if (rng.below(2) > 0) options.event.max_ahead = 90s;
-  if (rng.below(2) > 0) options.event.max_behind = 600s;
+  options.sources = {{"random"}};
+  options.events[0].id = {"/id"};
+  options.events[0].time_pointer = "/t";
+  options.events[0].time.unit = TimeUnit::kMilliseconds;
+  options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, true, "satoshi"}};
+  if (rng.below(4) > 0) options.events[0].deduplicate_for = Milliseconds(1 + rng.below(400'000));
+  if (rng.below(2) > 0) options.events[0].max_ahead = 90s;
+  if (rng.below(2) > 0) options.events[0].max_behind = 600s;
   using K = AggregateKind;
   const std::int64_t widths[] = {1, 1'000, 7'000, 60'000, 300'000};
   const std::int64_t lateness[] = {0, 1, 5'000, 60'000, 200'000};
@@ -115,7 +115,7 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
   std::vector<Group> groups(options.groups.size());
   for (const Input& input : inputs) {
     ++books.read;
-    const auto& keep = options.event.deduplicate_for;
+    const auto& keep = options.events[0].deduplicate_for;
     const auto knows = [&](const std::map<std::string, std::int64_t>& seen, const std::string& what) {
       const auto known = seen.find(what);
       return known != seen.end() && (!keep || input.arrival - known->second < keep->count());
@@ -179,7 +179,7 @@ std::string oracle(const PipelineOptions& options, const std::vector<Input>& inp
 std::string run(const PipelineOptions& options, const std::vector<Input>& inputs, std::uint64_t largest, bool restarts,
                 Rng& rng) {
   std::vector<FeatureGroup> features;
-  for (const WindowGroup& group : options.groups) features.push_back(feature_group_of(group, options.event));
+  for (const WindowGroup& group : options.groups) features.push_back(feature_group_of(group, options.events[0]));
   MemoryStore store(features);
   auto pipeline = Pipeline::open(options, store).value();
   std::string rows;
@@ -190,7 +190,7 @@ std::string run(const PipelineOptions& options, const std::vector<Input>& inputs
       batch.append(inputs[i].raw, ProcessingTime::from_ms(inputs[i].arrival));
     batch.pad();
     batch.cursor = std::to_string(i);
-    const auto ingested = pipeline->ingest(batch);
+    const auto ingested = pipeline->ingest(0, batch);
     if (!ingested.ok()) return ingested.message();
     for (const ClosedWindow& window : ingested->closed)
       rows += text_of(window.group, window.row.window_start.ms(), window.row.window_end.ms(),
@@ -218,7 +218,7 @@ TEST(PipelineProperty, EqualsTheOracleHoweverItIsCutAndRestarted) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Rng rng(seed);
     const PipelineOptions options = random_options(rng);
-    const std::vector<Input> inputs = random_stream(rng, options.event);
+    const std::vector<Input> inputs = random_stream(rng, options.events[0]);
     const std::string expected = oracle(options, inputs);
     ASSERT_EQ(run(options, inputs, inputs.size(), false, rng), expected);
     ASSERT_EQ(run(options, inputs, 1, false, rng), expected);

@@ -21,16 +21,16 @@ ProcessingTime arriving(std::int64_t second) { return ProcessingTime::from_ms(kS
 
 PipelineOptions polling() {
   PipelineOptions options;
-  options.source = "poll";
-  options.event.id = {"/id"};
-  options.event.time_pointer = "/t";
+  options.sources = {{"poll"}};
+  options.events[0].id = {"/id"};
+  options.events[0].time_pointer = "/t";
   options.groups = {{"minutes", 60s, 60s, {{"count", AggregateKind::kCount, {}}}}};
   return options;
 }
 
 std::vector<FeatureGroup> groups_of(const PipelineOptions& options) {
   std::vector<FeatureGroup> groups;
-  for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.event));
+  for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.events[0]));
   return groups;
 }
 
@@ -59,7 +59,7 @@ struct Polled {
     pipeline = std::move(opened).value();
   }
   Ingested ingest(const RawBatch& batch) {
-    auto ingested = pipeline->ingest(batch);
+    auto ingested = pipeline->ingest(0, batch);
     EXPECT_TRUE(ingested.ok()) << ingested.message();
     return ingested.ok() ? std::move(ingested).value() : Ingested{};
   }
@@ -110,7 +110,7 @@ TEST(PipelineGaps, ThereIsNoneWhereNothingNeedRepeat) {
   EXPECT_TRUE(polled.poll(605, {event("d", 600)}).gap.has_value());
 
   PipelineOptions anonymous = polling();
-  anonymous.event.id = {};
+  anonymous.events[0].id = {};
   Polled unknown(anonymous);
   unknown.poll(60, {event("a", 0)});
   const Ingested jumped = unknown.poll(300, {event("b", 290)});
@@ -164,7 +164,7 @@ TEST(PipelineGaps, AGapThatCouldNotBeCommittedIsFoundAgain) {
   Polled polled;
   polled.poll(60, {event("a", 0)});
   polled.store.fail_next_commit();
-  EXPECT_EQ(polled.pipeline->ingest(reply(300, {event("b", 290)})).code(), Code::kUnavailable);
+  EXPECT_EQ(polled.pipeline->ingest(0, reply(300, {event("b", 290)})).code(), Code::kUnavailable);
   EXPECT_EQ(polled.store.gap_count(), 0u);
   polled.restart();
   EXPECT_TRUE(polled.poll(300, {event("b", 290)}).gap.has_value());
@@ -189,7 +189,7 @@ TEST(PipelineRepeats, WhatCannotBeDecodedIsADeadLetterOnce) {
 
 TEST(PipelineRepeats, BytesAreForgottenLikeIdentifiers) {
   PipelineOptions forgetful = polling();
-  forgetful.event.deduplicate_for = 100s;
+  forgetful.events[0].deduplicate_for = 100s;
   Polled polled(forgetful);
   polled.poll(0, {"no JSON"});
   polled.poll(99, {"no JSON"});
@@ -200,7 +200,7 @@ TEST(PipelineRepeats, BytesAreForgottenLikeIdentifiers) {
 
 TEST(PipelineRepeats, WithoutIdentifiersEveryRecordStandsForItself) {
   PipelineOptions anonymous = polling();
-  anonymous.event.id = {};
+  anonymous.events[0].id = {};
   Polled polled(anonymous);
   polled.poll(0, {"no JSON", "no JSON"});
   EXPECT_EQ(polled.store.books(), (Books{.read = 2, .dead = 2}));
@@ -208,7 +208,7 @@ TEST(PipelineRepeats, WithoutIdentifiersEveryRecordStandsForItself) {
 
 TEST(PipelineRepeats, ARecordAheadOfItsTimeIsTakenOnceItsTimeHasCome) {
   PipelineOptions guarded = polling();
-  guarded.event.max_ahead = 10s;
+  guarded.events[0].max_ahead = 10s;
   Polled polled(guarded);
   polled.poll(0, {event("a", 0), event("early", 15)});
   EXPECT_EQ(polled.poll(4, {event("early", 15)}).known, 1u);
@@ -220,7 +220,7 @@ TEST(PipelineRepeats, ARecordAheadOfItsTimeIsTakenOnceItsTimeHasCome) {
 // A quiet source repeats records until they are older than a new one might be.
 TEST(PipelineRepeats, ARecordThatWasTakenIsNotDeadForHavingGrownOld) {
   PipelineOptions guarded = polling();
-  guarded.event.max_behind = 60s;
+  guarded.events[0].max_behind = 60s;
   Polled polled(guarded);
   polled.poll(0, {event("a", 0), R"({"id":"b","t":"soon"})"});
   const Ingested old = polled.poll(100, {event("a", 0), event("new", 10)});

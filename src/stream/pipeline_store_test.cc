@@ -10,9 +10,9 @@ namespace {
 
 PipelineOptions options_of(std::vector<WindowGroup> groups) {
   PipelineOptions options;
-  options.source = "test";
-  options.event.time_pointer = "/t";
-  options.event.time_unit = TimeUnit::kRfc3339;
+  options.sources = {{"test"}};
+  options.events[0].time_pointer = "/t";
+  options.events[0].time.unit = TimeUnit::kRfc3339;
   options.groups = std::move(groups);
   return options;
 }
@@ -26,7 +26,7 @@ struct Project {
   Project(const TemporaryFolder& folder, const PipelineOptions& options) {
     FeatureStore::Options kept;
     kept.directory = folder.path();
-    for (const WindowGroup& group : options.groups) kept.groups.push_back(feature_group_of(group, options.event));
+    for (const WindowGroup& group : options.groups) kept.groups.push_back(feature_group_of(group, options.events[0]));
     kept.sync = false;
     store = std::move(FeatureStore::open(kept)).value();
     auto opened = Pipeline::open(options, *store);
@@ -40,7 +40,7 @@ struct Project {
       batch.append(fmt::format(R"({{"t":"{}"}})", time), ProcessingTime::from_ms(0));
     batch.pad();
     batch.cursor = std::move(cursor);
-    return pipeline->ingest(batch).status();
+    return pipeline->ingest(0, batch).status();
   }
 
   std::unique_ptr<FeatureStore> store;
@@ -73,7 +73,7 @@ TEST(PipelineOnTheStore, AGroupThatIsAddedCountsWhatComesFromThenOn) {
   {
     Project project(folder, after);
     ASSERT_TRUE(project.refusal.ok()) << project.refusal.message();
-    EXPECT_EQ(project.pipeline->cursor(), "1");
+    EXPECT_EQ(project.pipeline->cursor(0), "1");
     EXPECT_EQ(project.store->rows("seconds"), 0u);
     EXPECT_EQ(project.store->latest("seconds").value(), std::nullopt);
     // Late for the old group, the first of all for the new one.
@@ -106,7 +106,7 @@ TEST(PipelineOnTheStore, ASourceUnderAnotherNameIsNotReadFromTheBeginningAgain) 
   const TemporaryFolder folder;
   PipelineOptions options = options_of({counting("minutes", 1min)});
   ASSERT_TRUE(Project(folder, options).ingest("1", {"2026-05-06T00:00:10Z"}).ok());
-  options.source = "renamed";
+  options.sources = {{"renamed"}};
   const Project project(folder, options);
   EXPECT_EQ(project.refusal.code(), Code::kFailedPrecondition);
   EXPECT_EQ(project.refusal.message(),

@@ -11,10 +11,10 @@ constexpr std::int64_t kStart = 1'600'000'020'000;  // On a minute.
 
 PipelineOptions options() {
   PipelineOptions options;
-  options.source = "test";
-  options.event.id = {"/id"};
-  options.event.time_pointer = "/t";
-  options.event.fields = {{"fee", "/fee", FieldType::kInteger, true, "satoshi"}};
+  options.sources = {{"test"}};
+  options.events[0].id = {"/id"};
+  options.events[0].time_pointer = "/t";
+  options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, true, "satoshi"}};
   using K = AggregateKind;
   options.groups = {{"minutes", 60s, 60s, {{"count", K::kCount, {}}, {"fee_sum", K::kSum, 0}, {"fee_avg", K::kAvg, 0}}},
                     {"seconds", 10s, 0s, {{"count", K::kCount, {}}}}};
@@ -23,7 +23,7 @@ PipelineOptions options() {
 
 MemoryStore store_for(const PipelineOptions& options) {
   std::vector<FeatureGroup> groups;
-  for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.event));
+  for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.events[0]));
   return MemoryStore(groups);
 }
 
@@ -75,7 +75,7 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->watermark(), std::nullopt);
-  const auto ingested = pipeline->ingest(
+  const auto ingested = pipeline->ingest(0, 
       batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1), event("d", 205)}));
   ASSERT_TRUE(ingested.ok()) << ingested.message();
 
@@ -85,7 +85,7 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
   EXPECT_EQ(stored.late_by_group.at("seconds"), 1u);
   EXPECT_EQ(stored.cursors.at("test"), "7");
   EXPECT_EQ(stored.arrival.ms(), kStart + 5);
-  EXPECT_EQ(pipeline->cursor(), "7");
+  EXPECT_EQ(pipeline->cursor(0), "7");
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart + 145'000));
   EXPECT_EQ(pipeline->open_windows(0), 1u);
 
@@ -106,7 +106,7 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
 TEST(Pipeline, CountsARecordAsLateOnlyIfNoGroupTookIt) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
-  ASSERT_TRUE(pipeline->ingest(batch("1", {event("a", 30), event("b", 5)})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("1", {event("a", 30), event("b", 5)})).ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 2, .stored = 2}));
   EXPECT_EQ(store.recovered().late_by_group, (std::map<std::string, std::uint64_t>{{"minutes", 0}, {"seconds", 1}}));
 }
@@ -116,14 +116,14 @@ TEST(Pipeline, RemembersALateKeyButNotADeadOne) {
   auto pipeline = Pipeline::open(options(), store).value();
   const std::string dead = R"({"id":"x","t":1600000020,"fee":"much"})";
   const auto records = batch("1", {event("a", 300), event("late", 0), event("late", 301), dead, event("x", 301)});
-  ASSERT_TRUE(pipeline->ingest(records).ok());
+  ASSERT_TRUE(pipeline->ingest(0, records).ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 5, .stored = 2, .duplicate = 1, .late = 1, .dead = 1}));
 }
 
 TEST(Pipeline, DoesNotLetADuplicateMoveTheWatermark) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
-  ASSERT_TRUE(pipeline->ingest(batch("1", {event("a", 100), event("a", 500)})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("1", {event("a", 100), event("a", 500)})).ok());
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart + 40'000));
 }
 
@@ -131,7 +131,7 @@ TEST(Pipeline, ReturnsClosedWindowsInTheOrderOfTheirClosing) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   const auto closed =
-      pipeline->ingest(batch("1", {event("a", 0, 10), event("b", 15, 30), event("c", 125, 1)}, kStart + 1000))
+      pipeline->ingest(0, batch("1", {event("a", 0, 10), event("b", 15, 30), event("c", 125, 1)}, kStart + 1000))
           .value()
           .closed;
   std::string text;
@@ -146,11 +146,11 @@ TEST(Pipeline, ReturnsClosedWindowsInTheOrderOfTheirClosing) {
 TEST(Pipeline, GoesOnWhereItStopped) {
   MemoryStore store = store_for(options());
   const auto before = batch("1", {event("a", 0, 10), event("b", 59, 32)});
-  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(before).ok());
+  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(0, before).ok());
   auto pipeline = Pipeline::open(options(), store).value();
-  EXPECT_EQ(pipeline->cursor(), "1");
+  EXPECT_EQ(pipeline->cursor(0), "1");
   EXPECT_EQ(pipeline->watermark(), EventTime::from_ms(kStart - 1'000));
-  const auto closed = pipeline->ingest(batch("2", {event("a", 0, 10), event("c", 120)}, kStart + 10)).value().closed;
+  const auto closed = pipeline->ingest(0, batch("2", {event("a", 0, 10), event("c", 120)}, kStart + 10)).value().closed;
   EXPECT_EQ(store.recovered().books, (Books{.read = 4, .stored = 3, .duplicate = 1}));
   ASSERT_EQ(closed.size(), 2u);
   EXPECT_EQ(closed[0].row.values[1], FeatureValue(std::int64_t{42}));
@@ -159,13 +159,13 @@ TEST(Pipeline, GoesOnWhereItStopped) {
 TEST(Pipeline, CommitsOnceABatchAndNotForNothing) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
-  ASSERT_TRUE(pipeline->ingest(batch("", {})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("", {})).ok());
   EXPECT_EQ(store.commits(), 0u);
-  ASSERT_TRUE(pipeline->ingest(batch("1", {event("a", 0), event("b", 500)})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("1", {event("a", 0), event("b", 500)})).ok());
   EXPECT_EQ(store.commits(), 1u);
-  ASSERT_TRUE(pipeline->ingest(batch("1", {})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("1", {})).ok());
   EXPECT_EQ(store.commits(), 1u);
-  ASSERT_TRUE(pipeline->ingest(batch("2", {})).ok());  // The source went on over nothing of interest.
+  ASSERT_TRUE(pipeline->ingest(0, batch("2", {})).ok());  // The source went on over nothing of interest.
   EXPECT_EQ(store.commits(), 2u);
   EXPECT_EQ(store.recovered().cursors.at("test"), "2");
   EXPECT_EQ(store.recovered().arrival.ms(), kStart + 1);
@@ -176,20 +176,20 @@ TEST(Pipeline, MustBeOpenedAgainAfterAFailedCommit) {
   auto pipeline = Pipeline::open(options(), store).value();
   const RawBatch records = batch("1", {event("a", 0), event("b", 500)});
   store.fail_next_commit();
-  EXPECT_EQ(pipeline->ingest(records).code(), Code::kUnavailable);
-  EXPECT_EQ(pipeline->ingest(records).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(pipeline->ingest(0, records).code(), Code::kUnavailable);
+  EXPECT_EQ(pipeline->ingest(0, records).code(), Code::kFailedPrecondition);
   pipeline = Pipeline::open(options(), store).value();
-  EXPECT_EQ(pipeline->cursor(), "");
-  ASSERT_TRUE(pipeline->ingest(records).ok());
+  EXPECT_EQ(pipeline->cursor(0), "");
+  ASSERT_TRUE(pipeline->ingest(0, records).ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 2, .stored = 2}));
 }
 
 TEST(Pipeline, TakesEverythingWithoutIds) {
   PipelineOptions anonymous = options();
-  anonymous.event.id = {};
+  anonymous.events[0].id = {};
   MemoryStore store = store_for(anonymous);
   auto pipeline = Pipeline::open(anonymous, store).value();
-  ASSERT_TRUE(pipeline->ingest(batch("1", {event("a", 0), event("a", 0)})).ok());
+  ASSERT_TRUE(pipeline->ingest(0, batch("1", {event("a", 0), event("a", 0)})).ok());
   EXPECT_EQ(store.recovered().books, (Books{.read = 2, .stored = 2}));
 }
 
@@ -205,7 +205,7 @@ TEST(Pipeline, RefusesAStoreOfOtherGroups) {
 
 TEST(Pipeline, RefusesWindowsOfAnotherDefinition) {
   MemoryStore store = store_for(options());
-  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(batch("1", {event("a", 0)})).ok());
+  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(0, batch("1", {event("a", 0)})).ok());
   PipelineOptions changed = options();
   changed.groups[0].columns[2].kind = AggregateKind::kMax;
   const auto pipeline = Pipeline::open(changed, store);
@@ -219,8 +219,8 @@ TEST(Pipeline, RefusesWindowsOfAnotherDefinition) {
 
 TEST(Pipeline, RefusesADamagedState) {
   MemoryStore store = store_for(options());
-  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(batch("1", {event("a", 0)})).ok());
-  store.recovered().engine_state[20] ^= 1;
+  ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(0, batch("1", {event("a", 0)})).ok());
+  store.recovered().engine_state.back()[20] ^= 1;
   EXPECT_EQ(Pipeline::open(options(), store).code(), Code::kDataLoss);
   store.recovered().engine_state.clear();
   EXPECT_EQ(Pipeline::open(options(), store).code(), Code::kDataLoss);
@@ -229,7 +229,7 @@ TEST(Pipeline, RefusesADamagedState) {
 TEST(Pipeline, RefusesDefinitionsThatMakeNoSense) {
   const auto message = [](const auto& change) {
     PipelineOptions wrong = options();
-    wrong.event.fields.push_back({"label", "/label", FieldType::kText, true, ""});
+    wrong.events[0].fields.push_back({"label", "/label", FieldType::kText, true, ""});
     change(wrong);
     MemoryStore store = store_for(options());
     const auto pipeline = Pipeline::open(wrong, store);
@@ -243,7 +243,7 @@ TEST(Pipeline, RefusesDefinitionsThatMakeNoSense) {
   EXPECT_EQ(message([](auto& o) { o.groups[0].columns[1].field = 9; }), "minutes: fee_sum: field 9 of 2 fields");
   EXPECT_EQ(message([](auto& o) { o.groups[0].columns[1].field = std::nullopt; }),
             "minutes: fee_sum: sum of no field; only count may have none");
-  EXPECT_NE(message([](auto& o) { o.event.id = {"id"}; }).find("'id' is no JSON Pointer"), std::string::npos);
+  EXPECT_NE(message([](auto& o) { o.events[0].id = {"id"}; }).find("'id' is no JSON Pointer"), std::string::npos);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "stream/window_group.h"
 
 namespace tidecast {
-namespace {
 
 std::string_view name_of(AggregateKind kind) {
   switch (kind) {
@@ -10,9 +9,16 @@ std::string_view name_of(AggregateKind kind) {
     case AggregateKind::kMin: return "min";
     case AggregateKind::kMax: return "max";
     case AggregateKind::kAvg: return "avg";
+    case AggregateKind::kCountDistinct: return "count_distinct";
+    case AggregateKind::kStddev: return "stddev";
+    case AggregateKind::kFirst: return "first";
+    case AggregateKind::kLast: return "last";
+    case AggregateKind::kQuantile: return "quantile";
   }
   return "unknown";
 }
+
+namespace {
 
 FeatureColumn feature_column_of(const AggregateColumn& column, const EventMapping& event) {
   const EventField* field = column.field ? &event.fields[*column.field] : nullptr;
@@ -36,7 +42,14 @@ Status check_column(const AggregateColumn& column, const EventMapping& event) {
 }  // namespace
 
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event) {
-  FeatureGroup features{group.name, group.window, {}, std::nullopt};
+  FeatureGroup features;
+  features.name = group.name;
+  features.window = group.window;
+  features.kind = group.kind;
+  features.every = group.every;
+  features.offset = group.offset;
+  features.renamed_from = group.renamed_from;
+  for (const std::size_t key : group.key) features.keys.push_back({event.fields[key].name, event.fields[key].type});
   for (const AggregateColumn& column : group.columns) features.columns.push_back(feature_column_of(column, event));
   return features;
 }
@@ -49,7 +62,7 @@ Status check_options(const PipelineOptions& options) {
     if (group.lateness < 0ms)
       return invalid_argument("{}: lateness is {} ms; allowed: 0 or above", group.name, group.lateness.count());
     for (const AggregateColumn& column : group.columns)
-      TRY(check_column(column, options.event).in(fmt::format("{}: {}", group.name, column.name)));
+      TRY(check_column(column, options.events[group.event]).in(fmt::format("{}: {}", group.name, column.name)));
   }
   return ok();
 }

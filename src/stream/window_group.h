@@ -7,9 +7,6 @@
 
 namespace tidecast {
 
-// Errors: kInvalidArgument - where, what was found, what is allowed.
-Status check_options(const PipelineOptions& options);
-
 // Everything that open windows depend on, as one line: "per_minute: window 1min, n count(), fee_sum sum(fee integer)".
 // Not the lateness: another one may be chosen at a restart and holds from the next record on.
 std::string layout_of(const WindowGroup& group, const EventMapping& event);

@@ -292,14 +292,14 @@ TEST(HttpPoll, KeepsTheBooksInBalanceAndAllThatWasEverShownWhateverHappens) {
     const auto folder =
         std::filesystem::path(testing::TempDir()) / fmt::format("feed-property-{}-{}", seed, ::getpid());
     PipelineOptions pipeline_options;
-    pipeline_options.source = "blockchain";
-    pipeline_options.event.id = {"/hash"};
-    pipeline_options.event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"}};
+    pipeline_options.sources = {{"blockchain"}};
+    pipeline_options.events[0].id = {"/hash"};
+    pipeline_options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"}};
     pipeline_options.groups = {
         {"tx", 1min, 1min, {{"n", AggregateKind::kCount, {}}, {"fees", AggregateKind::kSum, 0}}}};
     const auto store =
         FeatureStore::open({.directory = folder,
-                            .groups = {feature_group_of(pipeline_options.groups[0], pipeline_options.event)},
+                            .groups = {feature_group_of(pipeline_options.groups[0], pipeline_options.events[0])},
                             .sync = false})
             .value();
     const auto pipeline = Pipeline::open(pipeline_options, *store).value();
@@ -312,7 +312,7 @@ TEST(HttpPoll, KeepsTheBooksInBalanceAndAllThatWasEverShownWhateverHappens) {
     rig.ingest = [&](const RawBatch& batch) {
       rig.step_ = Milliseconds(steps.below(10) == 0 ? 180'000 : 1 + steps.below(9'000));
       const Books before = store->books();
-      const auto closed = pipeline->ingest(batch);
+      const auto closed = pipeline->ingest(0, batch);
       EXPECT_TRUE(closed.ok()) << closed.status().message();
       read += batch.records.size();
       const Books after = store->books();

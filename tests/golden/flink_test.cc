@@ -65,9 +65,9 @@ std::vector<Row> flink_rows(int stream) {
 
 PipelineOptions minutes() {
   PipelineOptions options;
-  options.source = "flink";
-  options.event.id = {"/hash"};
-  options.event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
+  options.sources = {{"flink"}};
+  options.events[0].id = {"/hash"};
+  options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
                           {"size", "/size", FieldType::kInteger, false, "byte"}};
   using K = AggregateKind;
   options.groups = {{"minutes",
@@ -81,7 +81,7 @@ class Flink : public testing::TestWithParam<int> {};
 
 TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   const PipelineOptions options = minutes();
-  MemoryStore store({feature_group_of(options.groups[0], options.event)});
+  MemoryStore store({feature_group_of(options.groups[0], options.events[0])});
   auto pipeline = Pipeline::open(options, store).value();
   std::vector<std::string> lines = stream_lines(GetParam());
   ASSERT_EQ(lines.size(), 3'000u);
@@ -95,7 +95,7 @@ TEST_P(Flink, GivesTheSameRowsAndDropsTheSameLateOnes) {
   batch.cursor = "end";
 
   std::vector<Row> rows;
-  const Ingested ingested = pipeline->ingest(batch).value();
+  const Ingested ingested = pipeline->ingest(0, batch).value();
   for (const ClosedWindow& window : ingested.closed) {
     const auto& values = window.row.values;
     rows.push_back({window.row.window_start.ms(), std::get<std::int64_t>(values[0]), std::get<std::int64_t>(values[1]),

@@ -42,7 +42,7 @@ Result<AggregateColumn> parse_column(const std::string& text, const EventMapping
 }
 
 Status parse_definition(const std::vector<std::string>& words, PipelineOptions& options) {
-  EventMapping& event = options.event;
+  EventMapping& event = options.events[0];
   const auto unit_of = [](const std::string& word) {
     return word == "seconds"        ? TimeUnit::kSeconds
            : word == "milliseconds" ? TimeUnit::kMilliseconds
@@ -59,7 +59,7 @@ Status parse_definition(const std::vector<std::string>& words, PipelineOptions& 
   if (words[0] == "id")
     event.id.assign(words.begin() + 1, words.end());
   else if (words[0] == "time" && words.size() == 3)
-    event.time_pointer = words[1], event.time_unit = unit_of(words[2]);
+    event.time_pointer = words[1], event.time.unit = unit_of(words[2]);
   else if (words[0] == "field" && words.size() >= 4)
     event.fields.push_back({words[1], words[2], type_of(words[3]), words.size() == 5 && words[4] == "optional", ""});
   else if (words[0] == "deduplicate_for" && words.size() == 2)
@@ -106,7 +106,7 @@ Result<std::string> fate_of_last(const Books& before, const MemoryStore& store) 
 }  // namespace
 
 Result<std::string> transcript_of(std::string_view scenario, Restarts restarts) {
-  PipelineOptions options{"scenario", {}, {}};
+  PipelineOptions options{.sources = {{"scenario"}}};
   std::unique_ptr<MemoryStore> store;
   std::unique_ptr<Pipeline> pipeline;
   std::string transcript;
@@ -122,7 +122,7 @@ Result<std::string> transcript_of(std::string_view scenario, Restarts restarts) 
     }
     if (!store) {
       std::vector<FeatureGroup> groups;
-      for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.event));
+      for (const WindowGroup& group : options.groups) groups.push_back(feature_group_of(group, options.events[0]));
       store = std::make_unique<MemoryStore>(std::move(groups));
     }
     if (!pipeline || restarts == Restarts::kBeforeEachRecord) pipeline = TRY(Pipeline::open(options, *store).in(where));
@@ -133,7 +133,7 @@ Result<std::string> transcript_of(std::string_view scenario, Restarts restarts) 
     batch.pad();
     batch.cursor = where;
     const Books before = store->books();
-    const std::vector<ClosedWindow> closed = TRY(pipeline->ingest(batch).in(where)).closed;
+    const std::vector<ClosedWindow> closed = TRY(pipeline->ingest(0, batch).in(where)).closed;
     transcript += "  " + TRY(fate_of_last(before, *store)) + "\n";
     for (const ClosedWindow& window : closed) transcript += text_of(window, options.groups[window.group]);
   }
