@@ -65,7 +65,8 @@ int main(int argc, char** argv) {
       std::filesystem::temp_directory_path() / fmt::format("tidecast-bench-{}", ::getpid());
   const auto store = take(FeatureStore::open(
       {.directory = folder, .groups = {feature_group_of(group, event)}, .raw_archive = archive, .keep_keys = 3h}));
-  const auto pipeline = take(Pipeline::open({.sources = {{"recording"}}, .events = {event}, .groups = {group}}, *store));
+  const auto pipeline =
+      take(Pipeline::open({.sources = {{"recording"}}, .events = {event}, .groups = {group}}, *store));
 
   double spent = 0;
   std::size_t records = 0, bytes = 0;

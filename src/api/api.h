@@ -28,6 +28,7 @@ struct ApiParts {
   std::function<Status()> ready{};         // Why the program is not ready yet.  Empty: it is.
   std::function<std::string()> metrics{};  // Text for Prometheus.
   HttpHandler endpoints{};                 // GET /ping, POST /endpoints/{stage}/invocations.
+  HttpHandler push{};                      // POST /sources/{name}/events.
   std::span<const ConsoleFile> console{};  // Lives as long as the program.
 };
 

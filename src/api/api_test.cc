@@ -60,6 +60,11 @@ class ApiTest : public testing::Test {
                       [](const HttpRequest& request) {
                         return HttpResponse{.body = "{\"path\":\"" + request.method + " " + request.path + "\"}"};
                       },
+                  .push =
+                      [](const HttpRequest&) {
+                        return HttpResponse{.body = R"({"books":{"read":2,"stored":1,
+                    "duplicate":0,"late":0,"dead":1},"reasons":["/fee: missing"]})"};
+                      },
                   .console = kFiles}};
   std::unique_ptr<HttpServer> server_;
   json::value document_;
@@ -69,7 +74,11 @@ json::value sample_of(const json::object& schema) {
   if (const json::value* values = schema.if_contains("enum")) return values->as_array().front();
   const std::string_view type = schema.at("type").as_string();
   if (type == "integer") return 14;
-  if (type == "array") return json::array{0.05, 0.5};
+  if (type == "array") {
+    const std::string_view items = schema.at("items").at("type").as_string();
+    if (items == "number") return json::array{0.05, 0.5};
+    return items == "integer" ? json::array{3, 14} : json::array{"some text", "other"};
+  }
   return schema.contains("format") ? json::value("2026-05-06T12:00:00Z") : json::value("some text");
 }
 
@@ -105,7 +114,7 @@ bool is_json(const Operation& operation) { return operation.content_type == "app
 
 TEST_F(ApiTest, ServesAnOpenApiDocumentThatHoldsTogether) {
   EXPECT_EQ(openapi_errors(document_), std::vector<std::string>{});
-  EXPECT_EQ(document_.at("paths").as_object().size(), 24u) << "all that docs/api.md tells of";
+  EXPECT_EQ(document_.at("paths").as_object().size(), 33u) << "all that docs/api.md tells of";
 }
 
 TEST_F(ApiTest, AnswersEveryOperationAsTheDocumentSays) {
@@ -227,6 +236,37 @@ TEST_F(ApiTest, RefusesWhatNoOperationTakes) {
 TEST_F(ApiTest, TakesWhatCurlSendsAndJsonWithACharset) {
   for (const char* type : {"application/x-www-form-urlencoded", "Application/JSON; charset=utf-8", ""})
     EXPECT_EQ(post("/api/v1/sql", R"({"statement":"SELECT 1"})", type).status, 200) << type;
+}
+
+TEST_F(ApiTest, GivesSqlResultsAsTheFormatOrTheHeaderAcceptAsks) {
+  const auto ask = [&](const std::string& query, const std::string& accept) {
+    HttpRequest request{.method = "POST", .path = "/api/v1/sql", .query = query, .body = R"({"statement":"SELECT 1"})"};
+    if (!accept.empty()) request.headers["Accept"] = accept;
+    const HttpResponse response = call(request);
+    return fmt::format("{} {} {}", response.status, response.content_type, commands_.last_call());
+  };
+  EXPECT_EQ(ask("", ""), "200 application/json sql 'SELECT 1'");
+  EXPECT_EQ(ask("", "*/*"), "200 application/json sql 'SELECT 1'");
+  EXPECT_EQ(ask("", "application/json"), "200 application/json sql 'SELECT 1'");
+  EXPECT_EQ(ask("format=rows", "text/csv"), "200 application/json sql 'SELECT 1'");
+  EXPECT_EQ(ask("format=csv", ""), "200 text/csv sql 'SELECT 1' as csv");
+  EXPECT_EQ(ask("format=json", ""), "200 application/json sql 'SELECT 1' as json");
+  EXPECT_EQ(ask("format=ndjson", "text/csv"), "200 application/x-ndjson sql 'SELECT 1' as ndjson");
+  EXPECT_EQ(ask("format=parquet", ""), "200 application/vnd.apache.parquet sql 'SELECT 1' as parquet");
+  EXPECT_EQ(ask("", "application/vnd.apache.parquet"), "200 application/vnd.apache.parquet sql 'SELECT 1' as parquet");
+  EXPECT_EQ(ask("", "text/html, text/csv;q=0.9 , */*"), "200 text/csv sql 'SELECT 1' as csv");
+  EXPECT_EQ(ask("format=arrow", "").substr(0, 28), "400 application/problem+json");
+  EXPECT_EQ(post("/api/v1/sql?format=csv", R"({"statement":"SELECT 1"})").body, "csv of \xff");
+  commands_.fail_with(invalid_argument("no"));
+  EXPECT_EQ(ask("format=csv", "").substr(0, 28), "400 application/problem+json");
+}
+
+TEST_F(ApiTest, SaysThatAFileOfResultsIsNotAllOfThem) {
+  ApiClient client("127.0.0.1", server_->port());
+  EXPECT_FALSE(client.sql_file("SELECT 1", "csv")->truncated);
+  EXPECT_EQ(client.sql_file("SELECT 1", "csv")->bytes, "csv of \xff");
+  EXPECT_TRUE(client.sql_file("everything", "csv")->truncated);
+  EXPECT_EQ(client.sql_file("SELECT 1", "arrow").code(), Code::kInvalidArgument);
 }
 
 TEST_F(ApiTest, TurnsTheCommandsErrorsIntoProblems) {

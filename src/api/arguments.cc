@@ -35,6 +35,9 @@ std::string allowed_by(const json::object& schema) {
     const std::string bounds = bounds_text(schema, "minimum", "maximum");
     return bounds.empty() ? "an integer" : "an integer, " + bounds;
   }
+  if (type == "array" && type_of(schema.at("items").as_object()) != "number")
+    return fmt::format("a list of {} {}", bounds_text(schema, "minItems", "maxItems"),
+                       type_of(schema.at("items").as_object()) == "integer" ? "integers" : "texts");
   if (type == "array")
     return fmt::format("{} numbers above 0 and below 1, joined by commas", bounds_text(schema, "minItems", "maxItems"));
   if (schema.contains("format")) return "a time as 2026-05-06T12:00:00Z, or a date";

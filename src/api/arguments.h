@@ -25,6 +25,7 @@ class Arguments {
   std::vector<double> numbers(std::string_view name) const;  // Empty where it is left out.
 
   json::object& values() { return values_; }
+  const json::object& values() const { return values_; }
 
  private:
   json::object values_;

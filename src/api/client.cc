@@ -7,7 +7,8 @@
 namespace tidecast {
 namespace {
 
-constexpr int kSlowMs = 120'000;  // For what reads much, waits behind others or loads a model.
+constexpr int kVerySlowMs = 3'600'000;  // Reads the whole archive.
+constexpr int kSlowMs = 120'000;        // For what reads much, waits behind others or loads a model.
 
 std::string versioned(int version, std::string_view what) {
   return fmt::format("models/{}{}{}", version, what.empty() ? "" : "/", what);
@@ -19,6 +20,13 @@ std::string query_of(std::initializer_list<std::pair<std::string_view, std::stri
   for (const auto& [name, value] : values)
     if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? "" : "&", name, percent_encoded(value));
   return query;
+}
+
+json::object given(std::initializer_list<std::pair<std::string_view, std::string>> values) {
+  json::object body;
+  for (const auto& [name, value] : values)
+    if (!value.empty()) body[name] = value;
+  return body;
 }
 
 Code code_of(int status) {
@@ -49,11 +57,44 @@ Result<json::object> ApiClient::approve(const Decision& decision) { return decid
 Result<json::object> ApiClient::deploy(const Decision& decision) { return decide("deploy", decision); }
 
 Result<json::object> ApiClient::features(const FeaturesQuery& query) {
-  return get(
-      query.group.empty() ? "features" : "features/" + percent_encoded(query.group),
-      query_of(
-          {{"from", query.from}, {"until", query.until}, {"as_of", query.as_of}, {"last", std::to_string(query.last)}}),
-      kSlowMs);
+  return get(query.group.empty() ? "features" : "features/" + percent_encoded(query.group),
+             query_of({{"from", query.from},
+                       {"until", query.until},
+                       {"as_of", query.as_of},
+                       {"last", std::to_string(query.last)},
+                       {"key", query.key},
+                       {"revisions", query.history ? "all" : ""}}),
+             kSlowMs);
+}
+
+Result<json::object> ApiClient::latest(const std::string& group, const std::vector<std::string>& keys) {
+  json::array list;
+  for (const std::string& key : keys) list.emplace_back(key);
+  return post("features/" + percent_encoded(group) + "/latest", {{"keys", std::move(list)}}, kSlowMs);
+}
+
+Result<json::object> ApiClient::erase(const Erasure& erasure) {
+  return post("features/" + percent_encoded(erasure.group) + "/erase",
+              given({{"key", erasure.key},
+                     {"from", erasure.from},
+                     {"until", erasure.until},
+                     {"why", erasure.why},
+                     {"actor", erasure.actor}}),
+              kSlowMs);
+}
+
+Result<json::object> ApiClient::dead_letters(int last) { return get("dead-letters", fmt::format("last={}", last)); }
+Result<json::object> ApiClient::dead_letter(std::int64_t number) { return get(fmt::format("dead-letters/{}", number)); }
+Result<json::object> ApiClient::late(int last) { return get("late", fmt::format("last={}", last)); }
+
+Result<json::object> ApiClient::replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) {
+  json::object body = given({{"actor", actor}});
+  if (!numbers.empty()) body["numbers"] = json::array(numbers.begin(), numbers.end());
+  return post("dead-letters/replay", body, kSlowMs);
+}
+
+Result<json::object> ApiClient::verify(const std::string& from, const std::string& until) {
+  return get("verify", query_of({{"from", from}, {"until", until}}), kVerySlowMs);
 }
 
 Result<json::object> ApiClient::forecast(const ForecastQuery& query) {
@@ -71,24 +112,50 @@ Result<json::object> ApiClient::sql(const std::string& statement) {
   return post("sql", {{"statement", statement}}, kSlowMs);
 }
 
+Result<SqlFile> ApiClient::sql_file(const std::string& statement, const std::string& format) {
+  return file("sql", query_of({{"format", format}}), {{"statement", statement}});
+}
+
+Result<SqlFile> ApiClient::join(const JoinRequest& request) {
+  if (request.parquet)
+    return invalid_argument("entities: found Parquet, allowed: CSV, where a server runs over the data folder");
+  json::object body = given({{"entities", request.entities},
+                             {"time_column", request.time_column},
+                             {"known", request.known_now ? "now" : ""},
+                             {"max_age", request.max_age}});
+  if (!request.groups.empty()) {
+    json::array groups;
+    for (const std::string& group : request.groups) groups.emplace_back(group);
+    body["groups"] = std::move(groups);
+  }
+  return file("join", query_of({{"format", request.format}}), body);
+}
+
+Result<SqlFile> ApiClient::file(const std::string& path, const std::string& query, const json::object& body) {
+  const HttpRequest request{.method = "POST",
+                            .path = "/api/v1/" + path,
+                            .query = query,
+                            .headers = {{"Content-Type", "application/json"}},
+                            .body = to_text(body)};
+  HttpResponse response = TRY(http_call(address_, port_, request, kSlowMs));
+  if (response.status >= 300) return error_of(request, response);
+  SqlFile file{.bytes = std::move(response.body)};
+  for (const auto& [name, value] : response.headers) file.truncated |= name == "tidecast-truncated";
+  return file;
+}
+
 Result<json::object> ApiClient::train(const std::string& why, const std::string& actor) {
-  json::object body;
-  if (!why.empty()) body["why"] = why;
-  if (!actor.empty()) body["actor"] = actor;
-  return post("runs", body, kSlowMs);
+  return post("runs", given({{"why", why}, {"actor", actor}}), kSlowMs);
 }
 
 Result<json::object> ApiClient::reject(const Decision& decision) {
-  json::object body{{"why", decision.why}};
-  if (!decision.actor.empty()) body["actor"] = decision.actor;
-  return post(versioned(decision.version, "reject"), body, kSlowMs);
+  return post(versioned(decision.version, "reject"), given({{"why", decision.why}, {"actor", decision.actor}}),
+              kSlowMs);
 }
 
 Result<json::object> ApiClient::decide(const char* what, const Decision& decision) {
-  json::object body{{"stage", decision.stage}};
-  if (!decision.why.empty()) body["why"] = decision.why;
-  if (!decision.actor.empty()) body["actor"] = decision.actor;
-  return post(versioned(decision.version, what), body, kSlowMs);
+  return post(versioned(decision.version, what),
+              given({{"stage", decision.stage}, {"why", decision.why}, {"actor", decision.actor}}), kSlowMs);
 }
 
 Result<json::object> ApiClient::get(const std::string& path, const std::string& query, int timeout_ms) {
@@ -106,10 +173,16 @@ Result<json::object> ApiClient::post(const std::string& path, const json::object
 Result<json::object> ApiClient::call(const HttpRequest& request, int timeout_ms) {
   const HttpResponse response = TRY(http_call(address_, port_, request, timeout_ms));
   const Result<json::value> body = parse_json(response.body);
+  if (response.status < 300 && body.ok() && body->is_object()) return body->get_object();
+  return error_of(request, response);
+}
+
+// Of an answer that is none of success, or that is no JSON object.
+Status ApiClient::error_of(const HttpRequest& request, const HttpResponse& response) const {
+  const Result<json::value> body = parse_json(response.body);
   if (!body.ok() || !body->is_object())
     return internal_error("{}:{} answered {} {} with {} and no JSON object; is it a Tidecast?", address_, port_,
                           request.method, request.path, response.status);
-  if (response.status < 300) return body->get_object();
   const json::value* detail = body->get_object().if_contains("detail");
   return Status(code_of(response.status), detail && detail->is_string() ? std::string(detail->get_string())
                                                                         : fmt::format("{} {}: HTTP {}", request.method,

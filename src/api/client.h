@@ -20,8 +20,17 @@ class ApiClient final : public Commands {
   Result<json::object> status() override;
   Result<json::object> definition() override;
   Result<json::object> features(const FeaturesQuery& query) override;
+  Result<json::object> latest(const std::string& group, const std::vector<std::string>& keys) override;
+  Result<json::object> erase(const Erasure& erasure) override;
   Result<json::object> forecast(const ForecastQuery& query) override;
   Result<json::object> sql(const std::string& statement) override;
+  Result<json::object> dead_letters(int last) override;
+  Result<json::object> dead_letter(std::int64_t number) override;
+  Result<json::object> replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) override;
+  Result<json::object> late(int last) override;
+  Result<json::object> verify(const std::string& from, const std::string& until) override;
+  Result<SqlFile> join(const JoinRequest& request) override;
+  Result<SqlFile> sql_file(const std::string& statement, const std::string& format) override;
   Result<json::object> runs() override;
   Result<json::object> run(int id) override;
   Result<json::object> train(const std::string& why, const std::string& actor) override;
@@ -37,7 +46,9 @@ class ApiClient final : public Commands {
  private:
   Result<json::object> get(const std::string& path, const std::string& query = "", int timeout_ms = 30'000);
   Result<json::object> post(const std::string& path, const json::object& body, int timeout_ms);
+  Result<SqlFile> file(const std::string& path, const std::string& query, const json::object& body);
   Result<json::object> decide(const char* what, const Decision& decision);
+  Status error_of(const HttpRequest& request, const HttpResponse& response) const;
   Result<json::object> call(const HttpRequest& request, int timeout_ms);
 
   const std::string address_;

@@ -18,6 +18,15 @@ struct FeaturesQuery {
   std::string group;               // Empty: the first.
   std::string from, until, as_of;  // RFC 3339; empty: without a bound.
   int last = 20;                   // Only the newest so many; 0: all.
+  std::string key{};               // One series, as people write it: "JC014,true" (features/record_id.h); empty: all.
+  bool history = false;            // Every revision and tombstone.
+};
+
+// What to take out of a group for good.
+struct Erasure {
+  std::string group, key;   // Of one series; empty: of all.
+  std::string from, until;  // RFC 3339, of the windows' ends; empty: without a bound.
+  std::string why, actor;
 };
 
 struct ForecastQuery {
@@ -34,6 +43,23 @@ struct Decision {
   std::string actor;  // "cli:anna", "console".
 };
 
+// A result as the bytes of a file.
+struct SqlFile {
+  std::string bytes;
+  bool truncated = false;  // There are more rows than the limit.
+};
+
+// To each row of an entity frame the features as they were known at its time.
+struct JoinRequest {
+  std::string entities;             // The bytes of a CSV, or
+  bool parquet = false;             // of a Parquet file (over the stores only; HTTP takes CSV).
+  std::string time_column;          // "": event_time.
+  std::vector<std::string> groups;  // Empty: all.
+  bool known_now = false;           // As they are known today.
+  std::string max_age;              // A duration; "": however old.
+  std::string format;               // "csv" or "parquet".
+};
+
 class Commands {
  public:
   virtual ~Commands() = default;
@@ -43,8 +69,22 @@ class Commands {
   virtual Result<json::object> definition() = 0;
 
   virtual Result<json::object> features(const FeaturesQuery& query) = 0;
+  virtual Result<json::object> latest(const std::string& group, const std::vector<std::string>& keys) = 0;
+  virtual Result<json::object> erase(const Erasure& erasure) = 0;
   virtual Result<json::object> forecast(const ForecastQuery& query) = 0;
   virtual Result<json::object> sql(const std::string& statement) = 0;
+  // `format`: csv, json (an array of objects), ndjson, parquet.
+  virtual Result<SqlFile> join(const JoinRequest& request) = 0;
+  virtual Result<SqlFile> sql_file(const std::string& statement, const std::string& format) = 0;
+
+  // Newest first.
+  virtual Result<json::object> dead_letters(int last) = 0;
+  virtual Result<json::object> dead_letter(std::int64_t number) = 0;
+  // Tries them again by today's definition; without numbers all that were not taken yet.
+  virtual Result<json::object> replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) = 0;
+  virtual Result<json::object> late(int last) = 0;
+  // Recomputes what closed in the range from the raw archive and compares it, row by row.
+  virtual Result<json::object> verify(const std::string& from, const std::string& until) = 0;
 
   virtual Result<json::object> runs() = 0;
   virtual Result<json::object> run(int id) = 0;

@@ -28,6 +28,35 @@ class FakeCommands final : public Commands {
       "rows":[{"window_start":"2026-05-06T12:00:00Z","window_end":"2026-05-06T12:01:00Z",
         "write_time":"2026-05-06T12:01:03.250Z","count":3,"avg_fee_1min":null}]})");
   }
+  Result<json::object> latest(const std::string& group, const std::vector<std::string>& keys) override {
+    return answer(
+        fmt::format("latest '{}' {}", group, fmt::join(keys, " ")),
+        R"({"group":"stations","rows":[{"window_end":"2026-05-06T12:01:00Z","station":"JC014","rides":3},null]})");
+  }
+  Result<json::object> erase(const Erasure& e) override {
+    return answer(fmt::format("erase '{}' key '{}' from '{}' until '{}' why '{}' by '{}'", e.group, e.key, e.from,
+                              e.until, e.why, e.actor),
+                  R"({"group":"stations","rows":17})");
+  }
+  Result<json::object> dead_letters(int last) override {
+    return answer(fmt::format("dead letters {}", last), R"({"dead":7,"letters":[)" + std::string(kLetter) + "]}");
+  }
+  Result<json::object> dead_letter(std::int64_t number) override {
+    return answer(fmt::format("dead letter {}", number), kLetter);
+  }
+  Result<json::object> replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) override {
+    return answer(fmt::format("replay {} by '{}'", fmt::join(numbers, " "), actor),
+                  R"({"taken":{"read":2,"stored":1,"duplicate":0,"late":1,"dead":0},"still_dead":1})");
+  }
+  Result<json::object> late(int last) override {
+    return answer(fmt::format("late {}", last), R"({"late":3,"records":[{"number":5,"arrival":"2026-05-06T12:01:00Z",
+      "time":"2026-05-06T11:00:00Z","source":"poll","reason":"it closed","counted":false,"raw":"{}"}]})");
+  }
+  Result<json::object> verify(const std::string& from, const std::string& until) override {
+    return answer(fmt::format("verify '{}' '{}'", from, until),
+                  R"({"ok":false,"records":9,"groups":[{"group":"tx_metrics",
+      "compared":3,"equal":2,"missing":0,"extra":0,"different":1,"erased":0,"differences":["12:01: count 3, stored 2"]}]})");
+  }
   Result<json::object> forecast(const ForecastQuery& q) override {
     std::string taus;
     for (const double tau : q.taus) taus += " " + shortest(tau);
@@ -35,6 +64,17 @@ class FakeCommands final : public Commands {
         fmt::format("forecast '{}' as_of '{}' taus{}", q.series, q.as_of, taus),
         R"({"series":"tx_metrics.avg_fee_1min","model_version":13,"origin":"2026-05-06T12:00:00Z","taus":[0.05,0.5],
       "steps":[{"time":"2026-05-06T12:00:00Z","mean":3100.5,"q0.05":2000,"q0.5":3000.25}]})");
+  }
+  Result<SqlFile> join(const JoinRequest& j) override {
+    const auto called = answer(fmt::format("join '{}' time '{}' groups '{}' now {} max_age '{}' as {}", j.entities,
+                                           j.time_column, fmt::join(j.groups, " "), j.known_now, j.max_age, j.format),
+                               "{}");
+    if (!called.ok()) return called.status();
+    return SqlFile{.bytes = "event_time,fees__n\n"};
+  }
+  Result<SqlFile> sql_file(const std::string& statement, const std::string& format) override {
+    TRY(answer("sql '" + statement + "' as " + format, "{}"));
+    return SqlFile{.bytes = format + " of \xff", .truncated = statement == "everything"};
   }
   Result<json::object> sql(const std::string& statement) override {
     return answer("sql '" + statement + "'", R"({"columns":[{"name":"n","type":"BIGINT"},{"name":"t","type":"VARCHAR"}],
@@ -102,6 +142,9 @@ class FakeCommands final : public Commands {
                   R"({"version":14,"approval":"Approved","stages":"staging"})");
   }
 
+  static constexpr std::string_view kLetter =
+      R"({"number":3,"arrival":"2026-05-06T12:00:00Z","source":"poll","position":"http_poll:7, record 1 of 2",
+      "reason":"/fee: missing","raw":"{}","replayed_as":null})";
   static constexpr std::string_view kRun =
       R"({"id":2,"why":"initial","outcome":"running","reason":"","started_at":"2026-05-06T12:00:00Z",
       "data_from":"2026-05-05T12:00:00Z","data_until":"2026-05-06T12:00:00Z","observations":1440,"seed":7,"loss":null,
@@ -127,6 +170,9 @@ class FakeCommands final : public Commands {
       "source":{"name":"blockchain","kind":"http_poll","state":"retrying","text":"HTTP 429, Retry-After 6 min 30 s",
         "since":null,"last_reply_at":null,"last_new_at":null,"next_poll_at":null,"interval_ms":5000,"replies":1,
         "failures":1,"gaps":0,"events_per_s":3.8},
+      "sources":[{"name":"blockchain","state":"retrying","text":"","newest":null,"idle":false}],
+      "groups":[{"group":"tx_metrics","watermark":null,"newest_row":"2026-05-06T11:59:00Z","open_windows":1,
+        "open":"It waits."}],
       "system":{"memory_bytes":1,"data_bytes":2,"uptime_s":3,"version":"0.1.0","address":"127.0.0.1:8080"}})";
 
   mutable std::mutex mutex_;

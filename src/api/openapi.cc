@@ -53,7 +53,9 @@ json::object operation_object(const Operation& operation) {
     object["requestBody"] = json::object{{"required", true}, {"content", content("application/json", operation.body)}};
   json::object responses;
   json::object success{{"description", http_reason(operation.status)}};
-  success["content"] = content(operation.content_type, operation.result);
+  json::object types = content(operation.content_type, operation.result);
+  for (const std::string_view type : operation.other_types) types[type] = json::object();
+  success["content"] = std::move(types);
   responses[std::to_string(operation.status)] = std::move(success);
   std::vector<int> problems = operation.problems;
   problems.push_back(400);  // An unknown parameter is one, so even those that take none have it.

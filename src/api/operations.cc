@@ -13,6 +13,7 @@ std::vector<Operation> make_operations() {
   std::vector<Operation> operations;
   add_loop_operations(operations);
   add_data_operations(operations);
+  add_record_operations(operations);
   add_model_operations(operations);
   add_server_operations(operations);
   return operations;

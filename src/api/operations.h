@@ -22,8 +22,8 @@ struct Parameter {
 
 // HttpServerOptions::lane.  kQuick: on the server's thread, so without much reading;  kReading: what reads much;
 // kDeciding: what waits for the loop;  kForecasting: the endpoints, so that the loop's own smoke requests wait for
-// neither.
-enum class Lane { kQuick, kReading, kDeciding, kForecasting };
+// neither;  kPushing: events that wait for their commit.
+enum class Lane { kQuick, kReading, kDeciding, kForecasting, kPushing };
 // kUnchecked: whoever answers checks what came, and answers other methods too.
 enum class Input { kChecked, kUnchecked };
 
@@ -42,8 +42,9 @@ struct Operation {
   json::object body{};  // Schema of the JSON object that it needs; empty: it takes none.
   int status = 200;     // Of success.
   std::string_view content_type = "application/json";
-  json::object result{};        // Schema of the answer.
-  std::vector<int> problems{};  // Statuses of errors besides 400, which all have that take anything.
+  json::object result{};                        // Schema of the answer.
+  std::vector<std::string_view> other_types{};  // Content types that the answer may have instead, on demand.
+  std::vector<int> problems{};                  // Statuses of errors besides 400, which all have that take anything.
   Lane lane = Lane::kQuick;
   Input input = Input::kChecked;
   std::function<HttpResponse(const OperationContext&, const HttpRequest&, const Arguments&)> run{};
@@ -52,6 +53,7 @@ struct Operation {
 std::vector<Operation> make_operations();
 void add_loop_operations(std::vector<Operation>& operations);    // Status, charts, timeline, events.
 void add_data_operations(std::vector<Operation>& operations);    // Features, forecast, SQL.
+void add_record_operations(std::vector<Operation>& operations);  // Latest rows, erasing, dead letters, late, verify.
 void add_model_operations(std::vector<Operation>& operations);   // Runs, models, decisions.
 void add_server_operations(std::vector<Operation>& operations);  // Health, metrics, endpoints, the document.
 

@@ -1,5 +1,6 @@
 #include "api/operations.h"
 #include "api/schema_parts.h"
+#include "net/problem.h"
 
 namespace tidecast {
 namespace {
@@ -8,6 +9,13 @@ json::object last_rows() {
   json::object parameter = schema::integer("Only the newest so many; 0: all.", 0);
   parameter["maximum"] = 1'000'000;
   parameter["default"] = 20;
+  return parameter;
+}
+
+json::object revisions() {
+  json::object parameter =
+      schema::one_of("What counts of each window, or every revision and tombstone.", {"latest", "all"});
+  parameter["default"] = "latest";
   return parameter;
 }
 
@@ -28,11 +36,51 @@ json::object statement_body() {
   return schema::object("", {{"statement", std::move(statement)}});
 }
 
+struct SqlType {
+  std::string_view format, content_type;
+};
+constexpr SqlType kSqlTypes[] = {{"rows", "application/json"},
+                                 {"csv", "text/csv"},
+                                 {"json", "application/json"},
+                                 {"ndjson", "application/x-ndjson"},
+                                 {"parquet", "application/vnd.apache.parquet"}};
+
+// What ?format says, else the first type of the header Accept that there is.
+const SqlType& sql_type(const HttpRequest& request, const std::string& format) {
+  for (const SqlType& type : kSqlTypes)
+    if (type.format == format) return type;
+  const auto accept = request.headers.find("accept");
+  std::string_view wanted = accept == request.headers.end() ? std::string_view() : accept->second;
+  while (!wanted.empty()) {
+    std::string_view one = wanted.substr(0, wanted.find(','));
+    wanted.remove_prefix(std::min(one.size() + 1, wanted.size()));
+    one = one.substr(0, one.find(';'));
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    for (const SqlType& type : kSqlTypes)
+      if (one == type.content_type) return type;
+  }
+  return kSqlTypes[0];
+}
+
+HttpResponse run_sql(const OperationContext& context, const HttpRequest& request, const Arguments& given) {
+  const SqlType& type = sql_type(request, given.text("format"));
+  const std::string statement = given.text("statement");
+  if (type.format == "rows") return answer_of(context.commands.sql(statement));
+  Result<SqlFile> file = context.commands.sql_file(statement, std::string(type.format));
+  if (!file.ok()) return problem(file.status());
+  HttpResponse response{.content_type = std::string(type.content_type), .body = std::move(file->bytes)};
+  if (file->truncated) response.headers.emplace_back("Tidecast-Truncated", "true");
+  return response;
+}
+
 std::vector<Parameter> rows_parameters() {
   return {{In::kQuery, "from", schema::time("Only windows that end at or after this.")},
           {In::kQuery, "until", schema::time("Only windows that end before this.")},
           {In::kQuery, "last", last_rows()},
-          {In::kQuery, "as_of", schema::time("Only what was known then.")}};
+          {In::kQuery, "as_of", schema::time("Only what was known then.")},
+          {In::kQuery, "key", schema::text("One series of a group with keys, like 'JC014' or 'JC014,true'.")},
+          {In::kQuery, "revisions", revisions()}};
 }
 
 HttpResponse features_of(const OperationContext& context, const Arguments& given) {
@@ -40,7 +88,9 @@ HttpResponse features_of(const OperationContext& context, const Arguments& given
                                               .from = given.text("from"),
                                               .until = given.text("until"),
                                               .as_of = given.text("as_of"),
-                                              .last = static_cast<int>(given.integer("last"))}));
+                                              .last = static_cast<int>(given.integer("last")),
+                                              .key = given.text("key"),
+                                              .history = given.text("revisions") == "all"}));
 }
 
 }  // namespace
@@ -90,19 +140,24 @@ void add_data_operations(std::vector<Operation>& operations) {
          return answer_of(context.commands.forecast(
              {.series = given.text("series"), .as_of = given.text("as_of"), .taus = given.numbers("quantiles")}));
        }});
-  operations.push_back({.method = "POST",
-                        .path = "/api/v1/sql",
-                        .id = "runSql",
-                        .tag = "data",
-                        .summary = "One SQL statement that reads",
-                        .description = "",
-                        .body = statement_body(),
-                        .result = schema::ref("SqlResult"),
-                        .problems = {503},
-                        .lane = Lane::kReading,
-                        .run = [](Context context, Request, Given given) {
-                          return answer_of(context.commands.sql(given.text("statement")));
-                        }});
+  operations.push_back(
+      {.method = "POST",
+       .path = "/api/v1/sql",
+       .id = "runSql",
+       .tag = "data",
+       .summary = "One SQL statement that reads",
+       .description = "",
+       .parameters = {{In::kQuery, "format",
+                       schema::one_of("rows: as the schema says; json: an array of objects. Left out: "
+                                      "by the header Accept, else rows. Where there are more rows than "
+                                      "the limit, the header Tidecast-Truncated says so.",
+                                      {"rows", "csv", "json", "ndjson", "parquet"})}},
+       .body = statement_body(),
+       .result = schema::ref("SqlResult"),
+       .other_types = {"text/csv", "application/x-ndjson", "application/vnd.apache.parquet"},
+       .problems = {503},
+       .lane = Lane::kReading,
+       .run = run_sql});
 }
 
 }  // namespace tidecast

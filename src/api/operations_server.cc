@@ -87,6 +87,26 @@ void add_server_operations(std::vector<Operation>& operations) {
                           return HttpResponse{.content_type = "text/plain; version=0.0.4",
                                               .body = context.parts.metrics ? context.parts.metrics() : ""};
                         }});
+  operations.push_back(
+      {.method = "POST",
+       .path = "/sources/{name}/events",
+       .id = "pushEvents",
+       .tag = "data",
+       .summary = "Events for a source of kind http_push",
+       .description =
+           "NDJSON, one event a line, or a JSON array of events; Content-Encoding gzip or zstd.  Answered after "
+           "the commit, so what is answered with 200 is on the disk.  429 with Retry-After: too much waits; "
+           "after 503 the same events may be sent again, known ones are duplicates.",
+       .parameters = {{In::kPath, "name", schema::text("Name of the source.")}},
+       .body = schema::typed("object", "Events."),
+       .result = schema::ref("Pushed"),
+       .problems = {404, 413, 415, 429, 503},
+       .lane = Lane::kPushing,
+       .input = Input::kUnchecked,
+       .run = [](Context context, Request request, Given) {
+         if (!context.parts.push) return problem(404, "this server takes no events");
+         return context.parts.push(request);
+       }});
   operations.push_back({.method = "GET",
                         .path = "/ping",
                         .id = "ping",

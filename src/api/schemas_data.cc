@@ -113,6 +113,7 @@ json::object api_schemas() {
   json::object schemas;
   add_overview_schemas(schemas);
   add_data_schemas(schemas);
+  add_record_schemas(schemas);
   return schemas;
 }
 

@@ -10,37 +10,10 @@
 namespace tidecast {
 namespace {
 
-constexpr std::size_t kMostRows = 100'000;  // Of one answer.
-constexpr Milliseconds kLongestSpan = 24h * 365 * 10;
-constexpr ProcessingTime kFarFuture = ProcessingTime::from_ms(4'102'444'800'000);  // 2100: no later window is open.
+constexpr std::size_t kMostFileRows = 1'000'000;  // Of an SQL result as a file.
 
 Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
   return text.empty() ? Result<std::int64_t>(otherwise) : parse_rfc3339(text).in(name);
-}
-
-json::value json_of(const FeatureValue& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  return nullptr;
-}
-
-// The newest `last` of a range (0: all), without reading much more than those: back in time by longer and longer
-// stretches.
-Result<std::vector<FeatureRow>> newest_rows(const FeatureStore& store, const FeatureGroup& group, EventRange range,
-                                            ProcessingTime as_of, int last) {
-  std::optional<EventTime> end;
-  if (last > 0)
-    if (const std::optional<FeatureRow> newest = TRY(store.latest(group.name)))
-      end = std::min({range.until, newest->window_end + 1ms, EventTime::from_ms(std::min(as_of, kFarFuture).ms())});
-  std::vector<FeatureRow> rows;
-  const auto wanted = static_cast<std::size_t>(last);
-  for (Milliseconds span = group.window * std::max(last, 1); end && span < kLongestSpan; span *= 4) {
-    rows = TRY(store.range(group.name, {std::max(range.from, *end - span), range.until}, as_of));
-    if (rows.size() >= wanted || *end - span <= range.from) break;
-  }
-  if (!end || rows.size() < wanted) rows = TRY(store.range(group.name, range, as_of));
-  if (last > 0 && rows.size() > wanted) rows.erase(rows.begin(), rows.end() - last);
-  return rows;
 }
 
 }  // namespace
@@ -49,35 +22,6 @@ Result<json::object> ProjectCommands::definition() {
   const Definition& definition = parts_.project.definition();
   return json::object{
       {"file", definition.file.string()}, {"text", definition.text}, {"description", describe(definition)}};
-}
-
-Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
-  const FeatureGroup* group = nullptr;
-  std::string known;
-  for (const FeatureGroup& candidate : parts_.project.features().groups()) {
-    if (candidate.name == query.group || (query.group.empty() && group == nullptr)) group = &candidate;
-    known += (known.empty() ? "" : ", ") + candidate.name;
-  }
-  if (group == nullptr) return not_found("no feature group '{}'; there are: {}", query.group, known);
-  if (query.last < 0) return invalid_argument("last: found {}, allowed: 0 or more", query.last);
-  const EventRange range{EventTime::from_ms(TRY(time_or("from", query.from, EventTime::min().ms()))),
-                         EventTime::from_ms(TRY(time_or("until", query.until, EventTime::max().ms())))};
-  const auto as_of = ProcessingTime::from_ms(TRY(time_or("as_of", query.as_of, ProcessingTime::max().ms())));
-  const std::vector<FeatureRow> rows = TRY(newest_rows(parts_.project.features(), *group, range, as_of, query.last));
-  if (rows.size() > kMostRows)
-    return invalid_argument("{} rows of {}; allowed: {}; narrow from and until", rows.size(), group->name, kMostRows);
-
-  json::array columns, list;
-  for (const FeatureColumn& column : group->columns)
-    columns.push_back(json::object{{"name", column.name}, {"type", name_of(column.type)}, {"unit", column.unit}});
-  for (const FeatureRow& row : rows) {
-    json::object entry{{"window_start", to_rfc3339(row.window_start)},
-                       {"window_end", to_rfc3339(row.window_end)},
-                       {"write_time", to_rfc3339(row.write_time)}};
-    for (std::size_t c = 0; c < group->columns.size(); ++c) entry[group->columns[c].name] = json_of(row.values[c]);
-    list.push_back(std::move(entry));
-  }
-  return json::object{{"group", group->name}, {"columns", std::move(columns)}, {"rows", std::move(list)}};
 }
 
 Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
@@ -121,6 +65,14 @@ Result<json::object> ProjectCommands::sql(const std::string& statement) {
     rows.push_back(std::move(cells));
   }
   return json::object{{"columns", std::move(columns)}, {"rows", std::move(rows)}, {"truncated", result.truncated}};
+}
+
+Result<SqlFile> ProjectCommands::sql_file(const std::string& statement, const std::string& format) {
+  const SqlFormat as = TRY(parse_sql_format(format));
+  const std::vector<SqlTable> tables = sql_tables(parts_.project);
+  QueryFile file =
+      TRY(query_file(parts_.project.features(), tables, statement, as, {.rows = kMostFileRows, .stop = parts_.ending}));
+  return SqlFile{std::move(file.bytes), file.truncated};
 }
 
 Result<json::object> ProjectCommands::runs() {

@@ -35,8 +35,17 @@ class ProjectCommands final : public Commands {
   Result<json::object> status() override { return parts_.status(); }
   Result<json::object> definition() override;
   Result<json::object> features(const FeaturesQuery& query) override;
+  Result<json::object> latest(const std::string& group, const std::vector<std::string>& keys) override;
+  Result<json::object> erase(const Erasure& erasure) override;
+  Result<json::object> dead_letters(int last) override;
+  Result<json::object> dead_letter(std::int64_t number) override;
+  Result<json::object> replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) override;
+  Result<json::object> late(int last) override;
+  Result<json::object> verify(const std::string& from, const std::string& until) override;
   Result<json::object> forecast(const ForecastQuery& query) override;
   Result<json::object> sql(const std::string& statement) override;
+  Result<SqlFile> join(const JoinRequest& request) override;
+  Result<SqlFile> sql_file(const std::string& statement, const std::string& format) override;
   Result<json::object> runs() override;
   Result<json::object> run(int id) override;
   Result<json::object> train(const std::string& why, const std::string& actor) override;
@@ -50,6 +59,7 @@ class ProjectCommands final : public Commands {
   Result<json::object> timeline(int last, std::int64_t before) override;
 
  private:
+  Result<const FeatureGroup*> group_named(const std::string& name) const;
   Result<json::object> decide(const Decision& decision, const std::function<Status()>& act);
 
   Parts parts_;

@@ -1,32 +1,47 @@
 #include "app/definition.h"
 
+#include <algorithm>
+
 #include "app/definition_parts.h"
 #include "storage/file.h"
 
 namespace tidecast {
 namespace {
 
+bool any_id(const Value& event, const Value& events) {
+  if (event.find("id")) return true;
+  if (!events.is(YamlNode::Kind::kList)) return false;
+  const std::vector<Value> items = events.items();
+  return std::any_of(items.begin(), items.end(), [](const Value& item) { return bool(item.find("id")); });
+}
+
 Definition read(const YamlNode& root, const std::filesystem::path& file, DefinitionErrorList& errors) {
   Definition out;
   const std::filesystem::path folder = file.parent_path();
-  const ValueMap map =
-      Value(root, "", errors)
-          .map({
-              .required = {"project", "sources", "event", "features"},
-              .optional = {"data", "forecast", "validation", "deployment", "monitoring", "server", "notify"},
-              .synonyms = {{"source", "sources"}, {"events", "event"}, {"groups", "features"}},
-          });
+  const ValueMap map = Value(root, "", errors)
+                           .map({
+                               .required = {"project", "sources", "features"},
+                               .optional = {"event", "events", "data", "forecast", "validation", "deployment",
+                                            "monitoring", "server", "notify"},
+                               .synonyms = {{"source", "sources"}, {"groups", "features"}},
+                           });
   set(out.project, map["project"].name(/*dashes=*/true));
   std::string data = "tidecast-data";
   set(data, map["data"].text("a path of a folder"));
   out.data = (folder / data).lexically_normal();
-  const Value event = map["event"];
-  out.source = read_sources(map["sources"], folder, event.find("id") ? EventId::kGiven : EventId::kNone);
-  out.event = read_event(event);
-  ReadGroups features = read_features(map["features"], out.event, event.is(YamlNode::Kind::kMap));
+  const Value event = map["event"], events = map["events"];
+  out.sources = read_sources(map["sources"], folder, any_id(event, events) ? EventId::kGiven : EventId::kNone);
+  ReadEvents read = read_events(event, events, out.sources);
+  out.events = std::move(read.events);
+  out.arrivals = std::move(read.arrivals);
+  const bool known = event.is(YamlNode::Kind::kMap) || events.is(YamlNode::Kind::kList);
+  if (root.kind == YamlNode::Kind::kMap && !event && !events && !map.misspelt("event") && !map.misspelt("events"))
+    Value(root, "", errors).error("'event' is missing", "event: how a record becomes an event, or events: a list");
+  ReadGroups features = read_features(map["features"], out.events, known);
   out.forecast = read_forecast(map["forecast"], features);
   out.groups = std::move(features.groups);
-  out.keep_online = std::move(features.keep_online);
+  out.keep = std::move(features.keep);
+  out.keep_raw = features.keep_raw;
   out.validation = read_validation(map["validation"]);
   out.deployment = read_deployment(map["deployment"]);
   out.monitoring = read_monitoring(map["monitoring"]);

@@ -13,19 +13,39 @@
 #include "deepar/deepar.h"
 #include "monitoring/alarm.h"
 #include "monitoring/retrain.h"
+#include "sources/push.h"
+#include "sources/rawblocks.h"
 #include "sources/source.h"
+#include "sources/websocket.h"
 #include "stream/pipeline.h"
 #include "training/gate.h"
 
 namespace tidecast {
 
 struct SourceDefinition {
-  enum class Kind { kRecording, kFile, kHttpPoll };
+  enum class Kind { kRecording, kFile, kHttpPoll, kWebSocket, kHttpPush };
   std::string name;  // The cursor is kept under it.
   Kind kind = Kind::kRecording;
-  RecordingOptions recording;  // kRecording; its name is `name`.
-  std::filesystem::path file;  // kFile: NDJSON, plain or zstd.
-  HttpPollOptions poll;        // kHttpPoll; its name is `name`.
+  RecordingOptions recording;              // kRecording; its name is `name`.
+  FileOptions file;                        // kFile; its name is `name`, its readers are the project's.
+  HttpPollOptions poll;                    // kHttpPoll; its name is `name`.
+  std::optional<Milliseconds> idle_after;  // Silent for so long, it is not waited for by watermarks.
+  WebSocketOptions websocket;              // kWebSocket.
+  PushOptions push;                        // kHttpPush.
+  // Where a live one's history is, for `tidecast backfill`: a blockchain.info; its range is the command's.
+  std::optional<RawBlockOptions> history;
+  bool live() const { return kind != Kind::kRecording && kind != Kind::kFile; }
+};
+
+// Where a recorded record says when it arrived.
+struct ArrivalMapping {
+  std::string pointer;
+  TimeFormat time;
+};
+
+// How long rows stay; nullopt: for ever.
+struct KeepRows {
+  std::optional<Milliseconds> online, offline;
 };
 
 struct ForecastDefinition {
@@ -67,13 +87,16 @@ struct ServerDefinition {
 
 struct Definition {
   std::string project;
-  std::filesystem::path file;  // As it was given.
-  std::filesystem::path data;  // Everything durable; relative paths of the file start at its folder.
-  SourceDefinition source;
-  EventMapping event;
+  std::filesystem::path file;             // As it was given.
+  std::filesystem::path data;             // Everything durable; relative paths of the file start at its folder.
+  std::vector<SourceDefinition> sources;  // At least one; all live or all recorded.
+  std::vector<EventMapping> events;       // At least one.
+  std::vector<std::optional<ArrivalMapping>>
+      arrivals;  // By event; nullopt: recorded records arrive by the median rule.
   std::vector<WindowGroup> groups;
-  std::vector<std::optional<Milliseconds>> keep_online;  // By group; nullopt: for ever.
-  std::optional<ForecastDefinition> forecast;            // nullopt: a feature store and no more.
+  std::vector<KeepRows> keep;                  // By group.
+  std::optional<Milliseconds> keep_raw;        // The raw archive, dead letters, late records; nullopt: for ever.
+  std::optional<ForecastDefinition> forecast;  // nullopt: a feature store and no more.
   ValidationDefinition validation;
   DeploymentDefinition deployment;
   MonitoringDefinition monitoring;

@@ -57,46 +57,102 @@ std::string_view name_of_unit(TimeUnit unit) {
 }
 
 std::string formula(const AggregateColumn& column, const EventMapping& event) {
-  return fmt::format("{}({})", name_of(column.kind), column.field ? event.fields[*column.field].name : "");
+  const std::string field = column.field ? event.fields[*column.field].name : "";
+  if (column.kind == AggregateKind::kQuantile) return fmt::format("quantile({}, {:g})", field, column.quantile);
+  return fmt::format("{}({})", name_of(column.kind), field);
 }
 
-void add_source(const SourceDefinition& source, Screen& out) {
-  if (source.kind == SourceDefinition::Kind::kFile) {
-    out.add("Source", fmt::format("{}: the file {}, one record a line", source.name, source.file.string()));
-    return;
-  }
-  if (source.kind == SourceDefinition::Kind::kHttpPoll) {
-    const HttpPollOptions& p = source.poll;
-    out.add("Source", fmt::format("{}: polls {} every {}", source.name, p.url, to_text(p.every)));
-    std::string replies = "a reply is one record";
-    if (!p.records.empty())
-      replies =
-          fmt::format("records {}, the {} first", p.records, p.order == ReplyOrder::kNewestFirst ? "newest" : "oldest");
-    if (p.overlap) replies += "; one that repeats nothing of the reply before is a gap";
-    out.add("", fmt::format("{}; given up after {}", replies, to_text(p.timeout)));
-    if (!p.ca_file.empty()) out.add("", fmt::format("trusts the certificates in {}", p.ca_file.string()));
-    return;
-  }
+std::string windows_of(const WindowGroup& group) {
+  if (group.kind == WindowKind::kSession) return fmt::format("sessions that {} of silence end", to_text(group.window));
+  std::string text = fmt::format("windows of {}", to_text(group.window));
+  if (group.kind == WindowKind::kHopping) text += fmt::format(" every {}", to_text(group.every));
+  if (group.offset > 0ms) text += fmt::format(", {} off the full", to_text(group.offset));
+  return text;
+}
+
+std::string time_unit(const TimeFormat& time) {
+  if (time.unit != TimeUnit::kFormat) return std::string(name_of_unit(time.unit));
+  const bool offset = time.format.find("%z") != std::string::npos || time.format.find("%Ez") != std::string::npos;
+  return offset ? time.format : fmt::format("{}, {}", time.format, time.zone);
+}
+
+void add_file(const SourceDefinition& source, std::string_view label, Screen& out) {
+  const FileOptions& f = source.file;
+  static constexpr std::string_view kFormats[] = {"", " of NDJSON", " of CSV", " of Parquet"};
+  out.add(label,
+          fmt::format("{}: the file {}{}, one record a line{}", source.name, f.path.string(),
+                      kFormats[static_cast<std::size_t>(f.format)], f.sort_by_arrival ? ", sorted by arrival" : ""));
+}
+
+std::string replies_of(const HttpPollOptions& poll) {
+  std::string text = "a reply is one record";
+  if (!poll.records.empty())
+    text = fmt::format("records {}, the {} first", poll.records,
+                       poll.order == ReplyOrder::kNewestFirst ? "newest" : "oldest");
+  if (poll.overlap) text += "; one that repeats nothing of the reply before is a gap";
+  return fmt::format("{}; given up after {}", text, to_text(poll.timeout));
+}
+
+void add_poll(const SourceDefinition& source, std::string_view label, Screen& out) {
+  const HttpPollOptions& p = source.poll;
+  out.add(label, fmt::format("{}: polls {} every {}", source.name, p.url, to_text(p.every)));
+  out.add("", replies_of(p));
+  if (!p.ca_file.empty()) out.add("", fmt::format("trusts the certificates in {}", p.ca_file.string()));
+}
+
+void add_websocket(const SourceDefinition& source, std::string_view label, Screen& out) {
+  const WebSocketOptions& w = source.websocket;
+  out.add(label, fmt::format("{}: listens to {}; without a message for {} it connects anew", source.name, w.url,
+                             to_text(w.read_timeout)));
+  for (const std::string& message : w.subscribe) out.add("", "subscribes with " + message);
+  if (!w.record.empty()) out.add("", fmt::format("records {} of a message", w.record));
+  if (w.fill)
+    out.add("", fmt::format("what it may have missed: {}, after each connecting and every {}; {}", w.fill->url,
+                            to_text(w.fill_every), replies_of(*w.fill)));
+}
+
+void add_recording(const SourceDefinition& source, std::string_view label, Screen& out) {
   const RecordingOptions& r = source.recording;
   const std::string range = r.minutes > 0 ? fmt::format("minutes {} to {}", r.first_minute, r.first_minute + r.minutes)
                                           : fmt::format("from minute {} to the end", r.first_minute);
-  out.add("Source",
-          fmt::format("{}: recording, {} of its schedule, a reply every {}, records {}, seed {}{}", source.name, range,
-                      to_text(r.every), r.records, r.seed,
-                      r.constant_fee_level ? fmt::format(", fee level always {}", *r.constant_fee_level) : ""));
+  out.add(label, fmt::format("{}: recording, {} of its schedule, a reply every {}, records {}, seed {}{}", source.name,
+                             range, to_text(r.every), r.records, r.seed,
+                             r.constant_fee_level ? fmt::format(", fee level always {}", *r.constant_fee_level) : ""));
   out.add("", "bodies " + r.bodies.string());
   out.add("", "schedule " + r.schedule.string());
 }
 
-void add_event(const EventMapping& event, Screen& out) {
-  std::string text = event.id.empty()
-                         ? "without an id: nothing is de-duplicated"
-                         : fmt::format("id {}, remembered {}", fmt::join(event.id, " + "),
-                                       event.deduplicate_for ? "for " + to_text(*event.deduplicate_for) : "for ever");
-  text += fmt::format("; time {} ({})", event.time_pointer, name_of_unit(event.time.unit));
+void add_source(const SourceDefinition& source, bool first, Screen& out) {
+  const std::string_view label = first ? "Source" : "";
+  switch (source.kind) {
+    case SourceDefinition::Kind::kFile: add_file(source, label, out); break;
+    case SourceDefinition::Kind::kHttpPoll: add_poll(source, label, out); break;
+    case SourceDefinition::Kind::kWebSocket: add_websocket(source, label, out); break;
+    case SourceDefinition::Kind::kHttpPush:
+      out.add(label, fmt::format("{0}: takes what is sent to POST /sources/{0}/events", source.name));
+      break;
+    case SourceDefinition::Kind::kRecording: add_recording(source, label, out); break;
+  }
+  if (source.idle_after) out.add("", fmt::format("not waited for when silent for {}", to_text(*source.idle_after)));
+  if (source.history) out.add("", fmt::format("its history: {}, by tidecast backfill", source.history->url));
+}
+
+void add_event(const EventMapping& event, const Definition& d, bool first, Screen& out) {
+  std::string text = event.name.empty() ? "" : event.name + ": ";
+  for (const EventMatch& match : event.when)
+    text += fmt::format("{}{} is {}", match.pointer == event.when[0].pointer ? "where " : " and ", match.pointer,
+                        fmt::join(match.values, " or "));
+  for (const std::size_t s : event.sources)
+    text += fmt::format("{}{}", s == event.sources[0] ? (event.when.empty() ? "from " : ", from ") : ", ",
+                        d.sources[s].name);
+  if (!event.when.empty() || !event.sources.empty()) text += "; ";
+  text += event.id.empty() ? "without an id: nothing is de-duplicated"
+                           : fmt::format("id {}, remembered {}", fmt::join(event.id, " + "),
+                                         event.deduplicate_for ? "for " + to_text(*event.deduplicate_for) : "for ever");
+  text += fmt::format("; time {} ({})", event.time_pointer, time_unit(event.time));
   if (event.max_ahead) text += fmt::format(", at most {} ahead of its arrival", to_text(*event.max_ahead));
   if (event.max_behind) text += fmt::format(", at most {} behind it", to_text(*event.max_behind));
-  out.add("Event", text);
+  out.add(first ? "Event" : "", text);
   std::size_t name = 0, pointer = 0;
   for (const EventField& field : event.fields) {
     name = std::max(name, field.name.size());
@@ -113,20 +169,32 @@ void add_event(const EventMapping& event, Screen& out) {
 void add_groups(const Definition& d, Screen& out) {
   for (std::size_t g = 0; g < d.groups.size(); ++g) {
     const WindowGroup& group = d.groups[g];
-    out.add(g == 0 ? "Features" : "", fmt::format("{}: windows of {}, closed {} after their end; kept online {}",
-                                                  group.name, to_text(group.window), to_text(group.lateness),
-                                                  d.keep_online[g] ? "for " + to_text(*d.keep_online[g]) : "for ever"));
+    const EventMapping& event = d.events[group.event];
+    const auto kept = [](const std::optional<Milliseconds>& age) { return age ? "for " + to_text(*age) : "for ever"; };
+    std::string text = fmt::format("{}: {}", group.name, windows_of(group));
+    if (!event.name.empty()) text += " of " + event.name;
+    for (const std::size_t k : group.key)
+      text += fmt::format("{}{}", k == group.key[0] ? ", one series per " : " and ", event.fields[k].name);
+    if (!group.where.empty()) text += fmt::format(", where {}", group.where);
+    text += fmt::format(", closed {} after their end", to_text(group.lateness));
+    if (group.allowed_lateness > 0ms) text += fmt::format(", corrected for {} more", to_text(group.allowed_lateness));
+    if (group.close_when_idle) text += fmt::format(", or when nothing came for {}", to_text(*group.close_when_idle));
+    text += "; kept online " + kept(d.keep[g].online);
+    if (d.keep[g].offline) text += ", offline " + kept(d.keep[g].offline);
+    out.add(g == 0 ? "Features" : "", text);
     std::size_t name = 0;
     for (const AggregateColumn& column : group.columns) name = std::max(name, column.name.size());
     for (const AggregateColumn& column : group.columns)
-      out.add("", fmt::format("{:<{}} {}", column.name, name, formula(column, d.event)), 2);
+      out.add("", fmt::format("{:<{}} {}", column.name, name, formula(column, event)), 2);
   }
 }
 
 void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out) {
   const auto group =
       std::find_if(d.groups.begin(), d.groups.end(), [&](const WindowGroup& g) { return g.name == f.group; });
-  const Milliseconds step = group != d.groups.end() ? group->window : Milliseconds{};
+  const Milliseconds step = group == d.groups.end()               ? Milliseconds{}
+                            : group->kind == WindowKind::kHopping ? group->every
+                                                                  : group->window;
   out.add("Forecast", fmt::format("{}.{}, {} steps of {} = {} ahead, by DeepAR, seed {}", f.group, f.column, f.horizon,
                                   to_text(step), to_text(step * f.horizon), f.seed));
   const DeepArOptions usual;
@@ -173,8 +241,8 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
 std::string describe(const Definition& d) {
   Screen out;
   out.add("Project", fmt::format("{}  ({})", d.project, d.file.string()));
-  add_source(d.source, out);
-  add_event(d.event, out);
+  for (const SourceDefinition& source : d.sources) add_source(source, &source == d.sources.data(), out);
+  for (const EventMapping& event : d.events) add_event(event, d, &event == d.events.data(), out);
   add_groups(d, out);
   if (d.forecast)
     add_forecast(d, *d.forecast, out);

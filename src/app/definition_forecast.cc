@@ -40,6 +40,21 @@ void read_hyperparameters(const Value& value, DeepArOptions& out) {
   set(out.batch, map["mini_batch_size"].integer(1, 1028));
 }
 
+// From one row of a series to the next.
+Milliseconds step_of(const WindowGroup& group) {
+  return group.kind == WindowKind::kHopping ? group.every : group.window;
+}
+
+// A forecast is of one series on a grid.
+void check_series(const Value& target, const WindowGroup& group) {
+  if (group.kind == WindowKind::kSession)
+    target.error(fmt::format("sessions begin when they like: {} is no series on a grid", group.name),
+                 "a column of a tumbling or hopping group");
+  else if (!group.key.empty())
+    target.error(fmt::format("{} has a series per key, and a forecast is of one", group.name),
+                 "a group without a key; where: can pick one series");
+}
+
 // The group and column that "group.column" names; the group's index.
 std::optional<std::size_t> read_target(const Value& target, const ReadGroups& features, ForecastDefinition& out) {
   const auto text = target.text("group.column");
@@ -54,6 +69,7 @@ std::optional<std::size_t> read_target(const Value& target, const ReadGroups& fe
       if (group.name + "." + column.name != *text) continue;
       out.group = group.name;
       out.column = column.name;
+      check_series(target, group);
       return g;
     }
   }
@@ -70,10 +86,10 @@ std::optional<std::size_t> read_target(const Value& target, const ReadGroups& fe
 
 // A run needs so many windows of history: kLeastObservations to train on, then kLeastWindows back-tests.
 void check_history(const ValueMap& map, const ForecastDefinition& forecast, const WindowGroup& group) {
-  const Milliseconds needed = group.window * (kLeastObservations + kLeastWindows * forecast.horizon);
+  const Milliseconds needed = step_of(group) * (kLeastObservations + kLeastWindows * forecast.horizon);
   const std::string why =
       fmt::format("{} steps of {} need {} of history: {} windows to train on, {} back-tests", forecast.horizon,
-                  to_text(group.window), to_text(needed), kLeastObservations, kLeastWindows);
+                  to_text(step_of(group)), to_text(needed), kLeastObservations, kLeastWindows);
   const Value window = map["training_window"], first = map["first_training_after"];
   if (forecast.training_window && *forecast.training_window < needed)
     window.error(fmt::format("too short: {}", why), fmt::format("all, or a duration from {} on", to_text(needed)));

@@ -12,18 +12,24 @@ namespace tidecast {
 // Paths in the file start at `folder`, the definition file's own.  Only events with an id can be known again, which
 // decides what may be said about overlapping replies.
 enum class EventId { kNone, kGiven };
-SourceDefinition read_sources(const Value& sources, const std::filesystem::path& folder, EventId id);
+std::vector<SourceDefinition> read_sources(const Value& sources, const std::filesystem::path& folder, EventId id);
 
-EventMapping read_event(const Value& event);
+// `event:` alone, or the list `events:`; exactly one of the two should be there.
+struct ReadEvents {
+  std::vector<EventMapping> events;
+  std::vector<std::optional<ArrivalMapping>> arrivals;
+};
+ReadEvents read_events(const Value& event, const Value& events, const std::vector<SourceDefinition>& sources);
 
-// What aggregates and targets are checked against.  Where `event` could not be read at all, its fields are not known,
-// and nothing is said about those that aggregates name.
+// What aggregates and targets are checked against.  Where the events could not be read at all, their fields are not
+// known, and nothing is said about those that aggregates name.
 struct ReadGroups {
   std::vector<WindowGroup> groups;
-  std::vector<std::optional<Milliseconds>> keep_online;
+  std::vector<KeepRows> keep;
+  std::optional<Milliseconds> keep_raw;
   bool complete = true;  // All names of groups and columns are there: an unknown one is an error of its own.
 };
-ReadGroups read_features(const Value& features, const EventMapping& event, bool event_known);
+ReadGroups read_features(const Value& features, const std::vector<EventMapping>& events, bool events_known);
 
 std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features);
 ValidationDefinition read_validation(const Value& validation);

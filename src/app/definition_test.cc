@@ -53,33 +53,33 @@ TEST(Definition, OfTheBitcoinExampleIsWhatTheFileSays) {
   const Definition d = example("bitcoin-fees");
   EXPECT_EQ(d.project, "bitcoin-fees");
   EXPECT_EQ(d.data, kRoot / "examples/bitcoin-fees/tidecast-data");
-  EXPECT_EQ(d.source.kind, SourceDefinition::Kind::kRecording);
-  EXPECT_EQ(d.source.recording.name, "blockchain");
-  EXPECT_EQ(d.source.recording.bodies, kRoot / "data/bitcoin/blockchain_info_transactions_1020.ndjson.zst");
-  EXPECT_EQ(d.source.recording.schedule, kRoot / "data/bitcoin/schedule_7d.csv.zst");
-  EXPECT_EQ(d.source.recording.first_minute, 2880);
-  EXPECT_EQ(d.source.recording.minutes, 2880);
-  EXPECT_EQ(d.source.recording.every, 5s);
-  EXPECT_EQ(d.source.recording.records, "/txs");
-  EXPECT_EQ(d.source.recording.seed, 7u);
-  EXPECT_FALSE(d.source.recording.constant_fee_level.has_value());
+  EXPECT_EQ(d.sources[0].kind, SourceDefinition::Kind::kRecording);
+  EXPECT_EQ(d.sources[0].recording.name, "blockchain");
+  EXPECT_EQ(d.sources[0].recording.bodies, kRoot / "data/bitcoin/blockchain_info_transactions_1020.ndjson.zst");
+  EXPECT_EQ(d.sources[0].recording.schedule, kRoot / "data/bitcoin/schedule_7d.csv.zst");
+  EXPECT_EQ(d.sources[0].recording.first_minute, 2880);
+  EXPECT_EQ(d.sources[0].recording.minutes, 2880);
+  EXPECT_EQ(d.sources[0].recording.every, 5s);
+  EXPECT_EQ(d.sources[0].recording.records, "/txs");
+  EXPECT_EQ(d.sources[0].recording.seed, 7u);
+  EXPECT_FALSE(d.sources[0].recording.constant_fee_level.has_value());
 
-  EXPECT_EQ(d.event.id, std::vector<std::string>{"/hash"});
-  EXPECT_EQ(d.event.time_pointer, "/time");
-  EXPECT_EQ(d.event.time.unit, TimeUnit::kSeconds);
-  EXPECT_EQ(d.event.deduplicate_for, Milliseconds(3h));
-  EXPECT_EQ(d.event.max_ahead, Milliseconds(10min));
-  EXPECT_EQ(d.event.max_behind, std::nullopt);
-  ASSERT_EQ(d.event.fields.size(), 2u);
-  EXPECT_EQ(d.event.fields[0].name, "fee");
-  EXPECT_EQ(d.event.fields[0].pointer, "/fee");
-  EXPECT_EQ(d.event.fields[0].type, FieldType::kInteger);
-  EXPECT_EQ(d.event.fields[0].unit, "satoshi");
-  EXPECT_FALSE(d.event.fields[0].optional);
+  EXPECT_EQ(d.events[0].id, std::vector<std::string>{"/hash"});
+  EXPECT_EQ(d.events[0].time_pointer, "/time");
+  EXPECT_EQ(d.events[0].time.unit, TimeUnit::kSeconds);
+  EXPECT_EQ(d.events[0].deduplicate_for, Milliseconds(3h));
+  EXPECT_EQ(d.events[0].max_ahead, Milliseconds(10min));
+  EXPECT_EQ(d.events[0].max_behind, std::nullopt);
+  ASSERT_EQ(d.events[0].fields.size(), 2u);
+  EXPECT_EQ(d.events[0].fields[0].name, "fee");
+  EXPECT_EQ(d.events[0].fields[0].pointer, "/fee");
+  EXPECT_EQ(d.events[0].fields[0].type, FieldType::kInteger);
+  EXPECT_EQ(d.events[0].fields[0].unit, "satoshi");
+  EXPECT_FALSE(d.events[0].fields[0].optional);
 
   ASSERT_EQ(d.groups.size(), 1u);
-  ASSERT_EQ(d.keep_online.size(), 1u);
-  EXPECT_EQ(d.keep_online[0], Milliseconds(24h * 7));
+  ASSERT_EQ(d.keep.size(), 1u);
+  EXPECT_EQ(d.keep[0].online, Milliseconds(24h * 7));
   EXPECT_EQ(d.groups[0].name, "tx_metrics");
   EXPECT_EQ(d.groups[0].window, 1min);
   EXPECT_EQ(d.groups[0].lateness, 60s);
@@ -122,12 +122,12 @@ TEST(Definition, OfTheBitcoinExampleIsWhatTheFileSays) {
 
 TEST(Definition, OfTheWikipediaExampleReadsAFileWithoutIds) {
   const Definition d = example("wikipedia-edits");
-  EXPECT_EQ(d.source.kind, SourceDefinition::Kind::kFile);
-  EXPECT_EQ(d.source.file, kRoot / "data/wikipedia_edits_20150912.ndjson.zst");
-  EXPECT_TRUE(d.event.id.empty());
-  EXPECT_EQ(d.event.deduplicate_for, std::nullopt);
-  EXPECT_EQ(d.event.time.unit, TimeUnit::kRfc3339);
-  EXPECT_EQ(d.event.max_behind, Milliseconds(1h));
+  EXPECT_EQ(d.sources[0].kind, SourceDefinition::Kind::kFile);
+  EXPECT_EQ(d.sources[0].file.path, kRoot / "data/wikipedia_edits_20150912.ndjson.zst");
+  EXPECT_TRUE(d.events[0].id.empty());
+  EXPECT_EQ(d.events[0].deduplicate_for, std::nullopt);
+  EXPECT_EQ(d.events[0].time.unit, TimeUnit::kRfc3339);
+  EXPECT_EQ(d.events[0].max_behind, Milliseconds(1h));
   EXPECT_EQ(d.groups[0].columns[1].field, 0u);
   EXPECT_EQ(d.forecast->first_training_after, Milliseconds(12h));
 }
@@ -135,12 +135,12 @@ TEST(Definition, OfTheWikipediaExampleReadsAFileWithoutIds) {
 TEST(Definition, OfTheSmallestFileHasDefaultsThatAUserWouldChoose) {
   const Definition d = parsed(kSmallest, "rides/tidecast.yaml");
   EXPECT_EQ(d.data, "rides/tidecast-data");
-  EXPECT_EQ(d.source.file, "rides/trips.ndjson");
-  EXPECT_EQ(d.event.max_ahead, Milliseconds(10min));
-  EXPECT_EQ(d.event.max_behind, std::nullopt);
+  EXPECT_EQ(d.sources[0].file.path, "rides/trips.ndjson");
+  EXPECT_EQ(d.events[0].max_ahead, Milliseconds(10min));
+  EXPECT_EQ(d.events[0].max_behind, std::nullopt);
   EXPECT_EQ(d.groups[0].window, 15min);
   EXPECT_EQ(d.groups[0].lateness, 60s);
-  EXPECT_EQ(d.keep_online[0], Milliseconds(24h * 7));
+  EXPECT_EQ(d.keep[0].online, Milliseconds(24h * 7));
   EXPECT_EQ(d.forecast->horizon, 12);
   EXPECT_EQ(d.forecast->first_training_after, std::nullopt);
   EXPECT_EQ(d.validation.threshold, 0.24);
@@ -190,7 +190,7 @@ TEST(Definition, AcceptsTheKeysOfLaterVersionsWhereTheySayNothing) {
   const Definition d = parsed(smallest_with("window: 15min", R"(window: 15min, key: [], where: "", close_when_idle: off,
     keep: { online: forever, offline: forever, raw: forever })",
                                             "notify: []\nmonitoring: { retrain: { on: [] } }\n"));
-  EXPECT_EQ(d.keep_online[0], std::nullopt);
+  EXPECT_EQ(d.keep[0].online, std::nullopt);
   EXPECT_FALSE(d.monitoring.retrain.on_alarm);
 }
 
@@ -203,19 +203,19 @@ event: { id: [/a, /b~1c], deduplicate_for: forever, time: { from: /t, unit: us }
 features: [ { group: g, columns: { n: " count( who ) " } } ]
 server: { listen: "[::1]:0" }
 )");
-  EXPECT_EQ(d.event.id, (std::vector<std::string>{"/a", "/b~1c"}));
-  EXPECT_EQ(d.event.deduplicate_for, std::nullopt);
-  EXPECT_TRUE(d.event.fields[0].optional);
+  EXPECT_EQ(d.events[0].id, (std::vector<std::string>{"/a", "/b~1c"}));
+  EXPECT_EQ(d.events[0].deduplicate_for, std::nullopt);
+  EXPECT_TRUE(d.events[0].fields[0].optional);
   EXPECT_EQ(d.groups[0].columns[0].kind, AggregateKind::kCount);
   EXPECT_EQ(d.groups[0].columns[0].field, 0u);
-  EXPECT_EQ(d.source.recording.constant_fee_level, 2.5);
-  EXPECT_EQ(d.source.recording.bodies, "/b.zst");
+  EXPECT_EQ(d.sources[0].recording.constant_fee_level, 2.5);
+  EXPECT_EQ(d.sources[0].recording.bodies, "/b.zst");
   EXPECT_EQ(d.server.address, "::1");
   EXPECT_EQ(d.server.port, 0);
 }
 
 TEST(Definition, PollsAsBlockchainInfoLikesItUnlessItSaysOtherwise) {
-  const SourceDefinition live = example("bitcoin-live").source;
+  const SourceDefinition live = example("bitcoin-live").sources[0];
   EXPECT_EQ(live.kind, SourceDefinition::Kind::kHttpPoll);
   EXPECT_EQ(live.poll.name, "blockchain");
   EXPECT_EQ(live.poll.url, "https://blockchain.info/unconfirmed-transactions?format=json");
@@ -231,7 +231,8 @@ features: [ {{ group: g, columns: {{ n: count() }} }} ]
 )",
                               keys, id),
                   "live/tidecast.yaml")
-        .source.poll;
+        .sources[0]
+        .poll;
   };
   const HttpPollOptions usual = with("id: /id,", "records: /rows");
   EXPECT_EQ(usual.every, 5s);
@@ -318,9 +319,9 @@ TEST(Definition, IsDescribedOnOneScreen) {
   for (const char* name : {"bitcoin-fees", "bitcoin-live", "wikipedia-edits"}) {
     Definition d = example(name);
     d.file = d.file.lexically_relative(kRoot), d.data = d.data.lexically_relative(kRoot);
-    d.source.file = d.source.file.lexically_relative(kRoot);
-    d.source.recording.bodies = d.source.recording.bodies.lexically_relative(kRoot);
-    d.source.recording.schedule = d.source.recording.schedule.lexically_relative(kRoot);
+    d.sources[0].file.path = d.sources[0].file.path.lexically_relative(kRoot);
+    d.sources[0].recording.bodies = d.sources[0].recording.bodies.lexically_relative(kRoot);
+    d.sources[0].recording.schedule = d.sources[0].recording.schedule.lexically_relative(kRoot);
     const std::string text = describe(d);
     const fs::path expected = kRoot / "tests/golden/definition" / (std::string(name) + ".describe.txt");
     const char* mode = std::getenv("TIDECAST_GOLDEN");
@@ -381,7 +382,7 @@ TEST(Definition, AnswersAnyTextWithAValueOrWithErrors) {
     if (result.ok()) {
       ++right;
       EXPECT_FALSE(describe(*result).empty());
-      EXPECT_EQ(result->groups.size(), result->keep_online.size());
+      EXPECT_EQ(result->groups.size(), result->keep.size());
       continue;
     }
     ++wrong;

@@ -196,6 +196,15 @@ std::optional<std::string> Value::pointer() const {
   return std::string(*text);
 }
 
+std::optional<std::string> Value::field_pointer() const {
+  if (node_ == nullptr || !is(YamlNode::Kind::kScalar) || node_->text.empty() ||
+      node_->text.find('/') != std::string::npos)
+    return pointer();
+  std::string name = "/";
+  for (const char c : node_->text) name += c == '~' ? std::string("~0") : std::string(1, c);
+  return name;
+}
+
 std::optional<std::int64_t> Value::integer(std::int64_t least, std::int64_t most) const {
   const std::string allowed = most == std::numeric_limits<std::int64_t>::max()
                                   ? fmt::format("a whole number from {} on", least)

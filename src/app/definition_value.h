@@ -95,6 +95,8 @@ class Value {
   std::optional<std::string> name(bool dashes = false) const;
   // A JSON Pointer (RFC 6901): "/fee", "/x/0".
   std::optional<std::string> pointer() const;
+  // The same, or the bare name of a column or key: "fee" is "/fee".
+  std::optional<std::string> field_pointer() const;
   std::optional<std::int64_t> integer(std::int64_t least, std::int64_t most) const;
   std::optional<std::uint64_t> seed() const;
   // A finite number; `most` may be infinite.

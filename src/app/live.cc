@@ -6,9 +6,9 @@
 namespace tidecast {
 
 Result<std::unique_ptr<Live>> Live::open(Definition definition, LiveOptions options, TimelineObserver observer) {
-  const std::string source = definition.source.name;
-  if (definition.source.kind != SourceDefinition::Kind::kHttpPoll)
-    return failed_precondition("the source {} is recorded, not live; replay it: tidecast replay", source);
+  if (!definition.sources[0].live())
+    return failed_precondition("the source {} is recorded, not live; replay it: tidecast replay",
+                               definition.sources[0].name);
   std::unique_ptr<Live> live(new Live);
   live->project_ = TRY(Project::open(std::move(definition), "tidecast run", DataFolder::kMayBeNew));
   Project& project = *live->project_;

@@ -2,7 +2,9 @@
 // What the loop tells Prometheus at GET /metrics.  Set by the scheduler's thread after each batch and each job, read by
 // the server's.
 
+#include <map>
 #include <optional>
+#include <string>
 
 #include "base/metrics.h"
 #include "base/time.h"
@@ -13,14 +15,16 @@ namespace tidecast {
 
 class LoopMetrics {
  public:
-  LoopMetrics() {
-    alarm_.set(0);
-    down_.set(0);
-  }
+  LoopMetrics() { alarm_.set(0); }
   void on_batch(const Books& books, ProcessingTime now, std::optional<EventTime> watermark, std::size_t open_windows);
   void on_clock(ProcessingTime now) { now_.set(static_cast<double>(now.ms()) / 1000); }
   void on_evaluation(double loss, double threshold);
-  void on_source(const SourceHealth& health, bool down);
+  void on_source(const std::string& name, const SourceHealth& health, bool down);
+  void on_group(const std::string& name, std::optional<EventTime> watermark, std::optional<EventTime> newest_row);
+  void on_comparison(std::uint64_t compared, std::uint64_t mismatches) {
+    compared_.add(static_cast<double>(compared));
+    mismatches_.add(static_cast<double>(mismatches));
+  }
   void on_run_ended() { runs_.add(1); }
   void on_alarm(bool stands) { alarm_.set(stands ? 1 : 0); }
   std::string text() const { return metrics_.text(); }
@@ -40,16 +44,20 @@ class LoopMetrics {
   Gauge& loss_ = metrics_.gauge("tidecast_production_loss", "Mean weighted quantile loss at the newest evaluation.");
   Gauge& threshold_ = metrics_.gauge("tidecast_threshold", "The threshold in force at the newest evaluation.");
   Gauge& alarm_ = metrics_.gauge("tidecast_alarm", "1 while loss_production is in ALARM.");
-  Counter& polls_ = metrics_.counter("tidecast_source_replies_total", "Replies that the live source gave.");
-  Counter& failures_ = metrics_.counter("tidecast_source_failures_total", "Times that asking the live source failed.");
-  Counter& gaps_ =
-      metrics_.counter("tidecast_source_gaps_total", "Replies of which no record was known, so that some were missed.");
-  Gauge& interval_ = metrics_.gauge("tidecast_source_interval_seconds", "Time between two polls of the live source.");
-  Gauge& last_reply_ =
-      metrics_.gauge("tidecast_source_last_reply_seconds", "When it last replied, in seconds since 1970.");
-  Gauge& down_ =
-      metrics_.gauge("tidecast_source_down", "1 while the live source does not answer or brings nothing new.");
+  Counter& compared_ =
+      metrics_.counter("tidecast_online_compared_total", "Rows online that were compared with the files.");
+  Counter& mismatches_ =
+      metrics_.counter("tidecast_online_mismatches_total", "Rows online that were not what the files say.");
   Counter& runs_ = metrics_.counter("tidecast_runs_ended_total", "Training runs that ended since the program started.");
+  struct OfSource {
+    Counter &replies, &failures, &gaps;
+    Gauge &interval, &last_reply, &down;
+  };
+  std::map<std::string, OfSource> sources_;  // Live ones, by name.
+  struct OfGroup {
+    Gauge &watermark_lag, &newest_row;
+  };
+  std::map<std::string, OfGroup> groups_;
 };
 
 }  // namespace tidecast

@@ -28,7 +28,7 @@ std::string label_of(const Definition& definition, const FeatureGroup& group) {
     if (windows.name != group.name) continue;
     for (const AggregateColumn& column : windows.columns) {
       if (column.name != name) continue;
-      const std::string field = column.field ? definition.event.fields[*column.field].name : "";
+      const std::string field = column.field ? definition.events[windows.event].fields[*column.field].name : "";
       switch (column.kind) {
         case AggregateKind::kCount: what = field.empty() ? "Events" : "Events with " + field; break;
         case AggregateKind::kSum: what = "Total " + field; break;
@@ -43,10 +43,10 @@ std::string label_of(const Definition& definition, const FeatureGroup& group) {
       }
     }
   }
-  if (group.window == 1min) return what + " a minute";
-  if (group.window == 1h) return what + " an hour";
-  if (group.window == 24h) return what + " a day";
-  return fmt::format("{} per {}", what, to_text(group.window));
+  if (group.step() == 1min) return what + " a minute";
+  if (group.step() == 1h) return what + " an hour";
+  if (group.step() == 24h) return what + " a day";
+  return fmt::format("{} per {}", what, to_text(group.step()));
 }
 
 json::array gaps_json(const std::vector<SourceGap>& gaps) {
@@ -68,12 +68,12 @@ Result<json::object> Overview::target(int hours, ProcessingTime now) {
   TRY(check(hours));
   const FeatureGroup& group = project_.features().groups()[project_.target_group()];
   const std::size_t column = *group.column(project_.forecast().column);
-  const std::int64_t steps = std::clamp<std::int64_t>(hours * Milliseconds(1h) / group.window, 1, kMostValues);
+  const std::int64_t steps = std::clamp<std::int64_t>(hours * Milliseconds(1h) / group.step(), 1, kMostValues);
   const TimeSeries truth = TRY(project_.target_series(EventTime::max(), ProcessingTime::max(), steps));
   json::object out{{"series", project_.series_name()},
                    {"label", label_of(project_.definition(), group)},
                    {"unit", group.columns[column].unit},
-                   {"step_ms", group.window.count()},
+                   {"step_ms", group.step().count()},
                    {"now", to_rfc3339(now)},
                    {"start", truth.values.empty() ? json::value(nullptr) : json::value(to_rfc3339(truth.start))},
                    {"values", numbers(truth.values)},

@@ -4,12 +4,14 @@
 #include <random>
 
 #include "stats/season.h"
+#include "storage/file.h"
 #include "stream/event_time_reader.h"
 
 namespace tidecast {
 
 namespace {
 
+constexpr const char* kDefinition = "definition.yaml";  // Under which the data was written last.
 constexpr const char* kRegistry = "registry.db";
 constexpr const char* kTracking = "tracking.db";
 
@@ -27,6 +29,13 @@ bool is_there(const std::filesystem::path& file) {
          (!std::filesystem::is_regular_file(file, ignored) || std::filesystem::file_size(file, ignored) > 0);
 }
 
+// Ids of all events are remembered together; nullopt: for ever.
+std::optional<Milliseconds> keep_keys(const std::vector<EventMapping>& events) {
+  for (const EventMapping& event : events)
+    if (!event.id.empty()) return event.deduplicate_for;
+  return 1h;  // There are none.
+}
+
 // The feature store's state is what is made first in a new folder, so whatever else is there without it is somebody
 // else's, or has lost it.
 Status check_folder(const std::filesystem::path& data, DataFolder folder) {
@@ -40,20 +49,41 @@ Status check_folder(const std::filesystem::path& data, DataFolder folder) {
   return ok();
 }
 
+// Data that was written under another definition.
+Status check_changes(const Definition& now) {
+  const auto changes = TRY(changes_since_last(now));
+  const std::string refused = to_text(changes, DefinitionChange::Kind::kRefused);
+  if (!refused.empty())
+    return failed_precondition("{}: the data in {} was written under another definition:\n{}", now.file.string(),
+                               now.data.string(), refused);
+  return ok();
+}
+
 }  // namespace
+
+Result<std::vector<DefinitionChange>> changes_since_last(const Definition& now) {
+  const auto text = read_file(now.data / kDefinition);
+  if (text.code() == Code::kNotFound) return std::vector<DefinitionChange>();  // None, or before there was such a file.
+  const auto before = parse_definition(TRY(text), now.file);
+  // One that this version no longer reads: the stores still check what they can.
+  return before.ok() ? changes_of(*before, now) : std::vector<DefinitionChange>();
+}
 
 Result<std::unique_ptr<Project>> Project::open(Definition definition, const std::string& who, DataFolder folder) {
   TRY(check_folder(definition.data, folder));
   FolderLock lock = TRY(FolderLock::take(definition.data, who));
+  TRY(check_changes(definition));
   std::unique_ptr<Project> project(new Project(std::move(definition), std::move(lock)));
   const Definition& d = project->definition_;
 
   FeatureStore::Options options;
   options.directory = d.data;
-  options.keep_keys = d.event.deduplicate_for;
+  options.keep_keys = keep_keys(d.events);
+  options.keep_raw = d.keep_raw;
   for (std::size_t g = 0; g < d.groups.size(); ++g) {
-    FeatureGroup group = feature_group_of(d.groups[g], d.event);
-    group.keep_online = d.keep_online[g];
+    FeatureGroup group = feature_group_of(d.groups[g], d.events[d.groups[g].event]);
+    group.keep_online = d.keep[g].online;
+    group.keep_offline = d.keep[g].offline;
     options.groups.push_back(std::move(group));
   }
   project->features_ = TRY(FeatureStore::open(std::move(options)));
@@ -62,21 +92,59 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
     if (project->features_->books().read > 0 && !is_there(d.data / part)) return gone(d.data, part, "state");
   project->registry_ = TRY(Registry::open(d.data));
   project->tracking_ = TRY(Tracking::open(d.data));
+  if (folder == DataFolder::kMayBeNew) TRY(write_file_atomically(d.data / kDefinition, d.text));
   return project;
 }
 
 PipelineOptions Project::pipeline_options() const {
-  return {.sources = {{definition_.source.name}}, .events = {definition_.event}, .groups = definition_.groups};
+  PipelineOptions options{.sources = {}, .events = definition_.events, .groups = definition_.groups};
+  for (const SourceDefinition& source : definition_.sources)
+    options.sources.push_back({.name = source.name, .idle_after = source.idle_after});
+  return options;
 }
 
-Result<std::unique_ptr<Source>> Project::open_source() const {
-  const SourceDefinition& source = definition_.source;
-  if (source.kind == SourceDefinition::Kind::kRecording) return open_recording(source.recording);
-  if (source.kind == SourceDefinition::Kind::kHttpPoll) return open_http_poll(source.poll);
-  const auto reader = std::make_shared<EventTimeReader>(definition_.event);
-  return open_file({.name = source.name, .path = source.file, .event_time = [reader](std::string_view record) {
-                      return reader->read(record);
-                    }});
+Result<SourceSet> Project::open_sources() const {
+  std::vector<std::unique_ptr<Source>> sources;
+  for (const SourceDefinition& source : definition_.sources) sources.push_back(TRY(open_source(source)));
+  return SourceSet(std::move(sources));
+}
+
+namespace {
+
+// Records of several mappings may stand in one file: the time that the first of the readers finds.
+template <typename Time>
+std::function<std::optional<Time>(std::string_view)> first_of(std::vector<EventTimeReader> compiled) {
+  auto readers = std::make_shared<std::vector<EventTimeReader>>(std::move(compiled));
+  return [readers](std::string_view record) -> std::optional<Time> {
+    for (EventTimeReader& reader : *readers)
+      if (const auto time = reader.read(record)) return Time::from_ms(time->ms());
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> Project::open_source(const SourceDefinition& source) const {
+  using Kind = SourceDefinition::Kind;
+  switch (source.kind) {
+    case Kind::kRecording: return open_recording(source.recording);
+    case Kind::kHttpPoll: return open_http_poll(source.poll);
+    case Kind::kWebSocket: return open_websocket(source.websocket);
+    case Kind::kHttpPush: return std::unique_ptr<Source>(TRY(open_push(source.push)));
+    case Kind::kFile: break;
+  }
+  return open_file(TRY(file_options(source.file)));
+}
+
+Result<FileOptions> Project::file_options(FileOptions options) const {
+  std::vector<EventTimeReader> times, arrivals;
+  for (const EventMapping& event : definition_.events)
+    times.push_back(TRY(EventTimeReader::compile(event.time_pointer, event.time)));
+  for (const auto& arrival : definition_.arrivals)
+    if (arrival) arrivals.push_back(TRY(EventTimeReader::compile(arrival->pointer, arrival->time)));
+  options.event_time = first_of<EventTime>(std::move(times));
+  if (!arrivals.empty()) options.arrival = first_of<ProcessingTime>(std::move(arrivals));
+  return options;
 }
 
 std::string Project::series_name() const { return forecast().group + "." + forecast().column; }
@@ -89,7 +157,7 @@ std::size_t Project::target_group() const {
   return 0;
 }
 
-Milliseconds Project::step() const { return features_->groups()[target_group()].window; }
+Milliseconds Project::step() const { return features_->groups()[target_group()].step(); }
 
 int Project::season() const {
   const int given = forecast().options.season;
@@ -111,7 +179,7 @@ Result<TimeSeries> Project::series(const std::string& name, EventTime until, Pro
     EventTime end = std::min(until, EventTime::from_ms(as_of.ms()));
     if (as_of == ProcessingTime::max())
       if (const auto newest = TRY(features_->latest(group))) end = std::min(end, newest->window_end);
-    const EventTime from = end == EventTime::max() ? EventTime::min() : end - g.window * steps;
+    const EventTime from = end == EventTime::max() ? EventTime::min() : end - g.step() * steps;
     return features_->series(group, column, {from + 1ms, until == EventTime::max() ? until : until + 1ms}, as_of);
   }
   std::string known;

@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "app/definition.h"
+#include "app/definition_change.h"
 #include "app/lock.h"
+#include "app/source_set.h"
 #include "base/clock.h"
 #include "features/store.h"
 #include "registry/registry.h"
@@ -22,6 +24,9 @@ inline constexpr std::int64_t kTrainingHistory = std::int64_t{1} << 20;
 
 enum class DataFolder { kMustExist, kMayBeNew };
 
+// Against the definition under which the data folder was written last; empty where there is none.
+Result<std::vector<DefinitionChange>> changes_since_last(const Definition& now);
+
 class Project {
  public:
   // `who` is shown to another process that finds the folder locked: "tidecast replay".
@@ -36,7 +41,9 @@ class Project {
   Tracking& tracking() { return *tracking_; }
 
   PipelineOptions pipeline_options() const;
-  Result<std::unique_ptr<Source>> open_source() const;
+  Result<SourceSet> open_sources() const;
+  Result<std::unique_ptr<Source>> open_source(const SourceDefinition& source) const;
+  Result<FileOptions> file_options(FileOptions options) const;  // With the readers of the events' times.
 
   // The forecast target; only where the definition has a forecast.
   const ForecastDefinition& forecast() const { return *definition_.forecast; }

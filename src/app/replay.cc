@@ -44,17 +44,16 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
 }
 
 Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {
-  if (definition.source.kind == SourceDefinition::Kind::kHttpPoll)
-    return failed_precondition("the source {} is live; run it: tidecast run", definition.source.name);
+  if (definition.sources[0].live())
+    return failed_precondition("the source {} is live; run it: tidecast run", definition.sources[0].name);
   std::unique_ptr<Replay> replay(new Replay);
   replay->project_ = TRY(Project::open(std::move(definition), "tidecast replay", DataFolder::kMayBeNew));
   Project& project = *replay->project_;
   {
-    const std::unique_ptr<Source> source = TRY(project.open_source());
-    if (source->live()) return failed_precondition("the source {} is live; run it: tidecast run", source->name());
-    replay->total_ = source->total_records();
-    const std::optional<ProcessingTime> first = TRY(source->next_arrival());
-    if (!first) return failed_precondition("the source {} is empty", source->name());
+    SourceSet sources = TRY(project.open_sources());
+    replay->total_ = sources.total_records();
+    const std::optional<ProcessingTime> first = TRY(sources.next_arrival());
+    if (!first) return failed_precondition("the source {} is empty", sources.at(0).name());
     std::optional<ProcessingTime> stands_at = TRY(project.simulated_now());
     if (project.features().books().read == 0) stands_at.reset();  // It was killed before it had read anything.
     if (stands_at && options.from && *options.from > *stands_at)

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "app/words.h"
 #include "monitoring/monitor.h"
 
 namespace tidecast {
 namespace {
 
 constexpr Milliseconds kFlushEvery = 1h;
-constexpr Milliseconds kRetryFirstRun = 1h;  // After a first run that was skipped, failed or rejected.
+constexpr std::uint64_t kCompactAtOnce = 16 << 20;  // Bytes: a fraction of a second.
+constexpr Milliseconds kRetryFirstRun = 1h;         // After a first run that was skipped, failed or rejected.
 constexpr const char* kState = "scheduler";
 constexpr const char* kTarget = "forecast_of";
 
@@ -35,15 +37,20 @@ Scheduler::Scheduler(Project& project, Clock& clock, Endpoints& endpoints, LoopM
       options_(std::move(options)),
       timeline_(project.tracking(), std::move(observer)),
       deployer_(project, endpoints, timeline_, options_.server),
+      agreement_(project.features()),
       alarm_("loss_production", project.definition().monitoring.alarm),
       retrain_(project.definition().monitoring.retrain) {}
 
 Status Scheduler::restore() {
-  source_ = TRY(project_.open_source());
+  sources_ = TRY(project_.open_sources());
+  told_.resize(sources_.size());
   pipeline_ = TRY(Pipeline::open(project_.pipeline_options(), project_.features()));
-  TRY(source_->seek(pipeline_->cursor(0)));
-  if (options_.from && pipeline_->cursor(0).empty())
-    while (!TRY(source_->read(*options_.from - 1ms, options_.batch_max)).empty()) continue;
+  for (std::size_t s = 0; s < sources_.size(); ++s) {
+    Source& source = sources_.at(s);
+    TRY(source.seek(pipeline_->cursor(s)));
+    if (options_.from && pipeline_->cursor(s).empty())
+      while (!TRY(source.read(*options_.from - 1ms, options_.batch_max)).empty()) continue;
+  }
 
   if (const std::optional<json::value> value = TRY(project_.tracking().state(kState))) {
     const json::object& saved = value->as_object();
@@ -90,11 +97,11 @@ Status Scheduler::check_target() {
 }
 
 Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) {
-  if (source_->live()) return failed_precondition("the source {} is live; run it: tidecast run", source_->name());
+  if (sources_.live()) return failed_precondition("the source {} is live; run it: tidecast run", sources_.at(0).name());
   if (runs_) TRY(runs_->restore());
   mode_ = Mode::kReplay;
   for (;;) {
-    std::optional<ProcessingTime> arrival = TRY(source_->next_arrival());
+    std::optional<ProcessingTime> arrival = TRY(sources_.next_arrival());
     if (arrival && options_.until && *arrival > *options_.until) arrival.reset();
     std::optional<ProcessingTime> due = next_due(), last_due = options_.until;
     // After the source's last record only what is under way is brought to its end; the next hour is not waited for.
@@ -110,7 +117,7 @@ Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) 
       clock_.wait_until(*due);
       TRY(run_due(*due));
     }
-    if (!progress({clock_.now(), source_->progress(), project_.features().books()})) {
+    if (!progress({clock_.now(), sources_.progress(), project_.features().books()})) {
       TRY(project_.set_simulated_now(clock_.now()));
       return cancelled("stopped at {} (simulated); run it again to go on", to_rfc3339(clock_.now()));
     }
@@ -128,22 +135,40 @@ std::size_t Scheduler::open_windows() const {
 }
 
 Status Scheduler::take_batch(ProcessingTime until) {
-  const RawBatch batch = TRY(source_->read(until, options_.batch_max));
+  const auto [source, batch] = TRY(sources_.read(until, options_.batch_max));
   if (batch.empty()) return ok();
-  if (!next_flush_) {  // The very first batch; planned before it is committed, so that a crash between the two changes
-                       // nothing.
-    const ProcessingTime first = batch.records.front().arrival;
-    next_flush_ = next_multiple(first, kFlushEvery);
-    next_evaluation_ = next_multiple(first, project_.definition().monitoring.every);
-    TRY(save());
-  }
+  if (!next_flush_) TRY(plan_jobs(batch.records.front().arrival));
   // Live it has come already, whatever a clock that was put back says.
   if (mode_ != Mode::kLive) clock_.wait_until(batch.records.back().arrival);
-  const Ingested ingested = TRY(pipeline_->ingest(0, batch));
-  source_->on_taken({.records = batch.records.size(), .known = ingested.known, .gap = ingested.gap.has_value()});
-  if (ingested.gap) TRY(note_gap(*ingested.gap, clock_.now()));
+  const Ingested ingested = TRY(pipeline_->ingest(source, batch));
+  sources_.at(source).on_taken({.records = batch.records.size(),
+                                .known = ingested.known,
+                                .gap = ingested.gap.has_value(),
+                                .stored = ingested.books.stored,
+                                .duplicate = ingested.books.duplicate,
+                                .late = ingested.books.late,
+                                .dead = ingested.books.dead,
+                                .reasons = ingested.reasons});
   if (project_.features().raw_outbox_full()) TRY(project_.features().flush(clock_.now()));
-  if (metrics_) metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
+  return take(ingested);
+}
+
+// Before it is committed, so that a crash between the two changes nothing.
+Status Scheduler::plan_jobs(ProcessingTime first) {
+  next_flush_ = next_multiple(first, kFlushEvery);
+  next_evaluation_ = next_multiple(first, project_.definition().monitoring.every);
+  return save();
+}
+
+Status Scheduler::take(const Ingested& ingested) {
+  if (ingested.gap) TRY(note_gap(*ingested.gap, clock_.now()));
+  if (metrics_) {
+    metrics_->on_batch(project_.features().books(), clock_.now(), pipeline_->watermark(), open_windows());
+    for (std::size_t g = 0; g < project_.definition().groups.size(); ++g) {
+      const std::string& group = project_.definition().groups[g].name;
+      metrics_->on_group(group, pipeline_->watermark(g), project_.features().freshness(group).event_time);
+    }
+  }
   if (!forecasts_) return ok();
   TRY(forecasts_->on_ingested(ingested));
   if (!first_run_ && !first_run_started_) TRY(plan_first_run());
@@ -166,6 +191,7 @@ std::optional<ProcessingTime> Scheduler::next_due() const {
   const auto consider = [&due](const std::optional<ProcessingTime>& time) {
     if (time && (!due || *time < *due)) due = time;
   };
+  consider(pipeline_->next_due());
   if (!forecasts_) return due;
   consider(next_evaluation_);
   consider(first_run_);
@@ -189,6 +215,7 @@ Status Scheduler::run_due(ProcessingTime now) {
 // In this order whatever falls on one moment: a run's end may deploy, which an evaluation at that moment then sees.
 Status Scheduler::run_jobs(ProcessingTime now) {
   const auto is_due = [now](const std::optional<ProcessingTime>& time) { return time && *time <= now; };
+  if (is_due(pipeline_->next_due())) TRY(take(TRY(pipeline_->on_time(now))));
   if (forecasts_) {
     if (TRY(run_is_over(now))) TRY(finish_run(now));
     if (is_due(soak_over_)) TRY(end_soak(now));
@@ -201,7 +228,7 @@ Status Scheduler::run_jobs(ProcessingTime now) {
     if (retrain_.state() == RetrainState::kQueued && !runs_->active()) TRY(start_run(retrain_.why(), now));
   }
   if (is_due(next_flush_)) {
-    TRY(project_.features().flush(now));
+    TRY(tend_files(now));
     next_flush_ = next_multiple(now, kFlushEvery);
   }
   return ok();
@@ -406,6 +433,41 @@ Status Scheduler::reject(int version, const std::string& actor, const std::strin
   on_decided(version, now);
   TRY(plan_another_first_run(now));
   return save();
+}
+
+Status Scheduler::tend_files(ProcessingTime now) {
+  TRY(project_.features().flush(now));
+  TRY(project_.features().compact(kCompactAtOnce));
+  const StoreAgreement::Checked checked = TRY(agreement_.check_more());
+  if (metrics_) metrics_->on_comparison(checked.compared, checked.mismatches);
+  if (checked.mismatches == 0) return ok();
+  ++changes_;
+  return timeline_.note(now, "data", "stores disagree",
+                        fmt::format("{} of {} rows online are not what the files say: {}", checked.mismatches,
+                                    checked.compared, checked.first.empty() ? "" : checked.first.front()));
+}
+
+Result<std::uint64_t> Scheduler::erase(const std::string& group, const std::optional<std::string>& key,
+                                       EventRange range, const std::string& actor, const std::string& why) {
+  ++changes_;
+  const std::uint64_t rows = TRY(project_.features().erase(group, key, range, clock_.now()));
+  TRY(timeline_.note(
+      clock_.now(), "data", "erased",
+      fmt::format("{} of {}, by {}: {}", counted(static_cast<std::int64_t>(rows), "row"), group, actor, why)));
+  return rows;
+}
+
+Result<Replayed> Scheduler::replay_dead(std::span<const DeadLetter> letters, const std::string& actor) {
+  if (letters.empty()) return Replayed{};
+  ++changes_;
+  const Replayed replayed = TRY(pipeline_->replay(letters, clock_.now()));
+  const Books& taken = replayed.ingested.books;
+  TRY(timeline_.note(
+      clock_.now(), "data", "dead letters",
+      fmt::format("{} tried again by {}: {} stored, {} late, {} duplicate; {} still dead", letters.size(), actor,
+                  taken.stored, taken.late, taken.duplicate, replayed.still_dead)));
+  TRY(take(replayed.ingested));
+  return replayed;
 }
 
 }  // namespace tidecast

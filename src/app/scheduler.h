@@ -19,6 +19,7 @@
 #include "app/timeline.h"
 #include "app/training_runs.h"
 #include "base/clock.h"
+#include "features/agreement.h"
 #include "monitoring/alarm.h"
 #include "monitoring/retrain.h"
 
@@ -57,8 +58,25 @@ struct LoopState {
   // production by itself.
   int candidate = 0;
   std::optional<ProcessingTime> next_evaluation, first_run, soak_over, retrain_due;
-  std::optional<SourceHealth> source;  // Of a live one that is being asked.
-  std::optional<SourceGap> last_gap;   // Since this process started.
+  // Of live sources that are being asked: the worst one's health, and its name.
+  std::optional<SourceHealth> source;
+  std::string source_name;
+  struct OfSource {
+    std::string name;
+    std::optional<EventTime> newest;  // Event time that it brought.
+    bool idle = false;                // Watermarks do not wait for it.
+    std::optional<SourceHealth> health;
+  };
+  std::vector<OfSource> sources;
+  struct OfGroup {
+    std::string name;
+    std::optional<EventTime> watermark;
+    std::size_t open_windows = 0;
+    std::optional<OpenWindowState> oldest;  // Why it is not closed yet.
+    std::optional<EventTime> newest_row;    // Its event time.
+  };
+  std::vector<OfGroup> groups;
+  std::optional<SourceGap> last_gap;  // Since this process started.
   std::uint64_t changes = 0;  // Grows whenever runs, models, evaluations, alarms or the timeline may have changed.
 };
 
@@ -90,12 +108,26 @@ class Scheduler {
   Status reject(int version, const std::string& actor, const std::string& why);
   Status deploy(const std::string& stage, int version, const std::string& actor, const std::string& why);
 
+  // Takes rows out of a group for good; how many.
+  Result<std::uint64_t> erase(const std::string& group, const std::optional<std::string>& key, EventRange range,
+                              const std::string& actor, const std::string& why);
+  // Tries dead letters again, by today's definition.
+  Result<Replayed> replay_dead(std::span<const DeadLetter> letters, const std::string& actor);
+
+  // The source of that name that takes what is pushed to it; null if there is none.  Any thread, once restored.
+  PushSource* push_source(std::string_view name);
+
   LoopState state() const;
   std::size_t open_windows() const;  // In all groups.
 
  private:
   enum class Mode { kIdle, kReplay, kLive };
+  struct Told {
+    std::optional<ProcessingTime> down, silent;  // Since when.
+  };
   Status take_batch(ProcessingTime until);
+  Status take(const Ingested& ingested);   // What closed and what was found: told, forecast.
+  Status plan_jobs(ProcessingTime first);  // At the very first record.
   std::optional<ProcessingTime> next_due() const;
   Status run_due(ProcessingTime now);
   Status run_jobs(ProcessingTime now);
@@ -103,7 +135,8 @@ class Scheduler {
   Status begin_first_run(ProcessingTime now);
   Status start_run(const std::string& why, ProcessingTime now);
   Result<bool> live_step();  // Whether there was anything to do.
-  Status watch_source();
+  Status watch_sources();
+  Status watch_source(const Source& source, const SourceHealth& health, Told& told, ProcessingTime now);
   Status note_gap(const SourceGap& gap, ProcessingTime now);
   Result<bool> run_is_over(ProcessingTime now);
   Result<RunEnd> finish_run(ProcessingTime now);
@@ -118,6 +151,7 @@ class Scheduler {
   Status evaluate_all(ProcessingTime now);
   Status on_alarm_change(const AlarmChange& change, int version, ProcessingTime now);
   Status save();
+  Status tend_files(ProcessingTime now);  // Outboxes to files, small files to larger ones, and that both stores agree.
 
   Project& project_;
   Clock& clock_;
@@ -126,8 +160,9 @@ class Scheduler {
   SchedulerOptions options_;
   Timeline timeline_;
   Deployer deployer_;
-  std::unique_ptr<Source> source_;
+  SourceSet sources_;
   std::unique_ptr<Pipeline> pipeline_;
+  StoreAgreement agreement_;
   std::optional<LiveForecasts> forecasts_;  // These four only where the definition has a forecast.
   std::optional<TrainingRuns> runs_;
   Alarm alarm_;
@@ -137,7 +172,7 @@ class Scheduler {
   std::optional<ProcessingTime> next_flush_, next_evaluation_, first_run_, soak_over_;
   Mode mode_ = Mode::kIdle;
   std::uint64_t changes_ = 0;
-  std::optional<ProcessingTime> source_down_, source_silent_;  // Since when; told in the timeline.
+  std::vector<Told> told_;  // In the timeline, of each source.
   std::optional<SourceGap> last_gap_;
   std::optional<ProcessingTime> gap_told_;
   int candidate_ = 0;  // The version that the last run made, until it is in production or rejected; 0: none.

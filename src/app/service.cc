@@ -14,6 +14,7 @@
 namespace tidecast {
 namespace {
 
+constexpr Milliseconds kPushPatience = 30s;  // For a commit.
 constexpr std::chrono::milliseconds kPublishEvery{250};
 constexpr std::chrono::seconds kHeartbeat{5};  // The clock goes on although nothing happens.
 constexpr std::chrono::seconds kMeasureDataEvery{10};
@@ -107,11 +108,43 @@ Status Service::attach(Scheduler& scheduler, const Clock& clock) {
       ApiParts{.ready = [this]() -> Status { return ended_ ? unavailable("it is ending") : ok(); },
                .metrics = [this] { return metrics_.text(); },
                .endpoints = [this](const HttpRequest& request) { return endpoints_.handle(request); },
+               .push = [this](const HttpRequest& request) { return push(request); },
                .console = console_files()});
   TRY(publish_now());
   hub_.on_news([server = server_.get()](std::chrono::milliseconds delay) { server->wake_streams(delay); });
   ready_ = true;
   return write_server_file(project_.definition().data, file);
+}
+
+HttpResponse Service::push(const HttpRequest& request) {
+  constexpr std::string_view kBefore = "/sources/", kAfter = "/events";
+  std::string name = request.path.substr(kBefore.size());
+  name.resize(name.size() - kAfter.size());
+  if (request.method != "POST") {
+    HttpResponse response = problem(405, "allowed: POST");
+    response.headers.emplace_back("Allow", "POST");
+    return response;
+  }
+  PushSource* source = scheduler_->push_source(name);
+  if (source == nullptr) return problem(404, fmt::format("no source '{}' of kind http_push", name));
+  const auto given = request.headers.find("content-encoding");
+  const std::string encoding = given == request.headers.end() ? "" : given->second;
+  Result<RawBatch> batch = parse_push(request.body, encoding);
+  if (!batch.ok()) return problem(is_push_encoding(encoding) ? 400 : 415, batch.message());
+  const Result<Taken> taken = source->push(std::move(batch).value(), kPushPatience);
+  if (taken.ok()) {
+    json::array reasons;
+    for (const std::string& reason : taken->reasons) reasons.emplace_back(as_utf8(reason));
+    const json::object books{{"read", taken->records},
+                             {"stored", taken->stored},
+                             {"duplicate", taken->duplicate},
+                             {"late", taken->late},
+                             {"dead", taken->dead}};
+    return {.body = to_text(json::object{{"books", books}, {"reasons", std::move(reasons)}}) + "\n"};
+  }
+  HttpResponse response = problem(taken.code() == Code::kUnavailable ? 429 : 503, taken.message());
+  response.headers.emplace_back("Retry-After", fmt::format("{}", PushSource::kRetryAfter.count() / 1000));
+  return response;
 }
 
 // The answer comes after the status that shows what was done.

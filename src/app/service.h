@@ -52,6 +52,7 @@ class Service {
  private:
   Service(Project& project, Endpoints& endpoints, LoopMetrics& metrics, ServiceOptions options);
   HttpResponse handle(const HttpRequest& request);
+  HttpResponse push(const HttpRequest& request);
   Result<json::object> ask(Mailbox::Task task);
   Result<json::object> status() const;
   bool has_changed(const LoopState& state) const;

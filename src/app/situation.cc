@@ -45,13 +45,13 @@ Result<Situation> Observer::look(const LoopState& loop) {
     return at;
   }
   at.project = definition.project;
-  at.source = definition.source.name;
+  at.source = loop.source_name.empty() ? definition.sources[0].name : loop.source_name;
   at.loop = loop;
   at.live = live_;
   at.simulated = simulated_;
   at.books = project_.features().books();
   if (!definition.groups.empty()) {
-    at.step = definition.groups[group].window;
+    at.step = project_.features().groups()[group].step();
     at.lateness = definition.groups[group].lateness;
   }
   at.forecasts = definition.forecast.has_value();

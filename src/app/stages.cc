@@ -295,4 +295,20 @@ std::vector<Next> next_of(const Situation& at) {
   return next;
 }
 
+std::string why_open(const OpenWindowState& window, const LoopState& loop) {
+  std::string text = fmt::format("{} to {} waits for an event of {} or later", exact_text(window.start, loop.now),
+                                 exact_text(window.end, loop.now), exact_text(window.needs + 999ms, loop.now));
+  const bool several = loop.sources.size() > 1 && window.holding && *window.holding < loop.sources.size();
+  if (several) text += " from " + loop.sources[*window.holding].name;
+  if (!window.newest)
+    text += several ? "; nothing came from there yet" : "";
+  else if (const Milliseconds age = loop.now - as_processing(*window.newest); age >= 0ms)
+    text += fmt::format("; the newest, {}, is {} old", exact_text(*window.newest, loop.now), spoken(age));
+  else
+    text += fmt::format("; the newest is {}", exact_text(*window.newest, loop.now));
+  if (window.idle_close)
+    text += fmt::format("; if nothing comes it closes at {}", clock_text(*window.idle_close, loop.now));
+  return text + ".";
+}
+
 }  // namespace tidecast

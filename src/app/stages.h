@@ -35,4 +35,8 @@ struct Next {
 };
 std::vector<Next> next_of(const Situation& at);  // Soonest first, at most six.
 
+// Why a group's oldest open window is not closed yet, in one sentence: "12:00 to 12:01 waits for an event of 12:02:00
+// or later; the newest, 12:00:41, is 37 s old."
+std::string why_open(const OpenWindowState& window, const LoopState& loop);
+
 }  // namespace tidecast

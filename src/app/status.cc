@@ -67,13 +67,21 @@ std::string_view kind_of(const SourceDefinition& source) {
     case SourceDefinition::Kind::kRecording: return "recording";
     case SourceDefinition::Kind::kFile: return "file";
     case SourceDefinition::Kind::kHttpPoll: return "http_poll";
+    case SourceDefinition::Kind::kWebSocket: return "websocket";
+    case SourceDefinition::Kind::kHttpPush: return "http_push";
   }
   return "";
 }
 
+const SourceDefinition& source_named(const Definition& definition, const std::string& name) {
+  for (const SourceDefinition& source : definition.sources)
+    if (source.name == name) return source;
+  return definition.sources.front();
+}
+
 json::object source_json(const Situation& at, const Definition& definition) {
   json::object out{{"name", at.source},
-                   {"kind", kind_of(definition.source)},
+                   {"kind", kind_of(source_named(definition, at.source))},
                    {"state", "recorded"},
                    {"text", ""},
                    {"since", nullptr},
@@ -97,6 +105,29 @@ json::object source_json(const Situation& at, const Definition& definition) {
     out["failures"] = health->failures;
   }
   return out;
+}
+
+json::array sources_json(const Situation& at) {
+  json::array list;
+  for (const LoopState::OfSource& source : at.loop.sources)
+    list.push_back(json::object{{"name", source.name},
+                                {"state", source.health ? name_of(source.health->state) : "recorded"},
+                                {"text", source.health ? source.health->text : ""},
+                                {"newest", time_or_null(source.newest)},
+                                {"idle", source.idle}});
+  return list;
+}
+
+json::array groups_json(const Situation& at) {
+  json::array list;
+  for (const LoopState::OfGroup& group : at.loop.groups)
+    list.push_back(
+        json::object{{"group", group.name},
+                     {"watermark", time_or_null(group.watermark)},
+                     {"newest_row", time_or_null(group.newest_row)},
+                     {"open_windows", group.open_windows},
+                     {"open", group.oldest ? json::value(why_open(*group.oldest, at.loop)) : json::value()}});
+  return list;
 }
 
 std::int64_t resident_bytes() {
@@ -155,6 +186,8 @@ json::object status_json(const Situation& at, const Definition& definition, cons
           {"runs", at.runs},
           {"active_run", at.loop.run ? json::value(at.loop.run->id) : json::value(nullptr)},
           {"source", source_json(at, definition)},
+          {"sources", sources_json(at)},
+          {"groups", groups_json(at)},
           {"system", json::object{{"memory_bytes", resident_bytes()},
                                   {"data_bytes", process.data_bytes},
                                   {"uptime_s", (wall - process.started_at).count() / 1000},
@@ -189,6 +222,9 @@ std::string status_text(const json::object& status) {
     }
     line(text(stage.at("name")), fmt::format("{:<22} {}", text(stage.at("value")), note));
   }
+  for (const json::value& group : status.at("groups").as_array())
+    if (!group.at("open").is_null())
+      line("Open", fmt::format("{}: {}", text(group.at("group")), text(group.at("open"))));
   const json::array& needs = status.at("needs_you").as_array();
   if (needs.empty()) line("Needs you", "nothing");
   for (const json::value& need : needs) {

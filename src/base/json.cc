@@ -132,4 +132,25 @@ std::string shortest(double value) {
   return {buffer, end};
 }
 
+std::string as_utf8(std::string_view bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size();) {
+    const auto at = [&](std::size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
+    const unsigned first = at(0);
+    const std::size_t length = first < 0x80                    ? 1
+                               : first >= 0xc2 && first < 0xe0 ? 2
+                               : first >= 0xe0 && first < 0xf0 ? 3
+                               : first >= 0xf0 && first < 0xf5 ? 4
+                                                               : 0;
+    bool valid = length > 0;
+    for (std::size_t k = 1; k < length; ++k) valid = valid && (at(k) & 0xc0) == 0x80;
+    if (length == 3)
+      valid = valid && !(first == 0xe0 && at(1) < 0xa0) && !(first == 0xed && at(1) >= 0xa0);  // Too long; surrogates.
+    if (length == 4) valid = valid && !(first == 0xf0 && at(1) < 0x90) && !(first == 0xf4 && at(1) >= 0x90);
+    text += valid ? bytes.substr(i, length) : "\xef\xbf\xbd";
+    i += valid ? length : 1;
+  }
+  return text;
+}
+
 }  // namespace tidecast

@@ -21,6 +21,9 @@ std::string to_text(const json::value& value);
 // Two-space indentation, for people.
 std::string to_pretty_text(const json::value& value);
 
+// The text of bytes that should be UTF-8 (RFC 3629): each byte that is none is U+FFFD.
+std::string as_utf8(std::string_view bytes);
+
 // The shortest text that reads back as the same double; NaN and infinities are "null".
 std::string shortest(double value);
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "base/result.h"
 
@@ -24,16 +25,24 @@ std::string escaped(const std::string& help) {
 
 }  // namespace
 
-Metric& Metrics::add(std::string name, std::string help, const char* type) {
-  for (const Metric& metric : metrics_) CHECK(metric.name_ != name);
-  return metrics_.emplace_back(std::move(name), std::move(help), type);
+Metric& Metrics::add(std::string name, std::string help, std::string labels, const char* type) {
+  const std::lock_guard lock(mutex_);
+  for (const Metric& metric : metrics_) CHECK(metric.name_ != name || metric.labels_ != labels);
+  return metrics_.emplace_back(std::move(name), std::move(help), std::move(labels), type);
 }
 
 std::string Metrics::text() const {
+  const std::lock_guard lock(mutex_);
   std::string out;
-  for (const Metric& metric : metrics_)
-    out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n{0} {3}\n", metric.name_, escaped(metric.help_), metric.type_,
-                       number_text(metric.value()));
+  std::set<std::string> told;
+  for (const Metric& first : metrics_) {
+    if (!told.insert(first.name_).second) continue;
+    out += fmt::format("# HELP {0} {1}\n# TYPE {0} {2}\n", first.name_, escaped(first.help_), first.type_);
+    for (const Metric& metric : metrics_)
+      if (metric.name_ == first.name_)
+        out += fmt::format("{}{} {}\n", metric.name_, metric.labels_.empty() ? "" : "{" + metric.labels_ + "}",
+                           number_text(metric.value()));
+  }
   return out;
 }
 

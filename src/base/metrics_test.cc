@@ -17,6 +17,16 @@ TEST(Metrics, PrintsWhatPrometheusReads) {
             "# HELP loss Newest loss.\n# TYPE loss gauge\nloss NaN\n");
 }
 
+TEST(Metrics, OneNameMayHaveManyLabels) {
+  Metrics metrics;
+  metrics.counter("polls_total", "Polls.", R"(source="a")").set(1);
+  metrics.gauge("loss", "Newest loss.").set(2);
+  metrics.counter("polls_total", "Polls.", R"(source="b")").set(3);
+  EXPECT_EQ(metrics.text(),
+            "# HELP polls_total Polls.\n# TYPE polls_total counter\npolls_total{source=\"a\"} 1\n"
+            "polls_total{source=\"b\"} 3\n# HELP loss Newest loss.\n# TYPE loss gauge\nloss 2\n");
+}
+
 TEST(Metrics, AddingFromTwoThreadsLosesNothing) {
   Metrics metrics;
   Counter& hits = metrics.counter("hits_total", "Hits.");

@@ -87,6 +87,13 @@ int run_cli(int argc, char** argv) {
   sub->add_flag("--serve", replay.serve, "Keep console and API up at the end, until Ctrl-C");
   sub->callback([&] { status = replay_command(context, replay); });
 
+  InitArguments init;
+  sub = command("init", "Look at the first records of a file or URL and write a definition file for it",
+                "tidecast init --from trips.csv");
+  sub->add_option("--from", init.from, "A file of NDJSON, CSV or Parquet, or an http(s) address")->required();
+  sub->add_option("--to", init.to, "The definition file to write")->capture_default_str();
+  sub->callback([&] { status = init_command(context, init); });
+
   int records = 3;
   sub = command("check", "Validate the definition file and show what it does with the first records",
                 "tidecast check -c tidecast.yaml");
@@ -149,15 +156,84 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--last", features.last, "Only the newest so many; 0: all")->capture_default_str();
   sub->add_option("--as-of", features.as_of, "As known at this time");
   sub->add_option("--format", features.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
-  sub->callback([&] { status = features_command(context, features); });
+  sub->add_option("--key", features.key, "One series of a group with keys, like JC014 or JC014,true");
+  sub->add_flag("--history", features.history, "Every revision and tombstone");
+  sub->require_subcommand(0, 1);
+  CLI::App* rows = sub;
+  sub->callback([&, rows] {
+    if (rows->get_subcommands().empty()) status = features_command(context, features);
+  });
 
-  std::string statement, format = "table";
+  EraseArguments erase;
+  sub = rows->add_subcommand("erase", "Take rows out of a group for good");
+  sub->footer("Example:\n  tidecast features erase stations --key JC014 -m \"asked to be forgotten\"");
+  sub->add_option("group", erase.group, "The feature group")->required();
+  sub->add_option("--key", erase.key, "Of one series");
+  sub->add_option("--from", erase.from, "Of windows that ended at or after");
+  sub->add_option("--until", erase.until, "Of windows that ended before");
+  sub->add_flag("--all", erase.all, "All rows of the group");
+  sub->add_option("-m,--message", erase.why, "Why")->required();
+  sub->callback([&] { status = erase_command(context, erase); });
+
+  JoinArguments join;
   sub =
-      command("sql", "One SELECT over feature groups, late, dead_letters, runs, models, forecasts, scores, alarms, ...",
-              "tidecast sql \"SELECT avg(avg_fee_1min) FROM tx_metrics\"");
-  sub->add_option("statement", statement, "The SQL, in DuckDB's dialect")->required();
-  sub->add_option("--format", format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
-  sub->callback([&] { status = sql_command(context, statement, format); });
+      rows->add_subcommand("join", "To each row of a CSV or Parquet file the features as they were known at its time");
+  sub->footer("Example:\n  tidecast features join --entities labels.csv --time paid_at -o training.parquet");
+  sub->add_option("--entities", join.entities, "CSV or Parquet with a time, and the keys of groups that have some")
+      ->required();
+  sub->add_option("--time", join.time_column, "The column with the time")->capture_default_str();
+  sub->add_option("--groups", join.groups, "Feature groups, with commas; all by default")->delimiter(',');
+  sub->add_option("--max-age", join.max_age, "Older features do not count: a duration like 1h");
+  sub->add_flag("--known-now", join.known_now, "As they are known today, later corrections included");
+  sub->add_option("-o,--output", join.output, "A .csv or .parquet; standard output, as CSV, by default");
+  sub->callback([&] { status = join_command(context, join); });
+
+  CLI::App* dead = command("dead", "Records that could not be taken: list, show, replay", "tidecast dead list");
+  dead->require_subcommand(1);
+  int last_dead = 20;
+  sub = dead->add_subcommand("list", "The newest, with the reason of each");
+  sub->add_option("--last", last_dead, "So many")->capture_default_str();
+  sub->callback([&] { status = dead_list_command(context, last_dead); });
+  std::int64_t letter = 0;
+  sub = dead->add_subcommand("show", "One, with its bytes");
+  sub->add_option("number", letter, "Its number")->required();
+  sub->callback([&] { status = dead_show_command(context, letter); });
+  std::vector<std::int64_t> letters;
+  sub = dead->add_subcommand("replay", "Try them again, by the definition as it is now");
+  sub->add_option("numbers", letters, "Which; all that were not taken yet by default");
+  sub->callback([&] { status = dead_replay_command(context, letters); });
+
+  BackfillArguments history;
+  sub = command("backfill", "Read history before the first start, from a source's own or from a file",
+                "tidecast backfill --from -2d --until now");
+  sub->add_option("--from", history.from, "Events from this time on: RFC 3339, a date, -3h");
+  sub->add_option("--until", history.until, "Events before this time; now, for instance");
+  sub->add_option("--source", history.source, "Whose history; the first that has one by default");
+  sub->add_option("--file", history.file, "A file of its records: NDJSON, CSV or Parquet");
+  sub->callback([&] { status = backfill_command(context, history); });
+
+  std::string verify_from, verify_until;
+  sub = command("verify", "Compute rows anew from the raw archive and compare them with those that are stored",
+                "tidecast verify --from 2026-05-06 --until 2026-05-07");
+  sub->add_option("--from", verify_from, "Windows that ended at or after");
+  sub->add_option("--until", verify_until, "Windows that ended before");
+  sub->callback([&] { status = verify_command(context, verify_from, verify_until); });
+
+  int last_late = 20;
+  sub = command("late", "Records whose window had closed, with the reason of each", "tidecast late --last 50");
+  sub->add_option("--last", last_late, "So many")->capture_default_str();
+  sub->callback([&] { status = late_command(context, last_late); });
+
+  SqlArguments sql;
+  sub = command("sql",
+                "One SELECT over feature groups, raw, late, dead_letters, runs, models, forecasts, scores, alarms, ...",
+                "tidecast sql \"SELECT avg(avg_fee_1min) FROM tx_metrics\"\n"
+                "  tidecast sql \"FROM tx_metrics\" --format parquet -o tx_metrics.parquet");
+  sub->add_option("statement", sql.statement, "The SQL, in DuckDB's dialect")->required();
+  sub->add_option("--format", sql.format, "table, csv, json, ndjson or parquet")
+      ->check(CLI::IsMember({"table", "csv", "json", "ndjson", "parquet"}));
+  sub->add_option("-o,--output", sql.output, "Write to this file instead of standard output");
+  sub->callback([&] { status = sql_command(context, sql); });
 
   std::string folder;
   int child = -1;

@@ -99,4 +99,17 @@ std::string Table::text() const {
   return out;
 }
 
+Result<std::optional<ProcessingTime>> time_argument(std::string_view name, const std::string& text,
+                                                    ProcessingTime now) {
+  if (text.empty()) return std::optional<ProcessingTime>();
+  if (text == "now") return std::optional(now);
+  if (text.front() == '-')
+    if (const auto ago = parse_duration(std::string_view(text).substr(1)); ago.ok()) return std::optional(now - *ago);
+  const auto time = parse_rfc3339(text.size() == 10 ? text + "T00:00:00Z" : text);
+  if (!time.ok())
+    return invalid_argument("{}: found '{}', allowed: RFC 3339 like 2026-05-06T12:00:00Z, a date, now, or -3h", name,
+                            text);
+  return std::optional(ProcessingTime::from_ms(*time));
+}
+
 }  // namespace tidecast

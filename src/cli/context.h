@@ -9,6 +9,7 @@
 
 #include "api/commands.h"
 #include "app/definition.h"
+#include "app/init.h"
 #include "app/offline.h"
 
 namespace tidecast {
@@ -79,10 +80,40 @@ struct ForecastArguments {
 };
 Status forecast_command(const Context& context, const ForecastArguments& arguments);
 struct FeaturesArguments {
-  std::string group, from, until, as_of, format = "table";
+  std::string group, from, until, as_of, key, format = "table";
   int last = 20;
+  bool history = false;
 };
 Status features_command(const Context& context, const FeaturesArguments& arguments);
-Status sql_command(const Context& context, const std::string& statement, const std::string& format);
+struct EraseArguments {
+  std::string group, key, from, until, why;
+  bool all = false;
+};
+Status erase_command(const Context& context, const EraseArguments& arguments);
+struct JoinArguments {
+  std::filesystem::path entities, output;
+  std::string time_column = "event_time", max_age;
+  std::vector<std::string> groups;
+  bool known_now = false;
+};
+Status join_command(const Context& context, const JoinArguments& arguments);
+Status init_command(const Context& context, const InitArguments& arguments);
+Status dead_list_command(const Context& context, int last);
+Status dead_show_command(const Context& context, std::int64_t number);
+Status dead_replay_command(const Context& context, const std::vector<std::int64_t>& numbers);
+struct BackfillArguments {
+  std::string from, until, source;
+  std::filesystem::path file;
+};
+Status backfill_command(const Context& context, const BackfillArguments& arguments);
+Status verify_command(const Context& context, const std::string& from, const std::string& until);
+// RFC 3339, a bare date, "now", or so long before now: "-3h".  nullopt where nothing was given.
+Result<std::optional<ProcessingTime>> time_argument(std::string_view name, const std::string& text, ProcessingTime now);
+Status late_command(const Context& context, int last);
+struct SqlArguments {
+  std::string statement, format = "table";
+  std::filesystem::path output;  // Empty: standard output.
+};
+Status sql_command(const Context& context, const SqlArguments& arguments);
 
 }  // namespace tidecast

@@ -1,6 +1,10 @@
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 
 #include "cli/context.h"
+#include "storage/file.h"
 
 namespace tidecast {
 namespace {
@@ -56,6 +60,22 @@ Status check_time(std::string_view name, const std::string& text) {
   return text.empty() ? ok() : parse_rfc3339(text).in(name).status();
 }
 
+Status print_table(const json::object& answer) {
+  std::vector<std::string> head;
+  for (const json::value& column : answer.at("columns").as_array()) head.emplace_back(column.at("name").as_string());
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& row : answer.at("rows").as_array()) {
+    std::vector<std::string> cells;
+    for (const json::value& value : row.as_array()) cells.push_back(cell_of(value));
+    rows.push_back(std::move(cells));
+  }
+  const std::size_t count = rows.size();
+  print_rows("table", head, std::move(rows));
+  if (answer.at("truncated").as_bool())
+    fmt::print(stderr, "Only the first {} rows are shown; add a LIMIT or an aggregate.\n", count);
+  return ok();
+}
+
 std::string format_of(const Context& context, const std::string& format) {
   return context.json ? "json" : format.empty() ? "table" : format;
 }
@@ -102,7 +122,9 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
                                                                   .from = arguments.from,
                                                                   .until = arguments.until,
                                                                   .as_of = arguments.as_of,
-                                                                  .last = arguments.last}));
+                                                                  .last = arguments.last,
+                                                                  .key = arguments.key,
+                                                                  .history = arguments.history}));
   const json::array& list = answer.at("rows").as_array();
   const std::string format = format_of(context, arguments.format);
   if (format == "json") {
@@ -115,43 +137,34 @@ Status features_command(const Context& context, const FeaturesArguments& argumen
   }
   std::vector<std::string> head{"window_start", "window_end", "write_time"};
   for (const json::value& column : answer.at("columns").as_array()) head.emplace_back(column.at("name").as_string());
+  for (const char* unusual : {"revision", "is_deleted", "closed_by_idle"})
+    if (std::ranges::any_of(list, [&](const json::value& row) { return row.as_object().contains(unusual); }))
+      head.emplace_back(unusual);
   std::vector<std::vector<std::string>> rows;
   for (const json::value& row : list) {
     std::vector<std::string> cells;
-    for (const std::string& name : head) cells.push_back(cell_of(row.at(name)));
+    for (const std::string& name : head)
+      cells.push_back(row.as_object().contains(name) ? cell_of(row.at(name)) : std::string());
     rows.push_back(std::move(cells));
   }
   print_rows(format, head, std::move(rows));
   return ok();
 }
 
-Status sql_command(const Context& context, const std::string& statement, const std::string& asked) {
+Status sql_command(const Context& context, const SqlArguments& arguments) {
+  const std::string format = format_of(context, arguments.format);
+  if (format == "parquet" && arguments.output.empty() && ::isatty(::fileno(stdout)) == 1)
+    return invalid_argument("parquet is bytes that no terminal shows; name a file: -o FILE");
+  if (format == "table" && !arguments.output.empty())
+    return invalid_argument("-o: found the format table, allowed: csv, json, ndjson, parquet");
   Connection connection = TRY(connect(context, "tidecast sql"));
-  const json::object answer = TRY(connection.commands().sql(statement));
-  const json::array& columns = answer.at("columns").as_array();
-  const json::array& list = answer.at("rows").as_array();
-  const std::string format = format_of(context, asked);
-  std::vector<std::string> head;
-  for (const json::value& column : columns) head.emplace_back(column.at("name").as_string());
-  if (format == "json") {
-    json::array objects;
-    for (const json::value& row : list) {
-      json::object entry;
-      for (std::size_t c = 0; c < head.size(); ++c) entry[head[c]] = row.at(c);
-      objects.push_back(std::move(entry));
-    }
-    fmt::print("{}\n", to_text(objects));
-  } else {
-    std::vector<std::vector<std::string>> rows;
-    for (const json::value& row : list) {
-      std::vector<std::string> cells;
-      for (const json::value& value : row.as_array()) cells.push_back(cell_of(value));
-      rows.push_back(std::move(cells));
-    }
-    print_rows(format, head, std::move(rows));
-  }
-  if (answer.at("truncated").as_bool())
-    fmt::print(stderr, "Only the first {} rows are shown; add a LIMIT or an aggregate.\n", list.size());
+  if (format == "table") return print_table(TRY(connection.commands().sql(arguments.statement)));
+  const SqlFile file = TRY(connection.commands().sql_file(arguments.statement, format));
+  if (!arguments.output.empty())
+    TRY(write_file_atomically(arguments.output, file.bytes));
+  else
+    std::fwrite(file.bytes.data(), 1, file.bytes.size(), stdout);
+  if (file.truncated) fmt::print(stderr, "There are more rows than the limit; add a LIMIT or an aggregate.\n");
   return ok();
 }
 

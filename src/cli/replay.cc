@@ -97,11 +97,6 @@ class ReplayView {
   std::uint64_t first_read_ = 0;
 };
 
-Result<std::optional<ProcessingTime>> time_argument(const std::string& name, const std::string& text) {
-  if (text.empty()) return std::optional<ProcessingTime>();
-  return std::optional(ProcessingTime::from_ms(TRY(parse_rfc3339(text).in(name))));
-}
-
 Result<double> parse_speed(const std::string& text) {
   if (text == "max") return 0.0;
   double speed = 0;
@@ -142,8 +137,10 @@ bool is_special(const std::filesystem::path& file) {
 Status check_report(const std::filesystem::path& file, const Definition& definition) {
   const std::filesystem::path real = std::filesystem::weakly_canonical(file);
   const std::filesystem::path below = real.lexically_relative(std::filesystem::weakly_canonical(definition.data));
-  for (const std::filesystem::path& input : {definition.file, definition.source.file,
-                                             definition.source.recording.bodies, definition.source.recording.schedule})
+  std::vector<std::filesystem::path> inputs{definition.file};
+  for (const SourceDefinition& source : definition.sources)
+    inputs.insert(inputs.end(), {source.file.path, source.recording.bodies, source.recording.schedule});
+  for (const std::filesystem::path& input : inputs)
     if (!input.empty() && real == std::filesystem::weakly_canonical(input))
       return invalid_argument("--report {}: it would overwrite what is read", file.string());
   if (!below.empty() && *below.begin() != "..")
@@ -165,13 +162,13 @@ Status write_report(const std::filesystem::path& file, const std::string& text) 
 
 Status replay_command(const Context& context, const ReplayArguments& arguments) {
   ReplayOptions options;
-  options.from = TRY(time_argument("--from", arguments.from));
-  options.until = TRY(time_argument("--until", arguments.until));
+  options.from = TRY(time_argument("--from", arguments.from, SystemClock().now()));
+  options.until = TRY(time_argument("--until", arguments.until, SystemClock().now()));
   options.speed = TRY(parse_speed(arguments.speed));
   options.binary = context.binary;
   Definition definition = TRY(load(context));
   if (!arguments.report.empty()) TRY(check_report(arguments.report, definition));
-  const bool reconstruction = definition.source.kind == SourceDefinition::Kind::kRecording;
+  const bool reconstruction = definition.sources[0].kind == SourceDefinition::Kind::kRecording;
 
   catch_signals();  // They take effect between batches, where stopping loses nothing, and while serving.
 
@@ -191,7 +188,9 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
         "Tidecast replays recorded Bitcoin transactions: a reconstruction (real bodies, rates and fee levels of three\n"
         "different years; see data/README.md). The same program runs live; only the clock is simulated.\n\n");
   }
-  std::string source = "source " + replay->project().definition().source.name;
+  std::string source;
+  for (const SourceDefinition& each : replay->project().definition().sources)
+    source += (source.empty() ? "source " : ", ") + each.name;
   if (const auto total = replay->records_to_come())
     source += fmt::format(", {} records in all", grouped(static_cast<std::int64_t>(*total)));
   view.event(replay->start().ms(), "started", "started", source, std::nullopt);

@@ -42,7 +42,15 @@ Result<RawBatch> first_records(std::unique_ptr<Source> given, int records) {
 
 Status check_command(const Context& context, int records) {
   const Definition definition = TRY(load(context));
-  if (!context.json) fmt::print("{}", describe(definition));
+  const std::vector<DefinitionChange> changes = TRY(changes_since_last(definition));
+  if (!context.json) {
+    fmt::print("{}", describe(definition));
+    using Kind = DefinitionChange::Kind;
+    for (const auto& [kind, title] : {std::pair{Kind::kRefused, "Refused over the data that is there:"},
+                                      std::pair{Kind::kNewVersion, "A new version of a feature group, from now on:"},
+                                      std::pair{Kind::kFree, "Changed, and holds from now on:"}})
+      if (const std::string text = to_text(changes, kind); !text.empty()) fmt::print("\n{}\n{}\n", title, text);
+  }
   if (records <= 0) return ok();
 
   // The first records through the real decoder into a store that is thrown away.
@@ -59,24 +67,27 @@ Status check_command(const Context& context, int records) {
   scratch.data = pattern;
   const std::unique_ptr<Project> project =
       TRY(Project::open(std::move(scratch), "tidecast check", DataFolder::kMayBeNew));
-  std::unique_ptr<Source> source = TRY(project->open_source());
-  const std::string source_name = source->name();
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
-  const RawBatch batch = TRY(first_records(std::move(source), records));
-  TRY(pipeline->ingest(0, batch));
-
-  const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
   json::array shown;
-  if (!context.json) fmt::print("\nThe first records of {}:\n", source_name);
-  for (std::size_t i = 0; i < std::min(batch.records.size(), static_cast<std::size_t>(records)); ++i) {
-    std::string verdict = "taken";
-    for (const DeadLetter& letter : dead)
-      if (letter.number == i) verdict = "dead: " + letter.reason;
-    const std::string arrival = to_rfc3339(batch.records[i].arrival);
-    if (context.json)
-      shown.push_back(json::object{{"arrival", arrival}, {"verdict", verdict}, {"record", batch.raw(i)}});
-    else
-      fmt::print("  arrived {}  {}\n    {}\n", arrival, verdict, excerpt(batch.raw(i)));
+  for (std::size_t s = 0; s < definition.sources.size(); ++s) {
+    const RawBatch batch = TRY(first_records(TRY(project->open_source(definition.sources[s])), records));
+    const std::uint64_t before = project->features().books().read;
+    TRY(pipeline->ingest(s, batch));
+    const std::vector<DeadLetter> dead = TRY(project->features().dead_letters(batch.records.size()));
+    if (!context.json) fmt::print("\nThe first records of {}:\n", definition.sources[s].name);
+    for (std::size_t i = 0; i < std::min(batch.records.size(), static_cast<std::size_t>(records)); ++i) {
+      std::string verdict = "taken";
+      for (const DeadLetter& letter : dead)
+        if (letter.number == before + i) verdict = "dead: " + letter.reason;
+      const std::string arrival = to_rfc3339(batch.records[i].arrival);
+      if (context.json)
+        shown.push_back(json::object{{"source", definition.sources[s].name},
+                                     {"arrival", arrival},
+                                     {"verdict", verdict},
+                                     {"record", batch.raw(i)}});
+      else
+        fmt::print("  arrived {}  {}\n    {}\n", arrival, verdict, excerpt(batch.raw(i)));
+    }
   }
   const Books books = project->features().books();
   if (context.json)

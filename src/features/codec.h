@@ -72,6 +72,15 @@ class ByteReader {
   }
   std::string_view text() { return raw(number<std::uint32_t>()); }
   std::string_view rest() { return raw(left_.size()); }
+  // How many things follow, each of at least so many bytes; 0 if there cannot be so many.
+  std::uint32_t count(std::size_t bytes_each) {
+    const auto count = number<std::uint32_t>();
+    if (count > left_.size() / bytes_each) failed_ = true;
+    return failed_ ? 0 : count;
+  }
+  std::size_t left() const { return left_.size(); }
+
+  bool failed() const { return failed_; }  // Something was to be read that is not there.
 
   // kDataLoss unless everything was there and everything was read.
   Status finish(std::string_view what) const;

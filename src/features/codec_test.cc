@@ -4,6 +4,7 @@
 
 #include "features/keyspace.h"
 #include "features/raw_block.h"
+#include "features/row_codec.h"
 #include "features/test_store.h"
 
 namespace tidecast {
@@ -43,6 +44,8 @@ struct Encoding {
 std::vector<Encoding> encodings() {
   using namespace keyspace;
   const FeatureGroup group = fees_group();
+  SchemaHistory schemas;
+  EXPECT_TRUE(schemas.adopt(group).ok());
   const std::string row = row_key("fees", event_time("2026-05-06T00:01:00Z")), letter = numbered(kDeadLetters, 9);
   std::vector<KeySeen> keys(3);
   keys[2].first_seen = ProcessingTime::from_ms(5);
@@ -50,8 +53,17 @@ std::vector<Encoding> encodings() {
   std::vector<Encoding> all = {
       {"text", encode_text("cursor 17"), [](auto v) { return decode_text(v, "cursor").status(); }},
       {"totals", encode_totals(totals), [](auto v) { return decode_totals(v).status(); }},
-      {"row", encode_row(group, fee_row("2026-05-06T00:01:00Z", 7).row),
-       [=](auto v) { return decode_row(group, row, v).status(); }},
+      {"row", encode_row(fee_row("2026-05-06T00:01:00Z", 7).row, 1),
+       [=](auto v) { return decode_row(group, schemas, row, v).status(); }},
+      {"row version", encode_row_version(fee_row("2026-05-06T00:01:00Z", 7).row, 1),
+       [=](auto v) { return decode_row_version(group, schemas, v).status(); }},
+      {"schema", schemas.encode(), [](auto v) { return SchemaHistory::decode(v, "schema").status(); }},
+      {"counters", encode_counters({7, 8, 1, event_time("2026-05-06T00:01:00Z"), {}, {}}),
+       [](auto v) { return decode_counters(v, "counters").status(); }},
+      {"late", encode_late({9, ProcessingTime::from_ms(1), {}, "why", "raw", "poll", true}),
+       [=](auto v) { return decode_late(letter, v).status(); }},
+      {"mark", encode_mark({ClockMark::Kind::kForcedWatermark, "fees", 3, {}, {}}),
+       [](auto v) { return decode_mark(mark_key(3, 1), v).status(); }},
       {"keys", encode_keys(keys), [](auto v) { return decode_keys(v).status(); }},
       {"letter", encode_dead_letter({9, ProcessingTime::from_ms(1), "why", "raw"}),
        [=](auto v) { return decode_dead_letter(letter, v).status(); }},
@@ -105,7 +117,7 @@ TEST(Keyspace, KeysOfOneGroupAreOrderedByTimeAndApartFromAnotherGroups) {
   for (const std::int64_t ms :
        {INT64_MIN, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1'778'025'600'000}, INT64_MAX}) {
     keys.push_back(row_key("fees", EventTime::from_ms(ms)));
-    EXPECT_EQ(time_in(keys.back()).ms(), ms);
+    EXPECT_EQ(row_end("fees", keys.back()).ms(), ms);
   }
   EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
   EXPECT_GT(row_key("fees2", EventTime::min()), rocks::after_prefix(rows_prefix("fees")));

@@ -10,8 +10,8 @@
 
 namespace tidecast {
 
-// newest: window_end of each group's last row; last_number: of the last archived record.  nullopt: none so far.
-// Errors: kInvalidArgument - see FeatureStore::commit.
+// newest: window_end of each group's last row that was no correction; last_number: of the last archived record.
+// nullopt: none so far. Errors: kInvalidArgument - see FeatureStore::commit.
 Status check_commit(const Commit& commit, std::span<const FeatureGroup> groups,
                     std::vector<std::optional<EventTime>> newest, std::optional<std::uint64_t> last_number);
 

@@ -8,7 +8,17 @@ namespace tidecast::keyspace {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint8_t kDeadLetterVersion = 2;  // 1 had the record's bytes as they came.
+constexpr std::uint8_t kTotalsVersion = 2;      // 1 knew no unmatched records.
+constexpr std::uint8_t kDeadLetterVersion = 3;  // 2 knew neither source nor position.
+constexpr std::uint8_t kRowsFileVersion = 2;    // 1 had one schema and no sequence.
+constexpr std::uint8_t kRawFileVersion = 2;     // 1 had the hour in its path only.
+
+// The reader of a value that may be of the format before.
+Result<ByteReader> unseal(std::string_view value, std::uint8_t version, std::string_view what) {
+  const bool before = !value.empty() && static_cast<std::uint8_t>(value[0]) + 1 == version;
+  return ByteReader::unseal(value, before ? version - 1 : version, what);
+}
+bool is_of(std::string_view value, std::uint8_t version) { return static_cast<std::uint8_t>(value[0]) == version; }
 
 void append_big_endian(std::string& key, std::uint64_t number) {
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
@@ -55,12 +65,23 @@ std::uint64_t number_in(std::string_view key) { return big_endian_at_end(key); }
 std::string schema_key(std::string_view group) { return fmt::format("s{}", group); }
 std::string source_key(std::string_view source) { return fmt::format("{}{}", kSources, source); }
 std::string rows_prefix(std::string_view group) { return named('w', group); }
-std::string row_key(std::string_view group, EventTime window_end) { return timed(rows_prefix(group), window_end); }
-std::string files_prefix(std::string_view group) { return named('O', group); }
-std::string file_key(std::string_view group, EventTime first) { return timed(files_prefix(group), first); }
-EventTime time_in(std::string_view key) {
-  return EventTime::from_ms(static_cast<std::int64_t>(big_endian_at_end(key) ^ kSignBit));
+std::string row_key(std::string_view group, EventTime window_end, std::string_view series) {
+  return timed(rows_prefix(group), window_end).append(series);
 }
+EventTime row_end(std::string_view group, std::string_view key) {
+  return EventTime::from_ms(static_cast<std::int64_t>(big_endian_at_end(key.substr(0, group.size() + 10)) ^ kSignBit));
+}
+std::string_view row_series(std::string_view group, std::string_view key) { return key.substr(group.size() + 10); }
+std::string newest_prefix(std::string_view group) { return named('n', group); }
+std::string newest_key(std::string_view group, std::string_view series) { return newest_prefix(group).append(series); }
+std::string outbox_prefix(std::string_view group) { return named('o', group); }
+std::string outbox_key(std::string_view group, std::uint64_t sequence) {
+  return numbered(outbox_prefix(group), sequence);
+}
+std::string counters_key(std::string_view group) { return fmt::format("q{}", group); }
+std::string files_prefix(std::string_view group) { return named('O', group); }
+std::string file_key(std::string_view group, std::uint64_t first) { return numbered(files_prefix(group), first); }
+std::string mark_key(std::uint64_t number, std::uint64_t count) { return numbered(numbered(kMarks, number), count); }
 std::string gaps_from(EventTime until) { return timed(std::string(kGaps), until); }
 std::string gap_key(EventTime until, std::uint64_t number) { return numbered(gaps_from(until), number); }
 
@@ -76,76 +97,57 @@ Result<std::string> decode_text(std::string_view value, std::string_view what) {
 // ---- books --------------------------------------------------------------------------------------------------------
 
 std::string encode_totals(const Totals& totals) {
-  ByteWriter writer(kVersion);
+  ByteWriter writer(kTotalsVersion);
   const Books& books = totals.books;
   writer.number(totals.arrival.ms());
   for (const std::uint64_t count : {books.read, books.stored, books.duplicate, books.late, books.dead})
     writer.number(count);
   writer.number(static_cast<std::uint32_t>(totals.late_by_group.size()));
   for (const auto& [group, late] : totals.late_by_group) writer.text(group).number(late);
-  return writer.seal();
+  return writer.number(totals.unmatched).seal();
 }
 
 Result<Totals> decode_totals(std::string_view value) {
-  auto reader = TRY(ByteReader::unseal(value, kVersion, "books"));
+  auto reader = TRY(unseal(value, kTotalsVersion, "books"));
   Totals totals;
   Books& books = totals.books;
   totals.arrival = ProcessingTime::from_ms(reader.number<std::int64_t>());
   for (std::uint64_t* count : {&books.read, &books.stored, &books.duplicate, &books.late, &books.dead})
     *count = reader.number<std::uint64_t>();
-  for (auto groups = reader.number<std::uint32_t>(); groups > 0; --groups) {
+  for (auto groups = reader.count(12); groups > 0; --groups) {
     const std::string group(reader.text());
     totals.late_by_group[group] = reader.number<std::uint64_t>();
   }
+  if (is_of(value, kTotalsVersion)) totals.unmatched = reader.number<std::uint64_t>();
   TRY(reader.finish("books"));
   return totals;
 }
 
-// ---- rows ---------------------------------------------------------------------------------------------------------
+// ---- counters of a group ------------------------------------------------------------------------------------------
 
-std::string schema_text(const FeatureGroup& group) {
-  std::string text = fmt::format("window {}:", to_text(group.window));
-  for (const auto& column : group.columns) text += fmt::format(" {} {},", column.name, name_of(column.type));
-  text.pop_back();  // The last comma, or the colon.
-  return text;
+std::string encode_counters(const GroupCounters& counters) {
+  return ByteWriter(kVersion)
+      .number(counters.windows)
+      .number(counters.next_sequence)
+      .number(counters.versions)
+      .number(counters.newest_end.value_or(EventTime::min()).ms())
+      .number(counters.newest_write.ms())
+      .number(counters.online_from.ms())
+      .seal();
 }
 
-// write_time, then for each column a byte (0 null, 1 there) and the eight bytes of an integer or a double.
-std::string encode_row(const FeatureGroup& group, const FeatureRow& row) {
-  ByteWriter writer(kVersion);
-  writer.reserve(17 + 9 * group.columns.size());
-  writer.number(row.write_time.ms());
-  for (const FeatureValue& value : row.values) {
-    writer.number(static_cast<std::uint8_t>(value.index() != 0));
-    if (const auto* integer = std::get_if<std::int64_t>(&value))
-      writer.number(*integer);
-    else if (const auto* number = std::get_if<double>(&value))
-      writer.number(*number);
-    else
-      writer.number(std::int64_t{0});
-  }
-  return writer.seal();
-}
-
-Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, std::string_view value) {
-  const EventTime end = time_in(key);
-  const auto what = [&] { return fmt::format("row of {} at {}", group.name, to_rfc3339(end)); };
-  auto reader = ByteReader::unseal(value, kVersion, "");
-  if (!reader.ok()) return std::move(reader).in(what()).status();
-  FeatureRow row{end - group.window, end, ProcessingTime::from_ms(reader->number<std::int64_t>()), {}};
-  row.values.reserve(group.columns.size());
-  for (const auto& column : group.columns) {
-    const auto present = reader->number<std::uint8_t>();
-    const auto bits = reader->number<std::uint64_t>();
-    if (present == 0)
-      row.values.emplace_back();
-    else if (column.type == FieldType::kInteger)
-      row.values.emplace_back(static_cast<std::int64_t>(bits));
-    else
-      row.values.emplace_back(std::bit_cast<double>(bits));
-  }
-  if (Status status = reader->finish(""); !status.ok()) return std::move(status).in(what());
-  return row;
+Result<GroupCounters> decode_counters(std::string_view value, std::string_view what) {
+  auto reader = TRY(ByteReader::unseal(value, kVersion, what));
+  GroupCounters counters;
+  counters.windows = reader.number<std::uint64_t>();
+  counters.next_sequence = reader.number<std::uint64_t>();
+  counters.versions = reader.number<std::uint64_t>();
+  counters.newest_end = EventTime::from_ms(reader.number<std::int64_t>());
+  if (*counters.newest_end == EventTime::min()) counters.newest_end.reset();
+  counters.newest_write = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  counters.online_from = EventTime::from_ms(reader.number<std::int64_t>());
+  TRY(reader.finish(what));
+  return counters;
 }
 
 // ---- keys seen ----------------------------------------------------------------------------------------------------
@@ -170,9 +172,11 @@ Result<std::vector<KeySeen>> decode_keys(std::string_view value) {
   auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
   reader.number<std::int64_t>();
   std::vector<KeySeen> keys;
-  for (auto runs = reader.number<std::uint32_t>(); runs > 0; --runs) {
+  for (auto runs = reader.count(12); runs > 0; --runs) {
     const auto seen = ProcessingTime::from_ms(reader.number<std::int64_t>());
-    keys.resize(keys.size() + reader.number<std::uint32_t>(), KeySeen{{}, seen});
+    const std::size_t count = keys.size() + reader.number<std::uint32_t>();
+    if (count > reader.left() / sizeof(RecordKey)) return data_loss("{}: damaged, {} cannot be in it", kWhat, count);
+    keys.resize(count, KeySeen{{}, seen});
   }
   for (KeySeen& seen : keys) {
     const std::string_view bytes = reader.raw(seen.key.size());
@@ -190,17 +194,83 @@ Result<ProcessingTime> newest_of_keys(std::string_view value) {
 // ---- dead letters -------------------------------------------------------------------------------------------------
 
 std::string encode_dead_letter(const DeadLetter& letter) {
-  return ByteWriter(kDeadLetterVersion).number(letter.arrival.ms()).text(letter.reason).raw(packed(letter.raw)).seal();
+  return ByteWriter(kDeadLetterVersion)
+      .number(letter.arrival.ms())
+      .text(letter.reason)
+      .text(letter.source)
+      .text(letter.position)
+      .number(static_cast<std::uint8_t>(letter.replayed_as.has_value()))
+      .number(letter.replayed_as.value_or(0))
+      .raw(packed(letter.raw))
+      .seal();
 }
 
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value) {
   const std::string what = fmt::format("dead letter {}", number_in(key));
-  auto reader = TRY(ByteReader::unseal(value, kDeadLetterVersion, what));
+  auto reader = TRY(unseal(value, kDeadLetterVersion, what));
   DeadLetter letter{number_in(key), ProcessingTime::from_ms(reader.number<std::int64_t>()), {}, {}};
   letter.reason = reader.text();
+  if (is_of(value, kDeadLetterVersion)) {
+    letter.source = reader.text();
+    letter.position = reader.text();
+    const bool replayed = reader.number<std::uint8_t>() != 0;
+    const auto number = reader.number<std::uint64_t>();
+    if (replayed) letter.replayed_as = number;
+  }
   letter.raw = TRY(unpacked(reader.rest(), what));
   TRY(reader.finish(what));
   return letter;
+}
+
+// ---- late records, what the wall clock did ------------------------------------------------------------------------
+
+std::string encode_late(const LateRecord& record) {
+  return ByteWriter(kVersion)
+      .number(record.arrival.ms())
+      .number(record.time.ms())
+      .number(static_cast<std::uint8_t>(record.counted))
+      .text(record.reason)
+      .text(record.source)
+      .raw(packed(record.raw))
+      .seal();
+}
+
+Result<LateRecord> decode_late(std::string_view key, std::string_view value) {
+  const std::string what = fmt::format("late record {}", number_in(key));
+  auto reader = TRY(ByteReader::unseal(value, kVersion, what));
+  LateRecord record;
+  record.number = number_in(key);
+  record.arrival = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  record.time = EventTime::from_ms(reader.number<std::int64_t>());
+  record.counted = reader.number<std::uint8_t>() != 0;
+  record.reason = reader.text();
+  record.source = reader.text();
+  record.raw = TRY(unpacked(reader.rest(), what));
+  TRY(reader.finish(what));
+  return record;
+}
+
+std::string encode_mark(const ClockMark& mark) {
+  return ByteWriter(kVersion)
+      .number(static_cast<std::uint8_t>(mark.kind))
+      .number(mark.at.ms())
+      .number(mark.time.ms())
+      .raw(mark.name)
+      .seal();
+}
+
+Result<ClockMark> decode_mark(std::string_view key, std::string_view value) {
+  constexpr std::string_view kWhat = "mark of the wall clock";
+  auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
+  ClockMark mark;
+  mark.number = number_in(key.substr(0, key.size() - sizeof mark.number));
+  const auto kind = reader.number<std::uint8_t>();
+  mark.kind = kind == 0 ? ClockMark::Kind::kSourceIdle : ClockMark::Kind::kForcedWatermark;
+  mark.at = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  mark.time = EventTime::from_ms(reader.number<std::int64_t>());
+  mark.name = reader.rest();
+  TRY(reader.finish(kWhat));
+  return mark;
 }
 
 // ---- gaps ---------------------------------------------------------------------------------------------------------
@@ -229,19 +299,23 @@ Result<SourceGap> decode_gap(std::string_view value) {
 // ---- manifest -----------------------------------------------------------------------------------------------------
 
 std::string encode_rows_file(const RowsFile& file) {
-  return ByteWriter(kVersion)
+  return ByteWriter(kRowsFileVersion)
       .text(file.path)
       .number(file.first.ms())
       .number(file.last.ms())
       .number(file.rows)
       .number(file.bytes)
       .raw({reinterpret_cast<const char*>(file.sha256.data()), file.sha256.size()})
+      .number(file.schema)
+      .number(static_cast<std::uint8_t>(file.versioned))
+      .number(file.first_sequence)
+      .number(file.last_sequence)
       .seal();
 }
 
 Result<RowsFile> decode_rows_file(std::string_view value) {
   constexpr std::string_view kWhat = "manifest of Parquet files";
-  auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
+  auto reader = TRY(unseal(value, kRowsFileVersion, kWhat));
   RowsFile file;
   file.path = reader.text();
   file.first = EventTime::from_ms(reader.number<std::int64_t>());
@@ -250,27 +324,41 @@ Result<RowsFile> decode_rows_file(std::string_view value) {
   file.bytes = reader.number<std::uint64_t>();
   const std::string_view hash = reader.raw(file.sha256.size());
   std::copy(hash.begin(), hash.end(), file.sha256.begin());
+  file.versioned = false;
+  if (is_of(value, kRowsFileVersion)) {
+    file.schema = reader.number<std::uint32_t>();
+    file.versioned = reader.number<std::uint8_t>() != 0;
+    file.first_sequence = reader.number<std::uint64_t>();
+    file.last_sequence = reader.number<std::uint64_t>();
+  }
   TRY(reader.finish(kWhat));
   return file;
 }
 
 std::string encode_raw_file(const RawFile& file) {
-  return ByteWriter(kVersion)
+  return ByteWriter(kRawFileVersion)
       .text(file.path)
       .number(file.first)
       .number(file.last)
       .number(file.records)
       .number(file.bytes)
+      .number(file.hour.ms())
       .seal();
 }
 
 Result<RawFile> decode_raw_file(std::string_view value) {
   constexpr std::string_view kWhat = "manifest of raw files";
-  auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
+  auto reader = TRY(unseal(value, kRawFileVersion, kWhat));
   RawFile file;
   file.path = reader.text();
   for (std::uint64_t* number : {&file.first, &file.last, &file.records, &file.bytes})
     *number = reader.number<std::uint64_t>();
+  if (is_of(value, kRawFileVersion)) {
+    file.hour = ProcessingTime::from_ms(reader.number<std::int64_t>());
+  } else if (const auto date = file.path.find("date="), hour = file.path.find("hour="); hour != file.path.npos) {
+    const auto text = fmt::format("{}T{}:00:00Z", file.path.substr(date + 5, 10), file.path.substr(hour + 5, 2));
+    file.hour = ProcessingTime::from_ms(TRY(parse_rfc3339(text).in(kWhat)));
+  }
   TRY(reader.finish(kWhat));
   return file;
 }

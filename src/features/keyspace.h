@@ -3,16 +3,21 @@
 // name (ended by a zero byte where something follows) or big-endian numbers, so that the order of the bytes is the
 // order of time.
 //
-//   s <group>               schema of a feature group, compared at every open
+//   s <group>               schema versions of a feature group, compared with the definition at every open
 //   b                       books: totals, late counts, arrival of the last record
 //   c <source>              cursor of a source
-//   e                       state of the stream engine
+//   e <piece>               state of the stream engine: 0 the last piece that replaces, then those that go on from it
 //   k <pack>                keys seen first by one commit
-//   w <group> 0 <end>       feature row of the window that ends at <end>
+//   w <group> 0 <end> <id>  online: newest version of the row of the window that ends at <end> and the series <id>
+//   n <group> 0 <id>        online: newest row of a series
+//   o <group> 0 <sequence>  outbox: every version of every row, tombstones too, until it is in a Parquet file
+//   q <group>               counters of the group
 //   r <number>              block of raw records from this arrival number on
 //   d <number>              dead letter
+//   l <number>              late record
+//   m <number> <count>      what the wall clock did before the record of this number
 //   g <until> <number>      gap of the source; numbers count from 0
-//   O <group> 0 <end>       Parquet file whose first row ends at <end>
+//   O <group> 0 <sequence>  Parquet file whose first row, by sequence, is this
 //   A <number>              raw file whose first record has this number
 
 #include <span>
@@ -30,6 +35,8 @@ inline constexpr std::string_view kSources = "c";
 inline constexpr std::string_view kKeyPacks = "k";
 inline constexpr std::string_view kRawBlocks = "r";
 inline constexpr std::string_view kDeadLetters = "d";
+inline constexpr std::string_view kLateRecords = "l";
+inline constexpr std::string_view kMarks = "m";
 inline constexpr std::string_view kGaps = "g";
 inline constexpr std::string_view kRawFiles = "A";
 
@@ -38,11 +45,18 @@ std::uint64_t number_in(std::string_view key);  // Of a key made by `numbered` w
 std::string schema_key(std::string_view group);
 std::string source_key(std::string_view source);
 std::string rows_prefix(std::string_view group);
-std::string row_key(std::string_view group, EventTime window_end);
+std::string row_key(std::string_view group, EventTime window_end, std::string_view series = "");
+EventTime row_end(std::string_view group, std::string_view row_key);
+std::string_view row_series(std::string_view group, std::string_view row_key);
+std::string newest_prefix(std::string_view group);
+std::string newest_key(std::string_view group, std::string_view series);
+std::string outbox_prefix(std::string_view group);
+std::string outbox_key(std::string_view group, std::uint64_t sequence);
+std::string counters_key(std::string_view group);
 std::string files_prefix(std::string_view group);
-std::string file_key(std::string_view group, EventTime first_window_end);
-EventTime time_in(std::string_view key);  // The time at the end of a row's or file's key.
-std::string gaps_from(EventTime until);   // Comes before the keys of all gaps that end then or later.
+std::string file_key(std::string_view group, std::uint64_t first_sequence);
+std::string mark_key(std::uint64_t number, std::uint64_t count);
+std::string gaps_from(EventTime until);  // Comes before the keys of all gaps that end then or later.
 std::string gap_key(EventTime until, std::uint64_t number);
 
 // ---- values -------------------------------------------------------------------------------------------------------
@@ -55,15 +69,21 @@ struct Totals {
   ProcessingTime arrival;
   Books books;
   std::map<std::string, std::uint64_t> late_by_group;
+  std::uint64_t unmatched = 0;
 };
 std::string encode_totals(const Totals& totals);
 Result<Totals> decode_totals(std::string_view value);
 
-// The shape that stored rows depend on: window and the columns' names and types.
-std::string schema_text(const FeatureGroup& group);
-
-std::string encode_row(const FeatureGroup& group, const FeatureRow& row);
-Result<FeatureRow> decode_row(const FeatureGroup& group, std::string_view key, std::string_view value);
+struct GroupCounters {
+  std::uint64_t windows = 0;        // Ever closed.
+  std::uint64_t next_sequence = 0;  // Of the next row version.
+  std::uint64_t versions = 0;       // Corrections and tombstones among them.
+  std::optional<EventTime> newest_end;
+  ProcessingTime newest_write;
+  EventTime online_from = EventTime::min();  // Rows of windows that end earlier have left the online store.
+};
+std::string encode_counters(const GroupCounters& counters);
+Result<GroupCounters> decode_counters(std::string_view value, std::string_view what);
 
 std::string encode_keys(std::span<const KeySeen> keys);
 Result<std::vector<KeySeen>> decode_keys(std::string_view value);
@@ -72,15 +92,24 @@ Result<ProcessingTime> newest_of_keys(std::string_view value);  // Latest first_
 std::string encode_dead_letter(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
 
+std::string encode_late(const LateRecord& record);
+Result<LateRecord> decode_late(std::string_view key, std::string_view value);
+
+std::string encode_mark(const ClockMark& mark);
+Result<ClockMark> decode_mark(std::string_view key, std::string_view value);
+
 std::string encode_gap(const SourceGap& gap);
 Result<SourceGap> decode_gap(std::string_view value);
 
 // A file of the manifest; paths are relative to the store's folder.
 struct RowsFile {
   std::string path;
-  EventTime first, last;  // window_end of its first and last row.
+  EventTime first, last;  // Least and greatest window_end.
   std::uint64_t rows = 0, bytes = 0;
   std::array<std::uint8_t, 32> sha256{};
+  std::uint32_t schema = 1;  // Version under which its columns are named.
+  bool versioned = true;     // It has the columns revision and closed_by_idle.
+  std::uint64_t first_sequence = 0, last_sequence = 0;
 };
 std::string encode_rows_file(const RowsFile& file);
 Result<RowsFile> decode_rows_file(std::string_view value);
@@ -89,6 +118,7 @@ struct RawFile {
   std::string path;
   std::uint64_t first = 0, last = 0;  // Arrival numbers.
   std::uint64_t records = 0, bytes = 0;
+  ProcessingTime hour;  // In which its records arrived.
 };
 std::string encode_raw_file(const RawFile& file);
 Result<RawFile> decode_raw_file(std::string_view value);

@@ -35,6 +35,8 @@ void RawBlockWriter::Frame::append_line(const ArchivedRecord& record) {
   lines_.append(R"({"n":)").append(number.data(), number.size());
   lines_.append(R"(,"arrival":")").append(time_text_);
   lines_.append(R"(","verdict":")").append(record.verdict);
+  if (!record.source.empty()) lines_.append(R"(","source":")").append(record.source);
+  if (!record.event.empty()) lines_.append(R"(","event":")").append(record.event);
   lines_.append(R"(","record":)");
   const std::size_t begin = lines_.size();
   lines_.append(record.raw);
@@ -99,18 +101,24 @@ Result<RawBlock> decode_raw_block(std::string_view value) {
 
 Result<ArchivedRecord> parse_archived(std::string_view line) {
   std::string_view rest = line;
-  const auto between = [&rest](std::string_view before, std::string_view after) -> std::optional<std::string_view> {
+  // What stands between `before`, where the line goes on, and the next `after`.
+  const auto between = [&rest](std::string_view before, char after) -> std::optional<std::string_view> {
+    if (!rest.starts_with(before)) return std::nullopt;
     const std::size_t end = rest.find(after, before.size());
-    if (!rest.starts_with(before) || end == rest.npos) return std::nullopt;
+    if (end == rest.npos) return std::nullopt;
     const std::string_view text = rest.substr(before.size(), end - before.size());
     rest.remove_prefix(end);
     return text;
   };
   ArchivedRecord record{};
-  const auto number = between(R"({"n":)", R"(,"arrival":")");
-  const auto arrival = number ? between(R"(,"arrival":")", R"(","verdict":")") : number;
-  const auto verdict = arrival ? between(R"(","verdict":")", R"(","record":)") : arrival;
-  if (!verdict || !rest.ends_with('}')) return data_loss("no line of the raw archive: {}", line.substr(0, 80));
+  const auto number = between(R"({"n":)", ',');
+  const auto arrival = number ? between(R"(,"arrival":")", '"') : number;
+  const auto verdict = arrival ? between(R"(","verdict":")", '"') : arrival;
+  record.source = between(R"(","source":")", '"').value_or("");  // Lines of earlier versions have neither.
+  record.event = between(R"(","event":")", '"').value_or("");
+  constexpr std::string_view kRecord = R"(","record":)";
+  if (!verdict || !rest.starts_with(kRecord) || !rest.ends_with('}'))
+    return data_loss("no line of the raw archive: {}", line.substr(0, 80));
   const auto [end, error] = std::from_chars(number->data(), number->data() + number->size(), record.number);
   if (error != std::errc() || end != number->data() + number->size())
     return data_loss("number '{}' in the raw archive", *number);
@@ -118,7 +126,7 @@ Result<ArchivedRecord> parse_archived(std::string_view line) {
   if (!ms.ok()) return data_loss("arrival '{}' in the raw archive", *arrival);
   record.arrival = ProcessingTime::from_ms(*ms);
   record.verdict = *verdict;
-  rest.remove_prefix(std::string_view(R"(","record":)").size());
+  rest.remove_prefix(kRecord.size());
   record.raw = rest.substr(0, rest.size() - 1);
   return record;
 }

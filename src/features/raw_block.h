@@ -1,8 +1,9 @@
 #pragma once
 // The raw archive's blocks: the records of one commit that arrived in one hour, as a zstd frame of lines
 //
-//   {"n":17,"arrival":"2026-05-06T00:00:00Z","verdict":"stored","record":{...}}
+//   {"n":17,"arrival":"2026-05-06T00:00:00Z","verdict":"stored","source":"poll","event":"trips","record":{...}}
 //
+// ("source" and "event" only where they are not empty),
 // each ended by a newline; newlines inside a record, where JSON allows them, are spaces.  A raw file is such frames one
 // after the other, so `zstdcat` reads it; frames carry zstd's own checksum.
 

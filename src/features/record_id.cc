@@ -66,8 +66,8 @@ void append_key_boolean(std::string& id, bool value) { id += value ? 't' : 'f'; 
 
 void append_key_integer(std::string& id, std::int64_t value) {
   id += 'i';
-  const std::uint64_t bits = static_cast<std::uint64_t>(value) ^ kSignBit;
-  for (int shift = 56; shift >= 0; shift -= 8) id += static_cast<char>(bits >> shift);
+  const std::uint64_t bits = __builtin_bswap64(static_cast<std::uint64_t>(value) ^ kSignBit);
+  id.append(reinterpret_cast<const char*>(&bits), sizeof bits);
 }
 
 void append_key_text(std::string& id, std::string_view value) {

@@ -1,13 +1,12 @@
-// Commits and readers.
+// Commits, and what a restart goes on from.
 
 #include "features/rocks_store.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "features/commit_check.h"
-#include "features/offline_files.h"
-#include "storage/file.h"
+#include "features/record_id.h"
+#include "features/row_codec.h"
 
 namespace tidecast {
 
@@ -17,26 +16,37 @@ using rocks::Go;
 
 Status RocksFeatureStore::check(const Commit& commit) const {
   std::vector<std::optional<EventTime>> newest;
-  for (const GroupState& state : state_)
-    newest.push_back(state.newest ? std::optional(state.newest->window_end) : std::nullopt);
-  return check_commit(commit, options_.groups, std::move(newest), last_number_);
+  for (const GroupState& state : state_) newest.push_back(state.counters.newest_end);
+  TRY(check_commit(commit, options_.groups, std::move(newest), last_number_));
+  for (const auto& [index, row] : commit.closed) {
+    const Latest& latest = state_[index].latest;
+    const auto series = latest.find(row.key);
+    if (row.revision == 0 && series != latest.end() && row.window_end <= series->second.window_end)
+      return invalid_argument("feature group {}, key {}: window end {} is not after the series' last row's {}",
+                              options_.groups[index].name, key_text(options_.groups[index].keys, row.key),
+                              to_rfc3339(row.window_end), to_rfc3339(series->second.window_end));
+  }
+  return ok();
 }
 
+// state_ is written by this thread only: reading it here needs no lock.
 Status RocksFeatureStore::commit(const Commit& commit) {
-  TRY(check(commit));  // state_ is written by this thread only: reading it here needs no lock.
+  TRY(check(commit));
   rocks::Batch batch;
-  keyspace::Totals totals{commit.arrival, commit.books, commit.late_by_group};
+  keyspace::Totals totals{commit.arrival, commit.books, commit.late_by_group, commit.unmatched};
   batch.put(keyspace::kBooks, keyspace::encode_totals(totals));
-  batch.put(keyspace::source_key(commit.source), keyspace::encode_text(commit.cursor));
-  batch.put(keyspace::kEngine, keyspace::encode_text(commit.engine_state));
+  if (!commit.source.empty()) batch.put(keyspace::source_key(commit.source), keyspace::encode_text(commit.cursor));
+  add_engine_state(commit, batch);
   if (!commit.new_keys.empty())
     batch.put(keyspace::numbered(keyspace::kKeyPacks, next_pack_), keyspace::encode_keys(commit.new_keys));
-  for (const auto& [index, row] : commit.closed) {
-    const FeatureGroup& group = options_.groups[index];
-    batch.put(keyspace::row_key(group.name, row.window_end), keyspace::encode_row(group, row));
-  }
+  auto changes = TRY(add_rows(commit, batch));
   for (const DeadLetter& letter : commit.dead)
     batch.put(keyspace::numbered(keyspace::kDeadLetters, letter.number), keyspace::encode_dead_letter(letter));
+  TRY(add_replayed(commit, batch));
+  for (const LateRecord& record : commit.late)
+    batch.put(keyspace::numbered(keyspace::kLateRecords, record.number), keyspace::encode_late(record));
+  for (std::size_t i = 0; i < commit.marks.size(); ++i)
+    batch.put(keyspace::mark_key(commit.marks[i].number, next_mark_ + i), keyspace::encode_mark(commit.marks[i]));
   if (commit.gap) batch.put(keyspace::gap_key(commit.gap->until, gap_count_), keyspace::encode_gap(*commit.gap));
   std::uint64_t raw_bytes = 0;
   if (options_.raw_archive)
@@ -49,16 +59,150 @@ Status RocksFeatureStore::commit(const Commit& commit) {
 
   // It has happened; now readers may know.
   if (!commit.new_keys.empty()) ++next_pack_;
+  if (!commit.engine_goes_on) engine_pieces_ = 1;
+  if (commit.engine_goes_on && !commit.engine_state.empty()) ++engine_pieces_;
+  next_mark_ += commit.marks.size();
   if (options_.raw_archive && !commit.archived.empty()) last_number_ = commit.archived.back().number;
   raw_outbox_bytes_ += raw_bytes;
   const std::unique_lock lock(mutex_);
   totals_ = std::move(totals);
   if (commit.gap) ++gap_count_;
-  for (const auto& [index, row] : commit.closed) {
-    state_[index].newest = row;
-    ++state_[index].rows;
+  for (std::size_t index = 0; index < changes.size(); ++index) {
+    GroupState& state = state_[index];
+    state.counters = changes[index].counters;
+    state.oldest_in_outbox = std::min(state.oldest_in_outbox, changes[index].oldest);
+    for (const auto& [key, row] : changes[index].latest) state.latest.insert_or_assign(std::string(key), *row);
   }
   return ok();
+}
+
+// A piece that replaces takes the place of the first and the others go; so there is never one too many.
+void RocksFeatureStore::add_engine_state(const Commit& commit, rocks::Batch& batch) const {
+  if (commit.engine_goes_on && commit.engine_state.empty()) return;  // Nothing changed.
+  const std::uint64_t piece = commit.engine_goes_on ? engine_pieces_ : 0;
+  batch.put(keyspace::numbered(keyspace::kEngine, piece), keyspace::encode_text(commit.engine_state));
+  if (commit.engine_goes_on) return;
+  for (std::uint64_t old = 1; old < engine_pieces_; ++old) batch.remove(keyspace::numbered(keyspace::kEngine, old));
+}
+
+Status RocksFeatureStore::add_replayed(const Commit& commit, rocks::Batch& batch) const {
+  for (const auto& [number, taken_as] : commit.replayed) {
+    auto letter = TRY(dead_letter(number));
+    if (!letter) return invalid_argument("no dead letter {} to be replayed as record {}", number, taken_as);
+    letter->replayed_as = taken_as;
+    batch.put(keyspace::numbered(keyspace::kDeadLetters, number), keyspace::encode_dead_letter(*letter));
+  }
+  return ok();
+}
+
+Result<std::vector<RocksFeatureStore::RowChanges>> RocksFeatureStore::add_rows(const Commit& commit,
+                                                                               rocks::Batch& batch) const {
+  std::vector<RowChanges> changes(state_.size());
+  for (std::size_t index = 0; index < state_.size(); ++index) changes[index].counters = state_[index].counters;
+  for (const auto& [index, row] : commit.closed) {
+    if (row.revision > 0 && TRY(was_erased(index, row))) continue;  // What was erased stays so.
+    put_version(index, row, changes[index], batch);
+  }
+  for (std::size_t index = 0; index < state_.size(); ++index) {
+    const std::string& name = options_.groups[index].name;
+    if (changes[index].counters.next_sequence == state_[index].counters.next_sequence) continue;
+    batch.put(keyspace::counters_key(name), keyspace::encode_counters(changes[index].counters));
+    for (const auto& [key, row] : changes[index].latest)
+      batch.put(keyspace::newest_key(name, key), keyspace::encode_row_version(*row, state_[index].schemas.newest()));
+  }
+  return changes;
+}
+
+// Online and outbox; what becomes of the newest row of the series is noted in `changes`.
+void RocksFeatureStore::put_version(std::size_t index, const FeatureRow& row, RowChanges& changes,
+                                    rocks::Batch& batch) const {
+  const FeatureGroup& group = options_.groups[index];
+  const std::uint32_t schema = state_[index].schemas.newest();
+  keyspace::GroupCounters& counters = changes.counters;
+  if (row.window_end >= counters.online_from)
+    batch.put(keyspace::row_key(group.name, row.window_end, row.key), keyspace::encode_row(row, schema));
+  batch.put(keyspace::outbox_key(group.name, counters.next_sequence), keyspace::encode_row_version(row, schema));
+  ++counters.next_sequence;
+  ++(row.revision == 0 ? counters.windows : counters.versions);
+  counters.newest_end = std::max(counters.newest_end.value_or(row.window_end), row.window_end);
+  counters.newest_write = std::max(counters.newest_write, row.write_time);
+  changes.oldest = std::min(changes.oldest, row.window_end);
+  if (row.deleted) return;
+  const Latest& latest = state_[index].latest;
+  const auto pending = changes.latest.find(row.key);
+  const auto stored = latest.find(row.key);
+  const FeatureRow* newest = pending != changes.latest.end() ? pending->second
+                             : stored != latest.end()        ? &stored->second
+                                                             : nullptr;
+  if (newest == nullptr || row.window_end >= newest->window_end) changes.latest[row.key] = &row;
+}
+
+Result<bool> RocksFeatureStore::was_erased(std::size_t index, const FeatureRow& row) const {
+  const FeatureGroup& group = options_.groups[index];
+  const std::string key = keyspace::row_key(group.name, row.window_end, row.key);
+  const auto stored = TRY(database_.get(key));
+  return stored && TRY(keyspace::decode_row(group, state_[index].schemas, key, *stored)).deleted;
+}
+
+// ---- erasing ------------------------------------------------------------------------------------------------------
+
+Result<std::uint64_t> RocksFeatureStore::erase(std::string_view name, const std::optional<std::string>& key,
+                                               EventRange range, ProcessingTime at) {
+  const std::size_t index = TRY(index_of(name));
+  std::vector<FeatureRow> rows = TRY(select(name, {.range = range, .key = key}));
+  if (rows.empty()) return std::uint64_t{0};
+  rocks::Batch batch;
+  RowChanges changes{.counters = state_[index].counters};
+  std::map<std::string, FeatureRow, std::less<>> left;  // Series whose newest row goes, and the newest of the others.
+  for (FeatureRow& row : rows) {
+    row.deleted = true;
+    ++row.revision;
+    row.write_time = std::max(row.write_time, at);
+    row.closed_by_idle = false;
+    std::ranges::fill(row.values, FeatureValue());
+    put_version(index, row, changes, batch);
+    const auto newest = state_[index].latest.find(row.key);
+    if (newest != state_[index].latest.end() && newest->second.window_end == row.window_end)
+      left.emplace(row.key, FeatureRow());
+  }
+  // Newest first, until each of these series has shown the newest row that stays.
+  std::size_t missing = left.size();
+  const std::string prefix = keyspace::rows_prefix(name);
+  TRY(database_.scan_back(prefix, rocks::after_prefix(prefix), database_.snapshot(),
+                          [&](std::string_view row_key, std::string_view value) -> Result<Go> {
+                            if (missing == 0) return Go::kStop;
+                            const auto series = left.find(keyspace::row_series(name, row_key));
+                            if (series == left.end() || !series->second.values.empty()) return Go::kOn;
+                            const EventTime end = keyspace::row_end(name, row_key);
+                            if (end >= range.from && end < range.until) return Go::kOn;
+                            FeatureRow row = TRY(
+                                keyspace::decode_row(options_.groups[index], state_[index].schemas, row_key, value));
+                            if (row.deleted) return Go::kOn;
+                            series->second = std::move(row);
+                            --missing;
+                            return Go::kOn;
+                          }));
+  for (const auto& [series, row] : left) {
+    const std::string newest = keyspace::newest_key(name, series);
+    if (row.values.empty())
+      batch.remove(newest);
+    else
+      batch.put(newest, keyspace::encode_row_version(row, state_[index].schemas.newest()));
+  }
+  batch.put(keyspace::counters_key(name), keyspace::encode_counters(changes.counters));
+  TRY(step("erase"));
+  TRY(write(batch));
+  const std::unique_lock lock(mutex_);
+  GroupState& state = state_[index];
+  state.counters = changes.counters;
+  state.oldest_in_outbox = std::min(state.oldest_in_outbox, changes.oldest);
+  for (auto& [series, row] : left) {
+    if (row.values.empty())
+      state.latest.erase(series);
+    else
+      state.latest[series] = std::move(row);
+  }
+  return static_cast<std::uint64_t>(rows.size());
 }
 
 // ---- going on after a restart -------------------------------------------------------------------------------------
@@ -72,13 +216,17 @@ Result<Recovered> RocksFeatureStore::recover() const {
                        recovered.cursors[source] = TRY(keyspace::decode_text(value, "cursor of " + source));
                        return Go::kOn;
                      }));
-  if (const auto engine = TRY(database_.get(keyspace::kEngine, now)))
-    recovered.engine_state.push_back(TRY(keyspace::decode_text(*engine, "state of the engine")));
+  TRY(database_.scan(keyspace::kEngine, rocks::after_prefix(keyspace::kEngine), now,
+                     [&](std::string_view, std::string_view value) -> Result<Go> {
+                       recovered.engine_state.push_back(TRY(keyspace::decode_text(value, "state of the engine")));
+                       return Go::kOn;
+                     }));
   if (const auto books = TRY(database_.get(keyspace::kBooks, now))) {
     keyspace::Totals totals = TRY(keyspace::decode_totals(*books));
     recovered.arrival = totals.arrival;
     recovered.books = totals.books;
     recovered.late_by_group = std::move(totals.late_by_group);
+    recovered.unmatched = totals.unmatched;
   }
   return recovered;
 }
@@ -88,195 +236,6 @@ Status RocksFeatureStore::visit_keys(const std::function<void(std::span<const Ke
                         [&](std::string_view, std::string_view value) -> Result<Go> {
                           visit(TRY(keyspace::decode_keys(value)));
                           return Go::kOn;
-                        });
-}
-
-// ---- readers ------------------------------------------------------------------------------------------------------
-
-Books RocksFeatureStore::books() const {
-  const std::shared_lock lock(mutex_);
-  return totals_.books;
-}
-
-Result<std::size_t> RocksFeatureStore::index_of(std::string_view group) const {
-  for (std::size_t i = 0; i < options_.groups.size(); ++i)
-    if (options_.groups[i].name == group) return i;
-  std::string known;
-  for (const auto& each : options_.groups) known += (known.empty() ? "" : ", ") + each.name;
-  return not_found("no feature group '{}'; there are: {}", group, known);
-}
-
-std::uint64_t RocksFeatureStore::rows(std::string_view group) const {
-  const auto index = index_of(group);
-  if (!index.ok()) return 0;
-  const std::shared_lock lock(mutex_);
-  return state_[*index].rows;
-}
-
-Result<std::optional<FeatureRow>> RocksFeatureStore::latest(std::string_view group, std::string_view) const {
-  const std::size_t index = TRY(index_of(group));
-  const std::shared_lock lock(mutex_);
-  return state_[index].newest;
-}
-
-Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group, EventTime window_end,
-                                                         std::string_view) const {
-  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
-  const std::string key = keyspace::row_key(group, window_end);
-  const auto value = TRY(database_.get(key));
-  if (!value) return std::optional<FeatureRow>();
-  return std::optional<FeatureRow>(TRY(keyspace::decode_row(definition, key, *value)));
-}
-
-Result<std::vector<OfflineFile>> RocksFeatureStore::files_of(const FeatureGroup& group,
-                                                             const rocks::Snapshot& at) const {
-  std::vector<OfflineFile> files;
-  const std::string prefix = keyspace::files_prefix(group.name);
-  TRY(database_.scan(
-      prefix, rocks::after_prefix(prefix), at, [&](std::string_view, std::string_view value) -> Result<Go> {
-        const auto file = TRY(keyspace::decode_rows_file(value));
-        files.push_back({group.name, options_.directory / file.path, {file.first, file.last + 1ms}, file.rows});
-        return Go::kOn;
-      }));
-  return files;
-}
-
-Result<std::vector<FeatureRow>> RocksFeatureStore::rows_in_database(const FeatureGroup& group, EventRange range,
-                                                                    const rocks::Snapshot& at) const {
-  std::vector<FeatureRow> rows;
-  if (range.from >= range.until) return rows;
-  // The end of time itself is no window's, so leaving it out loses nothing.
-  TRY(database_.scan(keyspace::row_key(group.name, range.from), keyspace::row_key(group.name, range.until), at,
-                     [&](std::string_view key, std::string_view value) -> Result<Go> {
-                       rows.push_back(TRY(keyspace::decode_row(group, key, value)));
-                       return Go::kOn;
-                     }));
-  return rows;
-}
-
-// The newest rows come from RocksDB; those that have left it for good are read from their files.
-Result<std::vector<FeatureRow>> RocksFeatureStore::select(std::string_view group, const RowQuery& query) const {
-  const EventRange range = query.range;
-  const ProcessingTime as_of = query.as_of;
-  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
-  const rocks::Snapshot now = database_.snapshot();
-  EventTime oldest_online = EventTime::max();
-  const std::string prefix = keyspace::rows_prefix(group);
-  TRY(database_.scan(prefix, rocks::after_prefix(prefix), now,
-                     [&](std::string_view key, std::string_view) -> Result<Go> {
-                       oldest_online = keyspace::time_in(key);
-                       return Go::kStop;
-                     }));
-
-  std::vector<FeatureRow> rows;
-  if (range.from < oldest_online) {
-    const EventRange older{range.from, std::min(range.until, oldest_online)};
-    auto files = TRY(files_of(definition, now));
-    std::erase_if(files, [&](const OfflineFile& file) {
-      return file.range.until <= older.from || file.range.from >= older.until;
-    });
-    rows = TRY(read_parquet(definition, files, older, as_of));
-  }
-  for (FeatureRow& row : TRY(rows_in_database(definition, range, now)))
-    if (row.write_time <= as_of) rows.push_back(std::move(row));
-  return rows;
-}
-
-Result<TimeSeries> RocksFeatureStore::series(std::string_view group, std::string_view column, EventRange range,
-                                             ProcessingTime as_of, std::string_view) const {
-  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
-  const auto index = definition.column(column);
-  if (!index) {
-    std::string known;
-    for (const auto& each : definition.columns) known += (known.empty() ? "" : ", ") + each.name;
-    return not_found("feature group {} has no column '{}'; there are: {}", group, column, known);
-  }
-  const auto rows = TRY(this->range(group, range, as_of));
-  TimeSeries series{EventTime(), definition.window, {}};
-  if (rows.empty()) return series;
-  constexpr double kNull = std::numeric_limits<double>::quiet_NaN();
-  const double empty = definition.columns[*index].empty == EmptyWindow::kZero ? 0 : kNull;
-  series.start = rows.front().window_start;
-  series.values.assign(static_cast<std::size_t>((rows.back().window_end - series.start) / definition.window), empty);
-  for (const FeatureRow& row : rows) {
-    const FeatureValue& value = row.values[*index];
-    double& cell = series.values[static_cast<std::size_t>((row.window_start - series.start) / definition.window)];
-    if (const auto* integer = std::get_if<std::int64_t>(&value))
-      cell = static_cast<double>(*integer);
-    else if (const auto* number = std::get_if<double>(&value))
-      cell = *number;
-    else
-      cell = kNull;  // The row is there and says so itself.
-  }
-  // Looked up after the rows, so that a gap is known wherever a row of its own commit is.
-  for (const SourceGap& gap : TRY(gaps({series.start, series.end()})))
-    if (gap.found_at <= as_of) blank(series, gap);
-  return series;
-}
-
-Result<std::vector<SourceGap>> RocksFeatureStore::gaps(EventRange range) const {
-  std::vector<SourceGap> gaps;
-  TRY(database_.scan(keyspace::gaps_from(range.from), rocks::after_prefix(keyspace::kGaps), database_.snapshot(),
-                     [&](std::string_view, std::string_view value) -> Result<Go> {
-                       SourceGap gap = TRY(keyspace::decode_gap(value));
-                       if (gap.from < range.until) gaps.push_back(std::move(gap));
-                       return Go::kOn;
-                     }));
-  std::ranges::stable_sort(gaps, {}, &SourceGap::from);
-  return gaps;
-}
-
-std::uint64_t RocksFeatureStore::gap_count() const {
-  const std::shared_lock lock(mutex_);
-  return gap_count_;
-}
-
-Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view group) const {
-  const FeatureGroup& definition = options_.groups[TRY(index_of(group))];
-  const rocks::Snapshot now = database_.snapshot();
-  OfflineView view;
-  view.files = TRY(files_of(definition, now));
-  const EventTime from = view.files.empty() ? EventTime::min() : view.files.back().range.until;
-  view.outbox = TRY(rows_in_database(definition, {from, EventTime::max()}, now));
-  return view;
-}
-
-Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t most, std::size_t most_bytes) const {
-  std::vector<DeadLetter> letters;
-  std::size_t bytes = 0;
-  TRY(database_.scan_back(keyspace::kDeadLetters, rocks::after_prefix(keyspace::kDeadLetters), database_.snapshot(),
-                          [&](std::string_view key, std::string_view value) -> Result<Go> {
-                            if (letters.size() == most) return Go::kStop;
-                            DeadLetter letter = TRY(keyspace::decode_dead_letter(key, value));
-                            bytes += letter.reason.size() + letter.raw.size();
-                            if (bytes > most_bytes) return Go::kStop;
-                            letters.push_back(std::move(letter));
-                            return Go::kOn;
-                          }));
-  std::reverse(letters.begin(), letters.end());
-  return letters;
-}
-
-Status RocksFeatureStore::visit_archive(const std::function<bool(std::string_view line)>& visit) const {
-  const rocks::Snapshot now = database_.snapshot();
-  RawLineReader reader;
-  bool more = true;
-  const auto visit_frames = [&](std::string_view frames, std::string_view what) -> Result<Go> {
-    more = TRY(reader.visit(frames, what, visit));
-    return more ? Go::kOn : Go::kStop;
-  };
-  TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now,
-                     [&](std::string_view, std::string_view value) -> Result<Go> {
-                       const auto path = options_.directory / TRY(keyspace::decode_raw_file(value)).path;
-                       const auto frames = read_file(path);
-                       if (frames.code() == Code::kNotFound) return data_loss("{}", frames.message());
-                       if (!frames.ok()) return frames.status();
-                       return visit_frames(*frames, path.string());
-                     }));
-  if (!more) return ok();
-  return database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
-                        [&](std::string_view, std::string_view value) -> Result<Go> {
-                          return visit_frames(TRY(decode_raw_block(value)).frame, "block of raw records");
                         });
 }
 

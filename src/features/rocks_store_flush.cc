@@ -1,12 +1,15 @@
-// From the outboxes to files.  Each file goes the same way: written under a temporary name, published (fsync, rename,
-// fsync of the folder), then one write to RocksDB that puts it into the manifest and empties that part of the outbox.
-// A crash before the last step leaves an orphan that the next open removes; the next flush writes the same file again.
+// From the outboxes to files, and out of the store what has expired.  Each file goes the same way: written under a
+// temporary name, published (fsync, rename, fsync of the folder), then one write to RocksDB that puts it into the
+// manifest and empties that part of the outbox. A crash before the last step leaves an orphan that the next open
+// removes; the next flush writes the same file again.
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/hash.h"
 #include "features/offline_files.h"
 #include "features/rocks_store.h"
+#include "features/row_codec.h"
 #include "storage/file.h"
 
 namespace tidecast {
@@ -25,12 +28,8 @@ std::string hour_folder(std::int64_t ms) {
   return fmt::format("date={:04}-{:02}-{:02}/hour={:02}", at.year, at.month, at.day, at.hour);
 }
 
-// "20260506T130100000"
-std::string compact(EventTime time) {
-  const Civil at = civil_of(time.ms());
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}{:03}", at.year, at.month, at.day, at.hour, at.minute, at.second,
-                     at.milli);
-}
+// An hour with more rows than this becomes several files, so that none need be held as a whole.
+constexpr std::size_t kRowsOfAFile = 250'000;
 
 // A row belongs to the hour of the last moment of its window.
 EventTime row_hour(EventTime window_end) { return floor_to(window_end - 1ms, 1h); }
@@ -44,70 +43,141 @@ Status RocksFeatureStore::flush(ProcessingTime now, bool everything) {
   for (std::size_t group = 0; group < options_.groups.size(); ++group) {
     TRY(flush_rows(group, everything));
     TRY(drop_old_rows(group));
+    TRY(drop_old_files(group));
   }
   TRY(flush_raw(now, everything));
+  TRY(drop_old_raw());
   return drop_old_keys();
 }
 
+// The oldest hour first; corrections and tombstones lie in the outbox behind rows of later hours.
 Status RocksFeatureStore::flush_rows(std::size_t index, bool everything) {
   const FeatureGroup& group = options_.groups[index];
-  const GroupState& state = state_[index];
-  if (!state.newest) return ok();
-  const EventTime unfinished = row_hour(state.newest->window_end);  // Its rows end after this time.
-  const EventTime until = (everything ? state.newest->window_end : unfinished) + 1ms;
-  const EventTime from = state.in_files == EventTime::min() ? EventTime::min() : state.in_files + 1ms;
-  const auto rows = TRY(rows_in_database(group, {from, until}, database_.snapshot()));
-  if (rows.empty()) return ok();
-  if (!parquet_writer_) parquet_writer_ = TRY(duck::Session::open());
-  const std::span<const FeatureRow> all(rows);
-  for (std::size_t first = 0, after = 0; first < all.size(); first = after) {
-    const EventTime hour = row_hour(all[first].window_end);
-    while (after < all.size() && row_hour(all[after].window_end) == hour) ++after;
-    TRY(write_rows_file(group, all.subspan(first, after - first)));
-    const std::unique_lock lock(mutex_);
-    state_[index].in_files = all[after - 1].window_end;
+  GroupState& state = state_[index];
+  if (!state.counters.newest_end) return ok();
+  const EventTime newest_hour = row_hour(*state.counters.newest_end);
+  const std::string prefix = keyspace::outbox_prefix(group.name);
+  while (state.oldest_in_outbox != EventTime::max()) {
+    const EventTime hour = row_hour(state.oldest_in_outbox);
+    if (hour >= newest_hour && !everything) return ok();
+    std::vector<std::pair<std::uint64_t, FeatureRow>> rows;
+    EventTime oldest_left = EventTime::max();
+    std::uint32_t schema = 0;  // Of the first row; a file has one, in which nothing of its rows is lost.
+    SchemaHistory schemas;
+    TRY(database_.scan(
+        prefix, rocks::after_prefix(prefix), database_.snapshot(),
+        [&](std::string_view key, std::string_view value) -> Result<Go> {
+          const EventTime end = TRY(keyspace::end_of_row_version(value));
+          const auto version = TRY(keyspace::schema_of_row_version(value));
+          if (row_hour(end) != hour || rows.size() == kRowsOfAFile || (schema != 0 && version != schema)) {
+            oldest_left = std::min(oldest_left, end);
+            return Go::kOn;
+          }
+          if (schema == 0) {
+            if (!state.schemas.has(version)) return data_loss("row of {}: schema version {}", group.name, version);
+            schema = version;
+            schemas = state.schemas.until(version);
+          }
+          rows.emplace_back(keyspace::number_in(key), TRY(keyspace::decode_row_version(group, schemas, value)));
+          return Go::kOn;
+        }));
+    if (!rows.empty()) TRY(write_rows_file(index, schema, std::move(rows)));
+    state.oldest_in_outbox = oldest_left;
   }
   return ok();
 }
 
-Status RocksFeatureStore::write_rows_file(const FeatureGroup& group, std::span<const FeatureRow> rows) {
-  const EventTime first = rows.front().window_end, last = rows.back().window_end;
-  keyspace::RowsFile file{.path = fmt::format("offline/{}/{}/{}-{}.parquet", group.name,
-                                              hour_folder(row_hour(first).ms()), compact(first), compact(last)),
-                          .first = first,
-                          .last = last,
-                          .rows = rows.size()};
+// `rows` with their sequence numbers, all of one hour and one schema.
+Status RocksFeatureStore::write_rows_file(std::size_t index, std::uint32_t schema,
+                                          std::vector<std::pair<std::uint64_t, FeatureRow>> rows) {
+  const FeatureGroup group = state_[index].schemas.group_as_of(options_.groups[index], schema);
+  const std::uint64_t first = rows.front().first, last = rows.back().first;
+  rocks::Batch batch;
+  if (last - first + 1 == rows.size() && rows.size() > 1'000) {  // A removed range costs readers more than a few rows.
+    batch.remove_range(keyspace::outbox_key(group.name, first), keyspace::outbox_key(group.name, last + 1));
+  } else {
+    for (const auto& row : rows) batch.remove(keyspace::outbox_key(group.name, row.first));
+  }
+  std::vector<FeatureRow> sorted;
+  sorted.reserve(rows.size());
+  for (auto& row : rows) sorted.push_back(std::move(row.second));
+  std::ranges::stable_sort(sorted, {}, [](const FeatureRow& row) {
+    return std::tuple<EventTime, std::string_view, std::uint32_t>(row.window_end, row.key, row.revision);
+  });
+  keyspace::RowsFile file{.path = fmt::format("offline/{}/{}/{:012}-{:012}.parquet", group.name,
+                                              hour_folder(row_hour(sorted[0].window_end).ms()), first, last),
+                          .first = sorted.front().window_end,
+                          .last = sorted.back().window_end,
+                          .rows = sorted.size(),
+                          .schema = schema,
+                          .first_sequence = first,
+                          .last_sequence = last};
   const fs::path path = options_.directory / file.path;
   TRY(step("write rows"));
   TRY(make_folders(path.parent_path()));
-  TRY(write_parquet(*parquet_writer_, group, rows, temporary(path)));
-  const std::string bytes = TRY(read_file(temporary(path)));
-  file.bytes = bytes.size();
-  file.sha256 = sha256(bytes);
+  if (!parquet_writer_) parquet_writer_ = TRY(duck::Session::open());
+  TRY(write_parquet(*parquet_writer_, group, sorted, temporary(path)));
+  file = TRY(finished_file(std::move(file)));
   TRY(step("publish rows"));
   TRY(publish_file(temporary(path), path));
   TRY(step("rows into the manifest"));
-  rocks::Batch batch;
   batch.put(keyspace::file_key(group.name, first), keyspace::encode_rows_file(file));
   return write(batch);
 }
 
+Result<keyspace::RowsFile> RocksFeatureStore::finished_file(keyspace::RowsFile file) const {
+  const std::string bytes = TRY(read_file(temporary(options_.directory / file.path)));
+  file.bytes = bytes.size();
+  file.sha256 = sha256(bytes);
+  return file;
+}
+
+// By the hour: a deletion costs every later reader a little, so few of them.  Readers keep to the exact time.
 Status RocksFeatureStore::drop_old_rows(std::size_t index) {
   const FeatureGroup& group = options_.groups[index];
-  const GroupState& state = state_[index];
-  if (!group.keep_online || !state.newest || state.in_files == EventTime::min()) return ok();
-  const EventTime until = std::min(state.newest->window_end - *group.keep_online, state.in_files + 1ms);
+  GroupState& state = state_[index];
+  if (!group.keep_online || !state.counters.newest_end) return ok();
+  const EventTime until = floor_to(*state.counters.newest_end - *group.keep_online, 1h);
+  if (until <= state.counters.online_from || state.counters.windows == 0) return ok();
   const std::string prefix = keyspace::rows_prefix(group.name), bound = keyspace::row_key(group.name, until);
   bool any = false;
   TRY(database_.scan(prefix, bound, database_.snapshot(), [&](auto, auto) -> Result<Go> {
     any = true;
     return Go::kStop;
   }));
-  if (!any) return ok();  // A deletion costs every later reader a little, so none without need.
-  TRY(step("drop rows"));
+  if (!any) return ok();
+  keyspace::GroupCounters counters = state.counters;
+  counters.online_from = until;
   rocks::Batch batch;
   batch.remove_range(prefix, bound);
-  return write(batch);
+  batch.put(keyspace::counters_key(group.name), keyspace::encode_counters(counters));
+  std::vector<std::string> silent;  // Series whose newest row goes.
+  for (const auto& [key, row] : state.latest)
+    if (row.window_end < until) silent.push_back(key);
+  for (const std::string& key : silent) batch.remove(keyspace::newest_key(group.name, key));
+  TRY(step("drop rows"));
+  TRY(write(batch));
+  const std::unique_lock lock(mutex_);
+  state.counters = counters;
+  for (const std::string& key : silent) state.latest.erase(key);
+  return ok();
+}
+
+// Whole files, once their last row has expired.
+Status RocksFeatureStore::drop_old_files(std::size_t index) {
+  const FeatureGroup& group = options_.groups[index];
+  const auto& newest = state_[index].counters.newest_end;
+  if (!group.keep_offline || !newest) return ok();
+  const std::unique_lock files(files_mutex_, std::try_to_lock);
+  if (!files.owns_lock()) return ok();  // A compaction is at work; next time.
+  rocks::Batch batch;
+  std::vector<fs::path> old;
+  for (const ManifestEntry& entry : TRY(entries(group, database_.snapshot()))) {
+    if (entry.file.last >= *newest - *group.keep_offline) continue;
+    batch.remove(entry.key);
+    old.push_back(options_.directory / entry.file.path);
+  }
+  return old.empty() ? ok() : replace_files(batch, std::move(old), "drop files");
 }
 
 bool RocksFeatureStore::raw_outbox_full() const { return raw_outbox_bytes_ >= kRawFileBytes; }
@@ -140,6 +210,7 @@ Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
     if (block.hour != hour || file.bytes >= kRawFileBytes) return Go::kStop;
     if (!out) {
       file.first = keyspace::number_in(key);
+      file.hour = hour;
       file.path = fmt::format("raw/{}/{:012}.ndjson.zst", hour_folder(hour.ms()), file.first);
       path = options_.directory / file.path;
       TRY(make_folders(path.parent_path()));
@@ -163,6 +234,43 @@ Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
   TRY(write(batch));
   raw_outbox_bytes_ -= outbox_bytes;
   return ok();
+}
+
+// Raw files whole, once all of their hour has expired; late records and dead letters one by one.
+Status RocksFeatureStore::drop_old_raw() {
+  if (!options_.keep_raw) return ok();
+  const ProcessingTime oldest_kept = totals_.arrival - *options_.keep_raw;
+  rocks::Batch batch;
+  std::vector<fs::path> old;
+  TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), database_.snapshot(),
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       const auto file = TRY(keyspace::decode_raw_file(value));
+                       if (file.hour + 1h > oldest_kept) return Go::kStop;
+                       batch.remove(key);
+                       old.push_back(options_.directory / file.path);
+                       return Go::kOn;
+                     }));
+  if (!old.empty()) TRY(replace_files(batch, std::move(old), "drop raw"));
+  TRY(drop_old_records(keyspace::kDeadLetters, oldest_kept));
+  return drop_old_records(keyspace::kLateRecords, oldest_kept);
+}
+
+Status RocksFeatureStore::drop_old_records(std::string_view prefix, ProcessingTime oldest_kept) {
+  constexpr std::size_t kAtOnce = 10'000;
+  rocks::Batch batch;
+  std::size_t count = 0;
+  TRY(database_.scan(prefix, rocks::after_prefix(prefix), database_.snapshot(),
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       const ProcessingTime arrival = prefix == keyspace::kDeadLetters
+                                                          ? TRY(keyspace::decode_dead_letter(key, value)).arrival
+                                                          : TRY(keyspace::decode_late(key, value)).arrival;
+                       if (arrival >= oldest_kept || ++count > kAtOnce) return Go::kStop;
+                       batch.remove(key);
+                       return Go::kOn;
+                     }));
+  if (batch.empty()) return ok();
+  TRY(step("drop records"));
+  return write(batch);
 }
 
 // A pack goes when the last of its keys has expired, so a key is remembered at least as long as promised.

@@ -43,8 +43,7 @@ TEST(Flush, FinishedHoursGoToFilesAndTheRestStaysInTheOutbox) {
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T02:00:00Z"))).ok());
   ASSERT_TRUE(store->flush({}, false).ok());
   // The row that ends at 01:00 belongs to hour 0; the hour that ends at 02:00 may not be over.
-  EXPECT_EQ(files_in(folder.path() / "offline"),
-            "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T010000000.parquet");
+  EXPECT_EQ(files_in(folder.path() / "offline"), "fees/date=2026-05-06/hour=00/000000000000-000000000059.parquet");
   auto view = store->offline("fees").value();
   ASSERT_EQ(view.files.size(), 1u);
   EXPECT_EQ(view.files[0].rows, 60u);
@@ -69,8 +68,8 @@ TEST(Flush, EverythingMeansTheUnfinishedHourToo) {
   ASSERT_TRUE(store->flush({}, true).ok());
   ASSERT_TRUE(store->flush({}, true).ok());  // A repeat changes nothing.
   EXPECT_EQ(files_in(folder.path() / "offline"),
-            "fees/date=2026-05-06/hour=00/20260506T000100000-20260506T001000000.parquet\n"
-            "fees/date=2026-05-06/hour=00/20260506T001100000-20260506T001200000.parquet");
+            "fees/date=2026-05-06/hour=00/000000000000-000000000009.parquet\n"
+            "fees/date=2026-05-06/hour=00/000000000010-000000000011.parquet");
   EXPECT_TRUE(store->offline("fees")->outbox.empty());
   EXPECT_EQ(all_rows(*store).size(), 12u);
 }
@@ -89,17 +88,18 @@ TEST(Flush, AnyParquetReaderSeesTheSameRows) {
   ASSERT_TRUE(table.ok()) << table.message();
   std::string columns;
   for (const auto& column : table->columns) columns += column.name + " " + column.type + ", ";
-  EXPECT_EQ(columns,
-            "event_time TIMESTAMP WITH TIME ZONE, write_time TIMESTAMP WITH TIME ZONE, is_deleted BOOLEAN, "
-            "window_start TIMESTAMP WITH TIME ZONE, window_end TIMESTAMP WITH TIME ZONE, total_fee BIGINT, mean_rate "
-            "DOUBLE, ");
+  EXPECT_EQ(
+      columns,
+      "event_time TIMESTAMP WITH TIME ZONE, write_time TIMESTAMP WITH TIME ZONE, is_deleted BOOLEAN, "
+      "window_start TIMESTAMP WITH TIME ZONE, window_end TIMESTAMP WITH TIME ZONE, revision INTEGER, closed_by_idle "
+      "BOOLEAN, total_fee BIGINT, mean_rate DOUBLE, ");
   const auto row = [&](std::size_t i) {
     return to_text(json::value(json::array(table->rows[i].begin(), table->rows[i].end())));
   };
   EXPECT_EQ(row(0), R"(["2026-05-06T00:01:00Z","2026-05-06T00:01:01.500Z",false,)"
-                    R"("2026-05-06T00:00:00Z","2026-05-06T00:01:00Z",9223372036854775807,0.1])");
+                    R"("2026-05-06T00:00:00Z","2026-05-06T00:01:00Z",0,false,9223372036854775807,0.1])");
   EXPECT_EQ(row(1), R"(["2026-05-06T00:03:00Z","2026-05-06T00:03:01.500Z",false,)"
-                    R"("2026-05-06T00:02:00Z","2026-05-06T00:03:00Z",null,null])");
+                    R"("2026-05-06T00:02:00Z","2026-05-06T00:03:00Z",0,false,null,null])");
 }
 
 TEST(Flush, RowsThatLeaveTheOnlineStoreAreStillReadOverAllHistory) {
@@ -246,13 +246,18 @@ TEST(Flush, WhatACrashLeftIsRemovedAndWhateverElseLiesThereStays) {
   for (const std::string& name :
        {"offline/fees/" + hour + "20260506T000100000-20260506T010000000.parquet",
         "offline/fees/" + hour + "20260506T000100000-20260506T010000000.parquet.tmp",
+        "offline/fees/" + hour + "000000000001-000000000060.parquet",
+        "offline/fees/" + hour + "000000000001-60.parquet",
+        std::string("offline/fees/date=2026-05-06/day/000000000001-000000000060-44.parquet"),
+        std::string("offline/fees/month=2026-05/000000000001-000000000060-44.parquet.tmp"),
         "raw/" + hour + "000000000007.ndjson.zst", "offline/fees/" + hour + "mine.parquet",
         std::string("offline/holiday.parquet"), "raw/" + hour + "7.ndjson.zst", std::string("raw/trips.ndjson.zst")}) {
     ASSERT_TRUE(make_folders((folder.path() / name).parent_path()).ok());
     std::ofstream(folder.path() / name) << "x";
   }
   const auto store = open_store(folder);
-  EXPECT_EQ(files_in(folder.path() / "offline"), "fees/" + hour + "mine.parquet\nholiday.parquet");
+  EXPECT_EQ(files_in(folder.path() / "offline"),
+            "fees/" + hour + "000000000001-60.parquet\nfees/" + hour + "mine.parquet\nholiday.parquet");
   EXPECT_EQ(files_in(folder.path() / "raw"), hour + "7.ndjson.zst\ntrips.ndjson.zst");
 }
 
@@ -314,29 +319,51 @@ bool live_until(const FeatureStore::Options& options, int fatal_step) {
     commit.books = {.read = static_cast<std::uint64_t>(next) + 1, .stored = static_cast<std::uint64_t>(next) + 1};
     commit.new_keys = {{RecordKey{static_cast<std::uint8_t>(next)}, commit.arrival}};
     commit.closed = minutes(fmt::format("2026-05-06T0{}:00:00Z", next), fmt::format("2026-05-06T0{}:15:00Z", next));
+    if (next > 0) {  // The hour before is corrected.
+      FeatureRow row = commit.closed.front().row;
+      row.window_start = row.window_start - 1h, row.window_end = row.window_end - 1h, row.revision = 1;
+      commit.closed.push_back({0, row});
+    }
+    if (next == 3) {  // A day later: what came before can be merged.
+      for (ClosedWindow& window : commit.closed) {
+        if (window.row.revision > 0) continue;
+        window.row.window_start += 24h, window.row.window_end += 24h;
+      }
+    }
     if (store->commit(commit).ok()) static_cast<void>(store->flush(commit.arrival, next == 2));
+    if (!died) static_cast<void>(store->compact(64 << 20));
   }
+  // Once only: whoever asks for it again finds nothing left to erase.
+  const EventRange gone{event_time("2026-05-07T03:04:00Z"), event_time("2026-05-07T03:07:00Z")};
+  if (!died) static_cast<void>(store->erase("fees", std::nullopt, gone, arrival_time("2026-05-06T05:00:00Z")));
   if (!died) static_cast<void>(store->flush({}, true));
+  while (!died) {
+    const auto merged = store->compact(64 << 20);
+    if (!merged.ok() || !*merged) break;
+  }
   return died;
 }
 
 std::string content_of(const FeatureStore::Options& options) {
   const auto store = open_store(options);
   std::string text = rows_text(all_rows(*store)) + archive_of(*store);
+  text += "history " + rows_text(store->select("fees", {.history = true}).value());
   EXPECT_TRUE(store->visit_keys([&](auto pack) { text += fmt::format("key {} ", pack[0].key[0]); }).ok());
   text += fmt::format("rows {} read {} ", store->rows("fees"), store->books().read);
   const auto view = store->offline("fees").value();
   for (const auto& file : view.files)
     text += fmt::format("\n{} {} rows, {} bytes", fs::relative(file.path, options.directory).string(), file.rows,
                         fs::file_size(file.path));
-  return text + "\n" + files_in(options.directory / "raw");
+  return text + "\n" + files_in(options.directory / "raw") + "\n" + files_in(options.directory / "offline");
 }
 
 TEST(Crash, AStoreThatDiesAtAnyStepEndsWithTheSameContentAsOneThatNeverDied) {
   const auto options_in = [](const TemporaryFolder& folder) {
     auto options = store_options(folder.path());
     options.groups[0].keep_online = 40min;
+    options.groups[0].keep_offline = 23h + 30min;
     options.keep_keys = 1h;
+    options.keep_raw = 1h;
     return options;
   };
   const TemporaryFolder undisturbed;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "features/offline_files.h"
 #include "features/rocks_store.h"
+#include "features/row_codec.h"
 #include "storage/file.h"
 
 namespace tidecast {
@@ -27,26 +28,49 @@ std::string lower(std::string name) {
   return name;
 }
 
-Status check_group(const FeatureGroup& group) {
-  if (!is_plain_name(group.name))
-    return invalid_argument("feature group '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name);
+Status check_window(const FeatureGroup& group) {
   if (group.window <= 0ms || group.window > kWidestWindow)
     return invalid_argument("feature group {}: window {}, expected more than 0 and at most {}", group.name,
                             to_text(group.window), to_text(kWidestWindow));
+  if (group.kind == WindowKind::kHopping && (group.every <= 0ms || group.window % group.every != 0ms))
+    return invalid_argument("feature group {}: a window of {} every {}, expected a multiple of it", group.name,
+                            to_text(group.window), to_text(group.every));
+  if (group.offset < 0ms || group.offset >= group.step())
+    return invalid_argument("feature group {}: offset {}, expected 0s up to below {}", group.name,
+                            to_text(group.offset), to_text(group.step()));
+  return ok();
+}
+
+// Of keys and columns alike: both are columns of one table.
+Status check_name(const FeatureGroup& group, std::string_view what, const std::string& name,
+                  std::set<std::string>& names) {
+  if (!is_plain_name(name))
+    return invalid_argument("feature group {}, {} '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name,
+                            what, name);
+  if (is_reserved_column(name))
+    return invalid_argument("feature group {}, {} {}: the name is taken by the store itself", group.name, what, name);
+  if (!names.insert(lower(name)).second)
+    return invalid_argument("feature group {}: {} {} stands there twice", group.name, what, name);
+  return ok();
+}
+
+Status check_group(const FeatureGroup& group) {
+  if (!is_plain_name(group.name))
+    return invalid_argument("feature group '{}': a name is 1 to 64 letters, digits, '_' or '-'", group.name);
+  TRY(check_window(group));
   if (group.columns.empty()) return invalid_argument("feature group {}: no columns", group.name);
   std::set<std::string> names;
+  for (const auto& key : group.keys) {
+    TRY(check_name(group, "key", key.name, names));
+    if (key.type == FieldType::kNumber)
+      return invalid_argument("feature group {}, key {}: number, expected text, integer or boolean", group.name,
+                              key.name);
+  }
   for (const auto& column : group.columns) {
-    if (!is_plain_name(column.name))
-      return invalid_argument("feature group {}, column '{}': a name is 1 to 64 letters, digits, '_' or '-'",
-                              group.name, column.name);
-    if (is_reserved_column(column.name))
-      return invalid_argument("feature group {}, column {}: the name is taken by the store itself", group.name,
-                              column.name);
+    TRY(check_name(group, "column", column.name, names));
     if (column.type != FieldType::kInteger && column.type != FieldType::kNumber)
       return invalid_argument("feature group {}, column {}: {}, expected integer or number", group.name, column.name,
                               name_of(column.type));
-    if (!names.insert(lower(column.name)).second)
-      return invalid_argument("feature group {}: column {} stands there twice", group.name, column.name);
   }
   return ok();
 }
@@ -74,7 +98,10 @@ Status check_size(const fs::path& path, std::uint64_t bytes) {
 // lies there is somebody's and stays.
 bool is_flushed_name(const std::string& below_data_folder) {
   static const std::regex kName(
-      "(offline/[A-Za-z0-9_-]+/date=[0-9-]+/hour=[0-9]{2}/[0-9]{8}T[0-9]{9}-[0-9]{8}T[0-9]{9}\\.parquet"
+      "(offline/[A-Za-z0-9_-]+/"
+      "(date=[0-9-]+/(hour=[0-9]{2}|day)|month=[0-9-]+)/"
+      "([0-9]{12,}-[0-9]{12,}(-[0-9]+)?|[0-9]{8}T[0-9]{9}-[0-9]{8}T[0-9]{9})\\.parquet"  // The second by earlier
+                                                                                         // versions.
       "|raw/date=[0-9-]+/hour=[0-9]{2}/[0-9]{12,}\\.ndjson\\.zst)(\\.tmp)?");
   return std::regex_match(below_data_folder, kName);
 }
@@ -108,30 +135,83 @@ Result<std::unique_ptr<RocksFeatureStore>> RocksFeatureStore::open(Options optio
   std::unique_ptr<RocksFeatureStore> store(
       new RocksFeatureStore(std::move(options), std::move(database), std::move(before_step)));
   const std::string folder = store->options_.directory.string();
-  TRY(store->check_schemas().in(folder));
+  TRY(store->load_schemas().in(folder));
   TRY(store->load().in(folder));
   TRY(store->check_files().in(folder));
   return store;
 }
 
-// Stored rows have no names of their own, so a group's columns must stay as they were when its first row was written.
-Status RocksFeatureStore::check_schemas() {
-  rocks::Batch added;
-  for (const FeatureGroup& group : options_.groups) {
-    const std::string key = keyspace::schema_key(group.name), now = keyspace::schema_text(group);
+// Stored rows have no names of their own; a definition that changed is a new version of them.
+Status RocksFeatureStore::load_schemas() {
+  state_.resize(options_.groups.size());
+  for (std::size_t index = 0; index < options_.groups.size(); ++index) {
+    const FeatureGroup& group = options_.groups[index];
+    SchemaHistory& schemas = state_[index].schemas;
+    const std::string key = keyspace::schema_key(group.name);
     const auto stored = TRY(database_.get(key));
-    if (!stored) {
-      added.put(key, keyspace::encode_text(now));
-      continue;
+    if (stored) schemas = TRY(SchemaHistory::decode(*stored, "schema of " + group.name));
+    const bool changed = TRY(schemas.adopt(group));
+    if (stored && (*stored)[0] == 1) {
+      TRY(migrate(index));
+    } else if (changed) {
+      rocks::Batch batch;
+      batch.put(key, schemas.encode());
+      TRY(database_.write(batch, rocks::Sync::kYes));
     }
-    const std::string then = TRY(keyspace::decode_text(*stored, "schema of " + group.name));
-    if (then != now)
-      return failed_precondition(
-          "feature group {} is stored as [{}] and now defined as [{}]; leave it and add the changed one under a new "
-          "name, or start with a new data folder",
-          group.name, then, now);
   }
-  return added.empty() ? ok() : database_.write(added, rocks::Sync::kYes);
+  const auto engine = TRY(database_.get(keyspace::kEngine));  // Of a version that had one piece under this key.
+  if (!engine) return ok();
+  rocks::Batch batch;
+  batch.put(keyspace::numbered(keyspace::kEngine, 0), *engine);
+  batch.remove(keyspace::kEngine);
+  return database_.write(batch, rocks::Sync::kYes);
+}
+
+// A group as the first format had it: each row once, under `w`, and in the outbox if newer than the last file.  Rows
+// and files get their numbers, the outbox its rows, the schema its versions, all in one write.
+Status RocksFeatureStore::migrate(std::size_t index) {
+  const FeatureGroup& group = options_.groups[index];
+  const SchemaHistory& schemas = state_[index].schemas;
+  const rocks::Snapshot now = database_.snapshot();
+  rocks::Batch batch;
+  keyspace::GroupCounters counters;
+  EventTime in_files = EventTime::min(), first_in_files = EventTime::max();
+  const std::string files = keyspace::files_prefix(group.name), rows = keyspace::rows_prefix(group.name);
+  TRY(database_.scan(files, rocks::after_prefix(files), now,
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       auto file = TRY(keyspace::decode_rows_file(value));
+                       file.first_sequence = counters.next_sequence;
+                       counters.next_sequence += file.rows;
+                       file.last_sequence = counters.next_sequence - 1;
+                       first_in_files = std::min(first_in_files, file.first);
+                       in_files = std::max(in_files, file.last);
+                       batch.remove(key);
+                       batch.put(keyspace::file_key(group.name, file.first_sequence), keyspace::encode_rows_file(file));
+                       return Go::kOn;
+                     }));
+  std::optional<FeatureRow> newest;
+  EventTime oldest = EventTime::max();
+  TRY(database_.scan(rows, rocks::after_prefix(rows), now,
+                     [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       FeatureRow row = TRY(keyspace::decode_row(group, schemas, key, value));
+                       oldest = std::min(oldest, row.window_end);
+                       if (row.window_end > in_files)
+                         batch.put(keyspace::outbox_key(group.name, counters.next_sequence++),
+                                   keyspace::encode_row_version(row, schemas.newest()));
+                       newest = std::move(row);
+                       return Go::kOn;
+                     }));
+  counters.windows = counters.next_sequence;
+  if (newest) {
+    counters.newest_end = newest->window_end;
+    counters.newest_write = newest->write_time;
+    if (first_in_files < oldest) counters.online_from = oldest;
+    batch.put(keyspace::newest_key(group.name, ""), keyspace::encode_row_version(*newest, schemas.newest()));
+  }
+  batch.put(keyspace::counters_key(group.name), keyspace::encode_counters(counters));
+  batch.put(keyspace::schema_key(group.name), schemas.encode());
+  TRY(step("migrate"));
+  return database_.write(batch, rocks::Sync::kYes);
 }
 
 // What commits and readers need at hand: totals, newest rows, counters to go on from.
@@ -167,40 +247,52 @@ Status RocksFeatureStore::load() {
                        return Go::kOn;
                      }));
 
-  for (const FeatureGroup& group : options_.groups) {
-    GroupState state;
-    const std::string files = keyspace::files_prefix(group.name), rows = keyspace::rows_prefix(group.name);
-    TRY(database_.scan(files, rocks::after_prefix(files), now,
-                       [&](std::string_view, std::string_view value) -> Result<Go> {
-                         const auto file = TRY(keyspace::decode_rows_file(value));
-                         state.rows += file.rows;
-                         state.in_files = file.last;
-                         return Go::kOn;
-                       }));
-    TRY(database_.scan_back(rows, rocks::after_prefix(rows), now,
-                            [&](std::string_view key, std::string_view value) -> Result<Go> {
-                              if (!state.newest) state.newest = TRY(keyspace::decode_row(group, key, value));
-                              if (keyspace::time_in(key) <= state.in_files) return Go::kStop;
-                              ++state.rows;
-                              return Go::kOn;
-                            }));
-    state_.push_back(std::move(state));
-  }
+  TRY(last_key(keyspace::kEngine, [&](std::string_view key, std::string_view) {
+    engine_pieces_ = keyspace::number_in(key) + 1;
+    return ok();
+  }));
+  TRY(last_key(keyspace::kMarks, [&](std::string_view key, std::string_view) {
+    next_mark_ = keyspace::number_in(key) + 1;
+    return ok();
+  }));
+  for (std::size_t index = 0; index < options_.groups.size(); ++index) TRY(load_group(index, now));
   return ok();
 }
 
-// Parquet files are read whole and their hash compared: they are small, and nothing else would notice a flipped bit in
-// one. Raw files are measured only; zstd's own checksums speak when they are read.
+Status RocksFeatureStore::load_group(std::size_t index, const rocks::Snapshot& now) {
+  const FeatureGroup& group = options_.groups[index];
+  GroupState& state = state_[index];
+  if (const auto counters = TRY(database_.get(keyspace::counters_key(group.name), now)))
+    state.counters = TRY(keyspace::decode_counters(*counters, "counters of " + group.name));
+  const std::string newest = keyspace::newest_prefix(group.name), outbox = keyspace::outbox_prefix(group.name);
+  TRY(database_.scan(newest, rocks::after_prefix(newest), now,
+                     [&](std::string_view, std::string_view value) -> Result<Go> {
+                       FeatureRow row = TRY(keyspace::decode_row_version(group, state.schemas, value));
+                       std::string key = row.key;
+                       state.latest.emplace(std::move(key), std::move(row));
+                       return Go::kOn;
+                     }));
+  return database_.scan(
+      outbox, rocks::after_prefix(outbox), now, [&](std::string_view, std::string_view value) -> Result<Go> {
+        state.oldest_in_outbox = std::min(state.oldest_in_outbox, TRY(keyspace::end_of_row_version(value)));
+        return Go::kOn;
+      });
+}
+
+// The youngest Parquet files are read whole and their hash compared: nothing else would notice a flipped bit in one.
+// Older ones, beyond what a second can read, and raw files, where zstd's own checksums speak, are measured only.
 Status RocksFeatureStore::check_files() {
+  constexpr std::uint64_t kHashed = 256 << 20;
   const rocks::Snapshot now = database_.snapshot();
   std::set<fs::path> known;
+  std::uint64_t read = 0;
   const auto check_rows_file = [&](std::string_view, std::string_view value) -> Result<Go> {
     const auto file = TRY(keyspace::decode_rows_file(value));
     const fs::path path = options_.directory / file.path;
     TRY(check_size(path, file.bytes));
-    if (sha256(TRY(read_file(path))) != file.sha256)
-      return data_loss("{}: damaged, its SHA-256 differs", path.string());
     known.insert(path);
+    if (read += file.bytes; read <= kHashed && sha256(TRY(read_file(path))) != file.sha256)
+      return data_loss("{}: damaged, its SHA-256 differs", path.string());
     return Go::kOn;
   };
   const auto check_raw_file = [&](std::string_view, std::string_view value) -> Result<Go> {
@@ -209,7 +301,7 @@ Status RocksFeatureStore::check_files() {
     known.insert(options_.directory / file.path);
     return Go::kOn;
   };
-  TRY(database_.scan("O", "P", now, check_rows_file));  // Also of groups that the definition no longer has.
+  TRY(database_.scan_back("O", "P", now, check_rows_file));  // Also of groups that the definition no longer has.
   TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now, check_raw_file));
   TRY(remove_orphans(options_.directory, "offline", known));
   return remove_orphans(options_.directory, "raw", known);

@@ -45,8 +45,8 @@ struct FeatureGroup {
   std::optional<Milliseconds> keep_online;   // Rows older than this behind the newest leave the online store.
   std::optional<Milliseconds> keep_offline;  // The same for the offline store; nullopt (both): kept for ever.
   WindowKind kind = WindowKind::kTumbling;
-  Milliseconds every{0};   // kHopping: from one window's start to the next; `window` is a multiple of it.
-  Milliseconds offset{0};  // Windows start at offset + n * step(); 0 up to step().
+  Milliseconds every{0};         // kHopping: from one window's start to the next; `window` is a multiple of it.
+  Milliseconds offset{0};        // Windows start at offset + n * step(); 0 up to step().
   std::vector<FeatureKey> keys;  // Empty: one series.
   // A column's earlier name, where it was renamed: rows that were written under that one are read as this one's.
   std::map<std::string, std::string> renamed_from{};

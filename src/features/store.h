@@ -3,7 +3,8 @@
 // keys, open windows, online rows, the offline outbox and its Parquet files, the raw archive, dead letters, counters.
 //
 // One RocksDB (directory/state) holds the online store, the outboxes and the manifest; files live beside it:
-//   directory/offline/<group>/date=YYYY-MM-DD/hour=HH/<first>-<last>.parquet     by event time (window_end - 1 ms)
+//   directory/offline/<group>/date=YYYY-MM-DD/hour=HH/<first>-<last>.parquet     by event time (window_end - 1 ms);
+//   merged later into one a day, date=.../day/, and one a month, month=YYYY-MM/
 //   directory/raw/date=YYYY-MM-DD/hour=HH/<number of its first record>.ndjson.zst    by arrival time
 // Written by one thread (the scheduler's); read by any number of threads.  Formats: docs/formats/feature_store.md.
 
@@ -109,10 +110,10 @@ struct Commit {
   std::vector<LateRecord> late;
   std::vector<ClockMark> marks;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> replayed;  // Dead letters, and as which records they were taken.
-  std::optional<SourceGap> gap;                        // That the batch showed.
-  Books books;                                         // Totals after this batch.
-  std::map<std::string, std::uint64_t> late_by_group;  // Totals after this batch.
-  std::uint64_t unmatched = 0;                         // The same; they are among the stored.
+  std::optional<SourceGap> gap;                                   // That the batch showed.
+  Books books;                                                    // Totals after this batch.
+  std::map<std::string, std::uint64_t> late_by_group;             // Totals after this batch.
+  std::uint64_t unmatched = 0;                                    // The same; they are among the stored.
 };
 
 // What a restarted stream goes on from.
@@ -131,15 +132,40 @@ struct OfflineFile {
   EventRange range;  // Of window_end.
   std::uint64_t rows = 0;
   // The group's columns as the file has them, which is by their names of then; empty: as they are now.
-  std::vector<std::string> columns{};
+  std::vector<std::string> columns{};  // "": the file has none like this column.
+  bool versioned = true;  // It has the columns revision and closed_by_idle, which the first layout did not.
+};
+
+// What a group's readers could know at this moment.
+struct Freshness {
+  std::optional<EventTime> event_time;       // window_end of the newest row.
+  std::optional<ProcessingTime> write_time;  // Of the last row written, corrections and tombstones too.
+};
+
+// A part of the raw archive: what lies within both bounds, half open.
+struct ArchiveRange {
+  std::uint64_t first = 0, after = UINT64_MAX;                                 // Record numbers.
+  ProcessingTime from = ProcessingTime::min(), until = ProcessingTime::max();  // Arrivals.
+};
+
+// What the online and the offline store say of the same windows.
+struct StoreComparison {
+  struct Mismatch {
+    EventTime window_end;
+    std::string key;
+    std::string what;  // "online 7, offline 8", in words of the columns.
+  };
+  std::uint64_t compared = 0;    // Windows, of each series.
+  std::uint64_t mismatches = 0;  // Different, or in one store only.
+  std::vector<Mismatch> first;   // A few of them.
 };
 
 // Which rows of a group.
 struct RowQuery {
-  EventRange range{};                             // Of window_end.
-  ProcessingTime as_of = ProcessingTime::max();   // As known then: written at or before.
-  std::optional<std::string> key{};               // One series; nullopt: all.
-  bool history = false;                           // Every revision and tombstone; else what counts of each window.
+  EventRange range{};                            // Of window_end.
+  ProcessingTime as_of = ProcessingTime::max();  // As known then: written at or before.
+  std::optional<std::string> key{};              // One series; nullopt: all.
+  bool history = false;                          // Every revision and tombstone; else what counts of each window.
 };
 
 class FeatureStore {
@@ -178,10 +204,18 @@ class FeatureStore {
   // Raw records fill a file although their hour is not over: the writer, whose thread may ask, had better flush.
   virtual bool raw_outbox_full() const = 0;
 
-  // Tombstones for the rows of one series (of all, without a key) whose window ends in `range`; how many.  They are gone
-  // from every reader but history and what asks as of an earlier time, at once and for good.
+  // Tombstones for the rows of one series (of all, without a key) whose window ends in `range`; how many.  They are
+  // gone from every reader but history and what asks as of an earlier time, at once and for good.
   virtual Result<std::uint64_t> erase(std::string_view group, const std::optional<std::string>& key, EventRange range,
                                       ProcessingTime at) = 0;
+
+  // Merges the small files of a finished day into one, and those of a finished month; `most_bytes` of input at most.
+  // True if it did and may find more to do.  On any thread, beside commits, flushes and readers, but one at a time;
+  // crash-safe at every step.
+  virtual Result<bool> compact(std::uint64_t most_bytes = 64 << 20) {
+    static_cast<void>(most_bytes);
+    return false;
+  }
 
   // ---- readers ----------------------------------------------------------------------------------------------------
   virtual Books books() const = 0;
@@ -206,8 +240,9 @@ class FeatureStore {
     return select(group, {.range = range, .as_of = as_of});
   }
   // One column of one series over `range` of window_end re-indexed to the grid of windows, from the first to the last
-  // row in it: windows without a row follow the column's EmptyWindow rule (null is NaN).  A window that touches a gap found at or
-  // before `as_of` is null, whatever its row says.  Empty if there is no row.  kInvalidArgument - sessions have no grid.
+  // row in it: windows without a row follow the column's EmptyWindow rule (null is NaN).  A window that touches a gap
+  // found at or before `as_of` is null, whatever its row says.  Empty if there is no row.  kInvalidArgument - sessions
+  // have no grid.
   virtual Result<TimeSeries> series(std::string_view group, std::string_view column, EventRange range,
                                     ProcessingTime as_of = ProcessingTime::max(), std::string_view key = "") const = 0;
 
@@ -231,8 +266,16 @@ class FeatureStore {
   virtual Result<std::vector<ClockMark>> clock_marks() const = 0;  // By number, oldest first.
   virtual std::uint64_t unmatched() const = 0;
   // Every archived line (files, then outbox), in the order of arrival, until the visitor says false:
-  // {"n":..,"arrival":"..","verdict":"..","record":{..}}.
+  // {"n":..,"arrival":"..","verdict":"..","source":"..","event":"..","record":{..}}; docs/formats/feature_store.md.
   virtual Status visit_archive(const std::function<bool(std::string_view line)>& visit) const = 0;
+  // The same of a part, without reading the files that have nothing of it.
+  virtual Status visit_archive_range(const ArchiveRange& range,
+                                     const std::function<bool(std::string_view line)>& visit) const;
+
+  virtual Freshness freshness(std::string_view group) const;
+  // Compares the rows online, of windows that end in `range`, with the newest of each in the offline store, value by
+  // value, as of one moment.  What has left either store by its TTL is not compared.
+  virtual Result<StoreComparison> compare(std::string_view group, EventRange range) const;
 };
 
 }  // namespace tidecast

@@ -98,5 +98,4 @@ inline std::string archive_of(const FeatureStore& store) {
   return lines;
 }
 
-
 }  // namespace tidecast

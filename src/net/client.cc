@@ -1,19 +1,12 @@
 #include "net/client.h"
 
-#include <algorithm>
-#include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <chrono>
 #include <optional>
 
 #include "base/version.h"
+#include "net/connection.h"
 #include "net/gzip.h"
-#include "net/lookup.h"
 #include "net/url.h"
 
 namespace tidecast {
@@ -22,9 +15,7 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 namespace ssl = boost::asio::ssl;
-using asio::ip::tcp;
 using boost::system::error_code;
-using SteadyClock = std::chrono::steady_clock;
 using Parser = http::response_parser<http::string_body>;
 
 const std::string kUserAgent = fmt::format("tidecast/{}", kVersion);
@@ -37,45 +28,13 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// How long something may take, and how that is said.
-struct Limit {
-  SteadyClock::time_point deadline;
-  Milliseconds allowed;
-};
-
-// A socket and, of https, TLS over it.
-struct Connection {
-  Connection(asio::io_context& io, ssl::context& context, Url address) : url(std::move(address)), stream(io, context) {}
-
-  tcp::socket& socket() { return stream.next_layer(); }
-  void close() {
-    error_code ignored;
-    socket().close(ignored);
-  }
-
-  Url url;
-  ssl::stream<tcp::socket> stream;
-  boost::beast::flat_buffer buffer;
-};
-
 class Client final : public HttpClient {
  public:
-  explicit Client(HttpClientOptions options) : options_(std::move(options)) {}
+  explicit Client(HttpClientOptions options)
+      : options_(std::move(options)),
+        connector_({options_.connect_timeout, options_.ca_file, options_.proxy, options_.stop}) {}
 
-  Status trust() {
-    error_code error;
-    context_.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 |
-                             ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1,
-                         error);
-    context_.set_verify_mode(ssl::verify_peer, error);
-    if (options_.ca_file.empty()) return ok();
-    std::error_code ignored;
-    if (!std::filesystem::exists(options_.ca_file, ignored))
-      return not_found("{}: there is no such file", options_.ca_file.string());
-    context_.load_verify_file(options_.ca_file.string(), error);
-    if (error) return invalid_argument("{}: no certificates in PEM: {}", options_.ca_file.string(), error.message());
-    return ok();
-  }
+  Status trust() { return connector_.trust(); }
 
   Result<HttpAnswer> get(const std::string& url,
                          const std::vector<std::pair<std::string, std::string>>& headers) override {
@@ -83,20 +42,16 @@ class Client final : public HttpClient {
     try {
       return get_from(address, headers).in(address.endpoint());
     } catch (const std::exception& exception) {  // No memory, no thread, no epoll.
-      connection_.reset();
+      connector_.drop();
       return unavailable("{}: {}", address.endpoint(), exception.what());
     }
   }
 
-  void cancel() override {
-    cancelled_ = true;
-    lookup_.cancel();
-    io_.stop();
-  }
+  void cancel() override { connector_.cancel(); }
 
  private:
   Result<HttpAnswer> get_from(const Url& address, const std::vector<std::pair<std::string, std::string>>& headers) {
-    const Limit limit{SteadyClock::now() + options_.timeout, options_.timeout};
+    const Limit limit = Limit::of(options_.timeout);
     std::string request = fmt::format(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: application/json, */*;q=0.5\r\n"
         "Accept-Encoding: gzip\r\n",
@@ -104,150 +59,62 @@ class Client final : public HttpClient {
     for (const auto& [name, value] : headers) request += fmt::format("{}: {}\r\n", name, value);
     request += "\r\n";
 
+    const Connection* const before = connector_.connection();
     const bool kept =
-        connection_ && connection_->url.endpoint() == address.endpoint() && connection_->url.tls == address.tls;
-    if (address.tls) TRY(trust_the_system());
-    if (!kept) TRY(connect_anew(address, limit));
+        before != nullptr && before->url.endpoint() == address.endpoint() && before->url.tls == address.tls;
+    if (!kept) TRY(connector_.connect(address, limit));
     bool closed_before_answer = false;
     Result<HttpAnswer> answer = exchange(request, limit, closed_before_answer);
     if (kept && closed_before_answer) {
-      TRY(connect_anew(address, limit));
+      TRY(connector_.connect(address, limit));
       answer = exchange(request, limit, closed_before_answer);
     }
-    if (!answer.ok()) connection_.reset();
+    if (!answer.ok()) connector_.drop();
     return answer;
-  }
-
-  // A connection that was not wholly made must never be taken for a kept one.
-  Status connect_anew(const Url& address, const Limit& limit) {
-    Status status = connect(address, limit);
-    if (!status.ok()) connection_.reset();
-    return status;
-  }
-
-  // Runs what `start` begins, which ends by calling the handler it is given.  Past the deadline, or when cancelled, it
-  // is broken off, and the connection is no longer good for anything.
-  template <typename Start>
-  error_code perform(SteadyClock::time_point deadline, Start&& start) {
-    std::optional<error_code> outcome;
-    start([&outcome](error_code error, auto&&...) { outcome = error; });
-    io_.restart();
-    if (!cancelled_) io_.run_until(deadline);  // A cancel() from here on stops it, even before it runs.
-    if (outcome) return *outcome;
-    connection_->close();
-    while (!outcome) {
-      io_.restart();
-      io_.run();
-    }
-    return cancelled_ ? asio::error::operation_aborted : asio::error::timed_out;
-  }
-
-  // What went wrong, in words; `slow` for when it took too long.
-  Status failure(const error_code& error, std::string_view what, std::string_view slow, const Limit& limit) const {
-    if (cancelled_) return cancelled("cancelled");
-    if (error == asio::error::timed_out) return unavailable("{} within {} ms", slow, limit.allowed.count());
-    return unavailable("{}: {}", what, error.message());
-  }
-
-  Status connect(const Url& address, const Limit& whole) {
-    Limit limit{SteadyClock::now() + options_.connect_timeout, options_.connect_timeout};
-    if (whole.deadline < limit.deadline) limit = whole;
-    const std::vector<tcp::endpoint> endpoints =
-        TRY(lookup_.find(address.host, address.port, limit.deadline).in("cannot find " + address.host));
-    error_code error;
-    for (std::size_t i = 0; i < endpoints.size(); ++i) {
-      connection_ = std::make_unique<Connection>(io_, context_, address);
-      // An address that swallows everything leaves time for those after it.
-      const auto now = SteadyClock::now();
-      const auto share = (limit.deadline - now) / static_cast<int>(endpoints.size() - i);
-      error = perform(now + share,
-                      [&](auto handler) { connection_->socket().async_connect(endpoints[i], std::move(handler)); });
-      if (!error || cancelled_) break;
-    }
-    if (error) return failure(error, "cannot connect", "no connection", limit);
-    connection_->socket().set_option(tcp::no_delay(true), error);
-    return address.tls ? agree_on_tls(address, limit) : ok();
-  }
-
-  // Reading all of the system's certificates takes a while, and not everybody needs them.
-  Status trust_the_system() {
-    if (trusts_ || !options_.ca_file.empty()) return ok();
-    error_code error;
-    context_.set_default_verify_paths(error);
-    if (error) return unavailable("the system's certificates cannot be read: {}", error.message());
-    trusts_ = true;
-    return ok();
-  }
-
-  Status agree_on_tls(const Url& address, const Limit& limit) {
-    SSL* const tls = connection_->stream.native_handle();
-    error_code no_number;
-    asio::ip::make_address(address.host, no_number);
-    bool set = true;
-    if (no_number) {
-      ::SSL_set_hostflags(tls, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      set =
-          ::SSL_set1_host(tls, address.host.c_str()) == 1 && ::SSL_set_tlsext_host_name(tls, address.host.c_str()) == 1;
-    } else {
-      set = ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(tls), address.host.c_str()) == 1;
-    }
-    if (!set) return unavailable("'{}' cannot be the name in a certificate", address.host);
-    const error_code error = perform(limit.deadline, [&](auto handler) {
-      connection_->stream.async_handshake(ssl::stream_base::client, std::move(handler));
-    });
-    if (!error) return ok();
-    if (const long verdict = ::SSL_get_verify_result(tls); verdict != X509_V_OK && !cancelled_)
-      return unavailable("certificate of {}: {}", address.host, ::X509_verify_cert_error_string(verdict));
-    return failure(error, "no TLS", "no TLS", limit);
-  }
-
-  // `act` on whatever carries the bytes.
-  template <typename Act>
-  void on_wire(Act&& act) {
-    if (connection_->url.tls)
-      act(connection_->stream);
-    else
-      act(connection_->socket());
   }
 
   // One request and its answer.
   Result<HttpAnswer> exchange(const std::string& request, const Limit& limit, bool& closed_before_answer) {
     closed_before_answer = false;
-    error_code error = perform(limit.deadline, [&](auto handler) {
-      on_wire([&](auto& wire) { asio::async_write(wire, asio::buffer(request), std::move(handler)); });
+    Connection& connection = *connector_.connection();
+    error_code error = connector_.perform(limit.deadline, [&](auto handler) {
+      connection.on_wire([&](auto& wire) { asio::async_write(wire, asio::buffer(request), std::move(handler)); });
     });
     // A server that refuses early may stop reading and still answer, so other errors of writing do not count.
-    if (error == asio::error::timed_out || cancelled_) return failure(error, "cannot send", "nothing sent", limit);
+    if (error == asio::error::timed_out || connector_.cancelled())
+      return connector_.failure(error, "cannot send", "nothing sent", limit);
 
     std::optional<Parser> parser;
     do {  // Past "100 Continue" and its like.
       parser.emplace();
       parser->header_limit(kHeaderMax);
       parser->body_limit(options_.body_max);
-      error = perform(limit.deadline, [&](auto handler) {
-        on_wire([&](auto& wire) { http::async_read_header(wire, connection_->buffer, *parser, std::move(handler)); });
+      error = connector_.perform(limit.deadline, [&](auto handler) {
+        connection.on_wire(
+            [&](auto& wire) { http::async_read_header(wire, connection.buffer, *parser, std::move(handler)); });
       });
     } while (!error && parser->get().result_int() / 100 == 1);
     if (error && !parser->is_header_done()) {
-      closed_before_answer = !parser->got_some() && error != asio::error::timed_out && !cancelled_;
+      closed_before_answer = !parser->got_some() && error != asio::error::timed_out && !connector_.cancelled();
       return no_answer(error, limit);
     }
     if (!error && !parser->is_done())
-      error = perform(limit.deadline, [&](auto handler) {
-        on_wire([&](auto& wire) { http::async_read(wire, connection_->buffer, *parser, std::move(handler)); });
+      error = connector_.perform(limit.deadline, [&](auto handler) {
+        connection.on_wire([&](auto& wire) { http::async_read(wire, connection.buffer, *parser, std::move(handler)); });
       });
     if (error) return no_body(error, *parser, limit);
-    const bool keep = parser->keep_alive() && connection_->buffer.size() == 0;
-    if (!keep) connection_.reset();
+    const bool keep = parser->keep_alive() && connection.buffer.size() == 0;
+    if (!keep) connector_.drop();
     return unpacked(*parser);
   }
 
   Status no_answer(const error_code& error, const Limit& limit) const {
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error == asio::error::connection_reset || error == ssl::error::stream_truncated)
-      return cancelled_ ? cancelled("cancelled") : unavailable("the connection was closed before an answer came");
+      return connector_.cancelled() ? cancelled("cancelled")
+                                    : unavailable("the connection was closed before an answer came");
     if (error == http::error::header_limit) return unavailable("the header is larger than {} bytes", kHeaderMax);
-    return failure(error, "no HTTP answer", "no answer", limit);
+    return connector_.failure(error, "no HTTP answer", "no answer", limit);
   }
 
   Status no_body(const error_code& error, Parser& parser, const Limit& limit) const {
@@ -259,9 +126,9 @@ class Client final : public HttpClient {
                     : unavailable("the body is larger than {} bytes", options_.body_max);
     if (error == http::error::partial_message || error == asio::error::connection_reset ||
         error == ssl::error::stream_truncated)
-      return cancelled_ ? cancelled("cancelled") : unavailable("the body was cut after {}", progress);
-    return failure(error, fmt::format("after {} of the body", progress), fmt::format("only {} of the body", progress),
-                   limit);
+      return connector_.cancelled() ? cancelled("cancelled") : unavailable("the body was cut after {}", progress);
+    return connector_.failure(error, fmt::format("after {} of the body", progress),
+                              fmt::format("only {} of the body", progress), limit);
   }
 
   Result<HttpAnswer> unpacked(Parser& parser) const {
@@ -285,12 +152,7 @@ class Client final : public HttpClient {
   }
 
   HttpClientOptions options_;
-  std::atomic<bool> cancelled_ = false;
-  Lookup lookup_;
-  asio::io_context io_{1};
-  ssl::context context_{ssl::context::tls_client};
-  bool trusts_ = false;                     // The system's certificates are read.
-  std::unique_ptr<Connection> connection_;  // The one that is kept, if there is one.
+  Connector connector_;  // Keeps the connection, if there is one to keep.
 };
 
 }  // namespace

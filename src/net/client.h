@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "net/proxy.h"
 
 namespace tidecast {
 
@@ -20,7 +22,9 @@ struct HttpClientOptions {
   Milliseconds connect_timeout{5'000};  // To find the host, connect, and agree on TLS; within
   Milliseconds timeout{10'000};         // that for all of one call.
   std::size_t body_max = 16 << 20;      // Bytes, packed and unpacked.
-  std::filesystem::path ca_file;        // PEM; whom to trust; empty: whom the system trusts.
+  std::filesystem::path ca_file{};      // PEM; whom to trust; empty: whom the system trusts.
+  Proxy proxy{};                        // For https; none.
+  std::function<bool()> stop{};         // Asked every 50 ms by the calling thread; true is a cancel().
 };
 
 struct HttpAnswer {

@@ -56,7 +56,7 @@ struct HttpResponse {
 // threads of the lanes: so on several at once.  An exception that leaves it is a 500.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
-inline constexpr int kLanes = 3;
+inline constexpr int kLanes = 4;
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";  // Loopback only; another address is refused (kFailedPrecondition).

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -105,12 +106,22 @@ class RawConnection {
         buffer_.erase(0, end + 4);
         return head;
       }
-      char part[4096];
-      const auto got = tls_ != nullptr ? static_cast<ssize_t>(::SSL_read(tls_, part, sizeof part))
-                                       : ::recv(fd_, part, sizeof part, 0);
-      if (got <= 0) return std::nullopt;
-      buffer_.append(part, static_cast<std::size_t>(got));
+      if (!receive()) return std::nullopt;
     }
+  }
+  // The next so many bytes; nullopt as above.
+  std::optional<std::string> take(std::size_t size) {
+    while (buffer_.size() < size)
+      if (!receive()) return std::nullopt;
+    std::string bytes = buffer_.substr(0, size);
+    buffer_.erase(0, size);
+    return bytes;
+  }
+  // Waits until the client has said something, or its end, or `timeout_ms` are over.
+  bool readable(int timeout_ms) {
+    if (!buffer_.empty() || (tls_ != nullptr && ::SSL_pending(tls_) > 0)) return true;
+    pollfd wanted{.fd = fd_, .events = POLLIN, .revents = 0};
+    return ::poll(&wanted, 1, timeout_ms) > 0;
   }
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -135,6 +146,13 @@ class RawConnection {
  private:
   friend class RawServer;
   RawConnection(int fd, SSL* tls) : fd_(fd), tls_(tls) {}
+  bool receive() {
+    char part[4096];
+    const auto got =
+        tls_ != nullptr ? static_cast<ssize_t>(::SSL_read(tls_, part, sizeof part)) : ::recv(fd_, part, sizeof part, 0);
+    if (got > 0) buffer_.append(part, static_cast<std::size_t>(got));
+    return got > 0;
+  }
 
   int fd_;
   SSL* tls_;  // Null: plain.

@@ -12,20 +12,18 @@ bool is_name_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
 }
 
+// The two schemes of an address, the one with TLS first.
+struct Schemes {
+  std::string_view tls, plain;
+};
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-}  // namespace
-
-std::string Url::authority() const {
-  return port == (tls ? 443 : 80) ? bracketed(host) : fmt::format("{}:{}", bracketed(host), port);
-}
-
-std::string Url::endpoint() const { return fmt::format("{}:{}", bracketed(host), port); }
-
-Result<Url> parse_url(std::string_view text) {
+Result<Url> parse(std::string_view text, const Schemes& schemes) {
   const std::string_view whole = text;
-  const auto wrong = [whole](std::string_view why) {
-    return invalid_argument("'{}' is no address: {}; allowed: https://host[:port]/path?query, http:// too", whole, why);
+  const auto wrong = [whole, schemes](std::string_view why) {
+    return invalid_argument("'{}' is no address: {}; allowed: {}://host[:port]/path?query, {}:// too", whole, why,
+                            schemes.tls, schemes.plain);
   };
   for (const char c : text)
     if (c <= ' ' || c > '~') return wrong("it has a space or a letter that is not ASCII (write it as %xx)");
@@ -34,9 +32,9 @@ Result<Url> parse_url(std::string_view text) {
   const std::size_t colon = text.find("://");
   std::string scheme(text.substr(0, std::min(colon, text.size())));
   std::transform(scheme.begin(), scheme.end(), scheme.begin(), lower);
-  if (colon == text.npos) return wrong("it has no https://");
-  if (scheme != "https" && scheme != "http") return wrong(fmt::format("its scheme is {}", scheme));
-  url.tls = scheme == "https";
+  if (colon == text.npos) return wrong(fmt::format("it has no {}://", schemes.tls));
+  if (scheme != schemes.tls && scheme != schemes.plain) return wrong(fmt::format("its scheme is {}", scheme));
+  url.tls = scheme == schemes.tls;
   text.remove_prefix(colon + 3);
 
   const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
@@ -78,6 +76,34 @@ Result<Url> parse_url(std::string_view text) {
       return wrong(fmt::format("'{}' is no port", port));
   }
   return url;
+}
+
+}  // namespace
+
+std::string Url::authority() const {
+  return port == (tls ? 443 : 80) ? bracketed(host) : fmt::format("{}:{}", bracketed(host), port);
+}
+
+std::string Url::endpoint() const { return fmt::format("{}:{}", bracketed(host), port); }
+
+Result<Url> parse_url(std::string_view text) { return parse(text, {"https", "http"}); }
+Result<Url> parse_websocket_url(std::string_view text) { return parse(text, {"wss", "ws"}); }
+
+Result<std::string> redirected_url(const std::string& from, std::string_view location) {
+  const Url old = TRY(parse_url(from));
+  const std::string_view scheme = old.tls ? "https" : "http";
+  std::string to(location.substr(0, location.find('#')));
+  if (to.starts_with("//"))
+    to = fmt::format("{}:{}", scheme, to);
+  else if (to.starts_with('/'))
+    to = fmt::format("{}://{}{}", scheme, old.authority(), to);
+  else if (to.find("://") == std::string::npos)
+    to = fmt::format("{}://{}{}{}", scheme, old.authority(),
+                     old.target.substr(0, old.target.substr(0, old.target.find('?')).rfind('/') + 1), to);
+  const Url now = TRY(parse_url(to));
+  if (!now.tls && (old.tls || now.host != old.host))
+    return invalid_argument("'{}' is neither https nor on the same host", to);
+  return to;
 }
 
 }  // namespace tidecast

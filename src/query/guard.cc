@@ -90,13 +90,23 @@ bool is_in(const List& list, std::string_view name) {
   });
 }
 
-Status check_functions(const json::value& tree) {
+// A name that the text has in quotes may come with them.
+std::string plain_name(std::string_view name) {
+  if (name.size() > 1 && name.starts_with('"') && name.ends_with('"')) name = name.substr(1, name.size() - 2);
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return lower;
+}
+
+// Looks at every node, and takes down the tables' names.
+Status check_tree(const json::value& tree, std::set<std::string>& tables) {
   if (const auto* list = tree.if_array()) {
-    for (const auto& each : *list) TRY(check_functions(each));
+    for (const auto& each : *list) TRY(check_tree(each, tables));
     return ok();
   }
   const auto* node = tree.if_object();
   if (node == nullptr) return ok();
+  if (const std::string_view name = text_in(*node, "table_name"); !name.empty()) tables.insert(plain_name(name));
   if (text_in(*node, "type") == "TABLE_FUNCTION") {
     const json::value* function = node->if_contains("function");
     const std::string_view name =
@@ -107,13 +117,13 @@ Status check_functions(const json::value& tree) {
   }
   if (is_in(kForbiddenFunctions, text_in(*node, "function_name")))
     return invalid_argument("the function '{}' is not allowed", text_in(*node, "function_name"));
-  for (const auto& each : *node) TRY(check_functions(each.value()));
+  for (const auto& each : *node) TRY(check_tree(each.value(), tables));
   return ok();
 }
 
 }  // namespace
 
-Result<std::string> check_query(duck::Session& session, std::string_view sql) {
+Result<CheckedQuery> check_query(duck::Session& session, std::string_view sql) {
   if (sql.size() > kLongestText)
     return invalid_argument("the text has {} bytes, allowed are {}", sql.size(), kLongestText);
   if (sql.find('\0') != sql.npos) return invalid_argument("the text has a zero byte in it");
@@ -134,8 +144,9 @@ Result<std::string> check_query(duck::Session& session, std::string_view sql) {
   if (answer.at("error").as_bool()) return invalid_argument("{}; {}", text_in(answer, "error_message"), kAllowed);
   if (answer.at("statements").as_array().size() != 1)
     return invalid_argument("this is not one statement; {}", kAllowed);
-  TRY(check_functions(answer));
-  return std::string(explain).append(query);
+  CheckedQuery checked{.text = std::string(explain).append(query)};
+  TRY(check_tree(answer, checked.tables));
+  return checked;
 }
 
 }  // namespace tidecast

@@ -9,7 +9,7 @@ constexpr std::string_view kAllowed = "allowed is exactly one SELECT, or EXPLAIN
 
 class Guard : public testing::Test {
  protected:
-  Result<std::string> check(std::string_view sql) { return check_query(session_, sql); }
+  Result<std::string> check(std::string_view sql) { return TRY(check_query(session_, sql)).text; }
   std::string refusal(std::string_view sql) {
     const Result<std::string> checked = check(sql);
     EXPECT_EQ(checked.code(), Code::kInvalidArgument) << sql;
@@ -109,6 +109,19 @@ TEST_F(Guard, TheTextToRunIsWhatWasCheckedAndNoMore) {
   EXPECT_EQ(check(" -- a\n/* b */ select 1 -- c").value(), "select 1 -- c");
   EXPECT_EQ(check("explain/**/ SELECT 1;").value(), "EXPLAIN SELECT 1;");
   EXPECT_EQ(check("/* a */ Explain -- b\r analyze (SELECT 1)").value(), "EXPLAIN ANALYZE (SELECT 1)");
+}
+
+TEST_F(Guard, TheTablesOfAQueryAreNamedWhereverTheyStand) {
+  const auto tables = [&](std::string_view sql) {
+    const Result<CheckedQuery> checked = check_query(session_, sql);
+    return checked.ok() ? fmt::format("{}", fmt::join(checked->tables, " ")) : checked.message();
+  };
+  EXPECT_EQ(tables("SELECT raw, 'late' FROM Dead_Letters"), "dead_letters");
+  EXPECT_EQ(tables("SELECT (SELECT count(*) FROM main.\"Raw\") FROM a, b LEFT JOIN c USING (x)"), "a b c raw");
+  EXPECT_EQ(tables("WITH w AS (TABLE x) SELECT * FROM w WHERE EXISTS (FROM y UNION FROM z)"), "w x y z");
+  for (const char* sql : {"DESCRIBE raw", "DESCRIBE \"raw\"", "SUMMARIZE raw", "EXPLAIN ANALYZE FROM raw",
+                          "FROM (DESCRIBE raw)", "FROM 'raw'"})
+    EXPECT_EQ(tables(sql), "raw") << sql;
 }
 
 TEST_F(Guard, AStatementBehindACommentThatOnlySeemsToEndIsFound) {

@@ -1,94 +1,37 @@
 #include "query/query.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
+#include <optional>
 
 #include "features/offline_files.h"
+#include "query/deadline.h"
 #include "query/guard.h"
+#include "query/result_file.h"
+#include "query/stream_tables.h"
 #include "storage/duck.h"
+#include "storage/duck_memory.h"
 
 namespace tidecast {
 namespace {
 
-// Of dead letters and of late records, each: so many rows and so many bytes of text are shown.
-constexpr std::size_t kMostRecords = 100'000, kMostRecordBytes = 64 << 20;
-
-// Interrupts the session when the time is up, unless it is destroyed before.
-class Deadline {
- public:
-  Deadline(duck::Session& session, const QueryLimits& limits)
-      : time_(limits.time), due_(std::chrono::steady_clock::now() + limits.time), watcher_([this, &session, &limits] {
-          std::unique_lock lock(mutex_);
-          while (!passed()) {
-            const auto slice = std::min(due_, std::chrono::steady_clock::now() + 100ms);
-            if (ended_.wait_until(lock, slice, [this] { return over_; })) return;
-            stopped_ = limits.stop && limits.stop();
-          }
-          // Again and again: an interrupt between two of the query's steps would be lost.
-          do session.interrupt();
-          while (!ended_.wait_for(lock, 10ms, [this] { return over_; }));
-        }) {}
-  ~Deadline() {
-    {
-      const std::lock_guard lock(mutex_);
-      over_ = true;
-    }
-    ended_.notify_all();
-    watcher_.join();
-  }
-
-  bool passed() const { return stopped_ || std::chrono::steady_clock::now() >= due_; }
-  // kCancelled once it has passed: for what is done outside of DuckDB, where no interrupt reaches.
-  Status check() const {
-    if (stopped_) return cancelled("the query was stopped: the program ends");
-    return passed() ? cancelled("the query took longer than {}", to_text(time_)) : ok();
-  }
-
- private:
-  const Milliseconds time_;
-  const std::chrono::steady_clock::time_point due_;
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  bool over_ = false;
-  std::atomic<bool> stopped_ = false;
-  std::thread watcher_;
-};
-
-// Whether the text has the name in it as a word, in upper or lower case, wherever.  Too often is only slow.
-bool mentions(std::string_view sql, std::string_view name) {
-  const auto same = [](char a, char b) {
-    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-  };
-  const auto in_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  for (auto at = sql.begin();; ++at) {
-    at = std::search(at, sql.end(), name.begin(), name.end(), same);
-    if (at == sql.end()) return false;
-    const auto after = at + static_cast<std::ptrdiff_t>(name.size());
-    if ((at == sql.begin() || !in_word(at[-1])) && (after == sql.end() || !in_word(*after))) return true;
-  }
-}
+// Of vectors on their way between operators, and the like.
+constexpr int kBeyondMemoryMb = 256;
 
 // ---- tables -------------------------------------------------------------------------------------------------------
 
-// Two views over the group's files and a table with the rows of its outbox.  Windows are only ever appended, so each is
-// there once; the newest write would win if that changed.
+// Two views over the group's files and a table with the rows of its outbox: every version of every row, and the newest
+// version of each window.  The files stay while `hold` does.
 Status add_group(duck::Session& session, const FeatureStore& store, const FeatureGroup& group,
-                 std::vector<std::string>& readable) {
+                 std::vector<std::string>& readable, std::vector<std::shared_ptr<const void>>& hold) {
   const auto view = TRY(store.offline(group.name));
-  const std::string outbox = group.name + "_outbox_";
-  TRY(create_rows_table(session, outbox, group, view.outbox));
-  std::string history = "SELECT * FROM " + duck::quoted_name(outbox);
-  if (!view.files.empty()) history = fmt::format("SELECT * FROM {} UNION ALL {}", parquet_source(view.files), history);
+  hold.push_back(view.hold);
   for (const auto& file : view.files) readable.push_back(file.path.string());
-  TRY(session.exec(fmt::format("CREATE VIEW {} AS {}", duck::quoted_name(group.name + "_history"), history)));
-  std::string columns = "event_time, write_time, window_start, window_end";
-  for (const auto& column : group.columns) columns += ", " + duck::quoted_name(column.name);
-  return session.exec(fmt::format("CREATE VIEW {} AS SELECT {} FROM {} WHERE NOT is_deleted",
-                                  duck::quoted_name(group.name), columns, duck::quoted_name(group.name + "_history")));
+  const std::string outbox = group.name + "_outbox_", history = duck::quoted_name(group.name + "_history");
+  TRY(create_rows_table(session, outbox, group, view.outbox));
+  TRY(session.exec(fmt::format("CREATE VIEW {} AS {}", history, history_sql(group, view.files, outbox))));
+  return session.exec(fmt::format(
+      "CREATE VIEW {} AS SELECT event_time, write_time, window_start, window_end{}{} FROM ({})",
+      duck::quoted_name(group.name), key_columns(group), feature_columns(group), latest_sql(group, history)));
 }
 
 std::string_view sql_name(SqlType type) {
@@ -100,28 +43,6 @@ std::string_view sql_name(SqlType type) {
     case SqlType::kTime: return "TIMESTAMPTZ";
   }
   return "VARCHAR";
-}
-
-// DuckDB takes UTF-8 only; a dead letter may be any bytes.  Those that are no UTF-8 become U+FFFD, one a byte.
-std::string as_utf8(std::string_view bytes) {
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto at = [&](std::size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
-    const unsigned first = at(0);
-    const std::size_t length = first < 0x80                    ? 1
-                               : first >= 0xc2 && first < 0xe0 ? 2
-                               : first >= 0xe0 && first < 0xf0 ? 3
-                               : first >= 0xf0 && first < 0xf5 ? 4
-                                                               : 0;
-    bool valid = length > 0;
-    for (std::size_t k = 1; k < length; ++k) valid = valid && (at(k) & 0xc0) == 0x80;
-    if (length == 3)
-      valid = valid && !(first == 0xe0 && at(1) < 0xa0) && !(first == 0xed && at(1) >= 0xa0);  // Too long; surrogates.
-    if (length == 4) valid = valid && !(first == 0xf0 && at(1) < 0x90) && !(first == 0xf4 && at(1) >= 0x90);
-    text += valid ? bytes.substr(i, length) : "\xef\xbf\xbd";
-    i += valid ? length : 1;
-  }
-  return text;
 }
 
 Status append_value(duck::Appender& appender, SqlType type, const SqlValue& value) {
@@ -144,11 +65,12 @@ Status append_value(duck::Appender& appender, SqlType type, const SqlValue& valu
   return ok();
 }
 
-Status add_table(duck::Session& session, const SqlTable& table, const Deadline& deadline) {
+Status add_table(duck::Session& session, const SqlTable& table, bool filled, const Deadline& deadline) {
   std::string layout;
   for (const auto& [name, type] : table.columns)
     layout += fmt::format("{}{} {}", layout.empty() ? "" : ", ", duck::quoted_name(name), sql_name(type));
   TRY(session.exec(fmt::format("CREATE TABLE {} ({})", duck::quoted_name(table.name), layout)));
+  if (!filled) return ok();
   auto appender = TRY(duck::Appender::open(session, table.name));
   for (const SqlRow& row : TRY(table.rows())) {
     TRY(deadline.check());
@@ -161,61 +83,10 @@ Status add_table(duck::Session& session, const SqlTable& table, const Deadline& 
   return appender.close();
 }
 
-SqlTable dead_letters_table(const FeatureStore& store) {
-  return {
-      "dead_letters",
-      {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"reason", SqlType::kText}, {"raw", SqlType::kText}},
-      [&store]() -> Result<std::vector<SqlRow>> {
-        std::vector<SqlRow> rows;
-        for (const DeadLetter& letter : TRY(store.dead_letters(kMostRecords, kMostRecordBytes)))
-          rows.push_back({static_cast<std::int64_t>(letter.number), letter.arrival.ms(),
-                          json::value(json::string(letter.reason)), json::value(json::string(letter.raw))});
-        return rows;
-      }};
-}
-
-SqlTable gaps_table(const FeatureStore& store) {
-  return {"gaps",
-          {{"source", SqlType::kText},
-           {"gap_start", SqlType::kTime},
-           {"gap_end", SqlType::kTime},
-           {"found_at", SqlType::kTime}},
-          [&store]() -> Result<std::vector<SqlRow>> {
-            std::vector<SqlRow> rows;
-            for (const SourceGap& gap : TRY(store.gaps({})))
-              rows.push_back({json::value(json::string(gap.source)), gap.from.ms(), gap.until.ms(), gap.found_at.ms()});
-            return rows;
-          }};
-}
-
-// Records that counted in no window.  They stand in the raw archive, which is unpacked for it: seconds a gigabyte.
-SqlTable late_table(const FeatureStore& store, const Deadline& deadline) {
-  return {
-      "late",
-      {{"number", SqlType::kInteger}, {"arrival", SqlType::kTime}, {"raw", SqlType::kText}},
-      [&]() -> Result<std::vector<SqlRow>> {
-        std::vector<SqlRow> rows;
-        std::size_t bytes = 0;
-        Status stopped;
-        TRY(store.visit_archive([&](std::string_view line) {
-          const Result<ArchivedRecord> record = parse_archived(line);
-          stopped = record.ok() ? deadline.check() : record.status();
-          if (!stopped.ok()) return false;
-          if (record->verdict != "late") return true;
-          bytes += record->raw.size();
-          if (bytes > kMostRecordBytes) return false;
-          rows.push_back({static_cast<std::int64_t>(record->number), record->arrival.ms(), json::string(record->raw)});
-          return rows.size() < kMostRecords;
-        }));
-        TRY(stopped);
-        return rows;
-      }};
-}
-
 // No way out from here on: not to the files of others, not to the network, not back to these settings.
-Status lock_down(duck::Session& session, const std::vector<std::string>& readable) {
+Status lock_down(duck::Session& session, const std::vector<std::string>& open_paths) {
   std::string paths;
-  for (const std::string& path : readable) paths += (paths.empty() ? "" : ", ") + duck::quoted_text(path);
+  for (const std::string& path : open_paths) paths += (paths.empty() ? "" : ", ") + duck::quoted_text(path);
   return session.exec(fmt::format(
       "SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true", paths));
 }
@@ -227,18 +98,24 @@ std::size_t text_bytes(const SqlRow& row) {
   return bytes;
 }
 
-// The result of `query`, which may run: the guard has seen it.
-Result<QueryResult> answer(duck::Session& session, const FeatureStore& store, std::span<const SqlTable> tables,
-                           const std::string& query, const QueryLimits& limits, const Deadline& deadline) {
-  std::vector<std::string> readable;
+// Makes all tables, fills those that the query names, and locks the session; `writable` is left open for us to write,
+// "" for none.
+Status make_ready(duck::Session& session, const FeatureStore& store, std::span<const SqlTable> tables,
+                  const CheckedQuery& query, const std::string& writable, const Deadline& deadline,
+                  std::vector<std::shared_ptr<const void>>& hold) {
+  std::vector<std::string> open_paths;
   for (const FeatureGroup& group : store.groups())
-    TRY(add_group(session, store, group, readable).in("table " + group.name));
-  std::vector<SqlTable> all{dead_letters_table(store), late_table(store, deadline), gaps_table(store)};
+    TRY(add_group(session, store, group, open_paths, hold).in("table " + group.name));
+  std::vector<SqlTable> all = stream_tables(store, deadline);
   all.insert(all.end(), tables.begin(), tables.end());
   for (const SqlTable& table : all)
-    if (mentions(query, table.name)) TRY(add_table(session, table, deadline).in("table " + table.name));
-  TRY(lock_down(session, readable));
+    TRY(add_table(session, table, query.tables.contains(table.name), deadline).in("table " + table.name));
+  if (!writable.empty()) open_paths.push_back(writable);
+  return lock_down(session, open_paths);
+}
 
+// The rows of `query`, which may run: the guard has seen it.
+Result<QueryResult> rows_of(duck::Session& session, const std::string& query, const QueryLimits& limits) {
   QueryResult result;
   std::vector<duck::Column> columns;
   std::size_t bytes = 0;
@@ -254,16 +131,62 @@ Result<QueryResult> answer(duck::Session& session, const FeatureStore& store, st
   return result;
 }
 
+// What `answer` makes of the checked query, in a session that is ready and locked.
+template <typename Answer>
+std::invoke_result_t<Answer, duck::Session&, const std::string&> within_limits(
+    const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql, const QueryLimits& limits,
+    const std::string& writable, Answer answer) {
+  // What DuckDB's own limit does not count, single huge values above all, ends at this one.
+  std::optional<duck::MemoryBound> bound;
+  if (limits.threads == 1) bound.emplace(static_cast<std::size_t>(limits.memory_mb + kBeyondMemoryMb) << 20);
+  auto session = TRY(duck::Session::open({.threads = limits.threads, .memory_limit_mb = limits.memory_mb}));
+  const CheckedQuery query = TRY(check_query(session, sql));
+  const Deadline deadline(session, limits);
+  std::vector<std::shared_ptr<const void>> hold;  // The files that the views read.
+  const auto run = [&]() -> decltype(answer(session, query.text)) {
+    TRY(make_ready(session, store, tables, query, writable, deadline, hold));
+    return answer(session, query.text);
+  };
+  auto result = run();
+  if (!result.ok()) TRY(deadline.check());  // Whatever an interrupt looks like from within.
+  return result;
+}
+
 }  // namespace
+
+Result<SqlFormat> parse_sql_format(std::string_view name) {
+  for (const SqlFormat format : {SqlFormat::kCsv, SqlFormat::kJson, SqlFormat::kNdjson, SqlFormat::kParquet})
+    if (name == name_of(format)) return format;
+  return invalid_argument("format: found '{}', allowed: csv, json, ndjson, parquet", name);
+}
+
+std::string_view name_of(SqlFormat format) {
+  switch (format) {
+    case SqlFormat::kCsv: return "csv";
+    case SqlFormat::kJson: return "json";
+    case SqlFormat::kNdjson: return "ndjson";
+    case SqlFormat::kParquet: return "parquet";
+  }
+  return "";
+}
 
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits) {
-  auto session = TRY(duck::Session::open({.threads = limits.threads, .memory_limit_mb = limits.memory_mb}));
-  const std::string query = TRY(check_query(session, sql));
-  const Deadline deadline(session, limits);
-  auto result = answer(session, store, tables, query, limits, deadline);
-  if (!result.ok()) TRY(deadline.check());  // Whatever an interrupt looks like from within.
-  return result;
+  return within_limits(store, tables, sql, limits, "", [&](duck::Session& session, const std::string& query) {
+    return rows_of(session, query, limits);
+  });
+}
+
+Result<QueryFile> query_file(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
+                             SqlFormat format, const QueryLimits& limits) {
+  if (format != SqlFormat::kParquet)
+    return within_limits(store, tables, sql, limits, "", [&](duck::Session& session, const std::string& query) {
+      return text_file(session, query, format, limits);
+    });
+  const PrivateFolder folder = TRY(PrivateFolder::make());
+  return within_limits(
+      store, tables, sql, limits, folder.result().string(),
+      [&](duck::Session& session, const std::string& query) { return parquet_file(session, query, folder, limits); });
 }
 
 }  // namespace tidecast

@@ -5,9 +5,9 @@
 //
 // Tables: one a feature group, with the columns event_time, write_time, window_start, window_end and the features
 // (Parquet files plus the rows of the last commits, as of one moment; each window once); `<group>_history`, the same
-// with is_deleted, as the files have it; `dead_letters` (number, arrival, reason, raw), the newest; `late` (number,
-// arrival, raw), the oldest; `gaps` (source, gap_start, gap_end, found_at) of the source; and whatever the caller adds.
-// Times are TIMESTAMP WITH TIME ZONE and the session's zone is UTC.  More in docs/sql.md.
+// with is_deleted, as the files have it; `raw`, `late` and `dead_letters`, the newest records of the stream each;
+// `gaps` of the sources; and whatever the caller adds. Times are TIMESTAMP WITH TIME ZONE and the session's zone is
+// UTC.  More in docs/sql.md.
 
 #include <functional>
 #include <string>
@@ -27,8 +27,8 @@ enum class SqlType { kBoolean, kInteger, kNumber, kText, kTime };
 using SqlValue = json::value;
 using SqlRow = std::vector<SqlValue>;
 
-// A table that the caller adds.  `rows` is called only if the query's text has the table's name in it, so a table may
-// be costly to make; each row has one value a column.
+// A table that the caller adds.  `rows` is called only if the query reads the table, which is empty else, so it may be
+// costly to make; each row has one value a column.
 struct SqlTable {
   std::string name;
   std::vector<std::pair<std::string, SqlType>> columns;
@@ -40,7 +40,7 @@ struct QueryLimits {
   std::size_t rows = 10'000;
   std::size_t bytes = 64 << 20;  // Of text in the result, roughly.
   int threads = 1;
-  int memory_mb = 512;
+  int memory_mb = 512;  // With one thread; a quarter of a gigabyte more is bounded too, for what DuckDB does not count.
   std::function<bool()>
       stop{};  // Asked ten times a second, on another thread; true ends the query.  Empty: nobody does.
 };
@@ -56,10 +56,26 @@ struct QueryResult {
   bool truncated = false;  // There are more rows than the limit.
 };
 
+// kCsv: RFC 4180, with a head; null is nothing, the empty text "".  kJson: one array of objects.  kNdjson: an object a
+// line.  kParquet: with DuckDB's own types, but HUGEINT as BIGINT where every value of a column fits, else as text.
+enum class SqlFormat { kCsv, kJson, kNdjson, kParquet };
+std::string_view name_of(SqlFormat format);  // "csv", "json", "ndjson", "parquet".
+Result<SqlFormat> parse_sql_format(std::string_view name);
+
+struct QueryFile {
+  std::string bytes;
+  std::size_t rows = 0;
+  bool truncated = false;  // There are more rows than the limit.
+};
+
 // Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or its
 // result is too large;  kCancelled - the time is up;  kUnavailable - memory or disk said no;  kDataLoss - the feature
 // store is damaged.  Any number of threads.
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits = {});
+
+// The same as the bytes of a file; limits.bytes are those.  Columns of one name get different ones: a, a_1.
+Result<QueryFile> query_file(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
+                             SqlFormat format, const QueryLimits& limits = {});
 
 }  // namespace tidecast

@@ -16,6 +16,7 @@ Status LineReader::seek(std::uint64_t offset) {
   filled_ = 0;
   buffer_offset_ = next_ = searched_ = offset;
   at_end_ = false;
+  damage_ = ok();
   return file_.seek(offset);
 }
 
@@ -49,9 +50,11 @@ Status LineReader::fill(std::uint64_t keep_from) {
   filled_ = kept;
   // At least half of the buffer is free after this, so that a byte is moved about once however long lines are.
   if (buffer_.size() < 2 * kept + kLeastBuffer) buffer_.resize(std::max(2 * buffer_.size(), 2 * kept + kLeastBuffer));
-  const std::size_t got = TRY(file_.read(buffer_.data() + filled_, buffer_.size() - kRawPadding - filled_));
-  filled_ += got;
-  at_end_ = got == 0;
+  TRY(damage_);
+  const auto got = file_.read(buffer_.data() + filled_, buffer_.size() - kRawPadding - filled_);
+  if (got.code() == Code::kDataLoss) damage_ = got.status();
+  filled_ += TRY(got);
+  at_end_ = *got == 0;
   return ok();
 }
 

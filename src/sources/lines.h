@@ -17,6 +17,8 @@ struct Line {
   std::uint64_t end() const { return offset + length; }
 };
 
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // What some programs begin a file of UTF-8 with.
+
 class LineReader {
  public:
   explicit LineReader(UnpackedFile file) : file_(std::move(file)) {}
@@ -29,9 +31,14 @@ class LineReader {
   Result<std::optional<Line>> next(std::uint64_t keep_from);
 
   // Valid until the next call of next() or seek(); kRawPadding bytes after it may be read (whatever they are).
-  std::string_view text(const Line& line) const {
-    return {buffer_.data() + (line.offset - buffer_offset_), line.length};
+  std::string_view text(const Line& line) const { return text(line.offset, line.end()); }
+  // All that stands from one byte to another, of lines that are kept.
+  std::string_view text(std::uint64_t from, std::uint64_t end) const {
+    return {buffer_.data() + (from - buffer_offset_), static_cast<std::size_t>(end - from)};
   }
+
+  // Reads on from this byte of a line that is kept, as after a seek().
+  void back_to(std::uint64_t offset) { next_ = searched_ = offset; }
 
   const UnpackedFile& file() const { return file_; }
 
@@ -45,6 +52,7 @@ class LineReader {
   std::uint64_t next_ = 0;      // Where the next line begins.
   std::uint64_t searched_ = 0;  // From next_ up to here there is no line end.
   bool at_end_ = false;         // Nothing more comes from the file.
+  Status damage_;               // Nor after this.
 };
 
 }  // namespace tidecast

@@ -19,6 +19,9 @@ namespace tidecast {
 struct Taken {
   std::size_t records = 0, known = 0;  // Known: their ids had been seen before.
   bool gap = false;                    // It should have overlapped with the one before and did not: some were missed.
+  // How its records ended, and the first dead letters' reasons: for who pushed them and waits for the answer.
+  std::uint64_t stored = 0, duplicate = 0, late = 0, dead = 0;
+  std::vector<std::string> reasons{};
 };
 
 // How a live source is.
@@ -33,8 +36,9 @@ struct SourceHealth {
   std::string text;      // In words, what is wrong or otherwise worth knowing: "HTTP 429, Retry-After 390 s"; or empty.
   ProcessingTime since;  // Of `state`.
   std::optional<ProcessingTime> last_reply_at, last_new_at, next_poll_at;
-  Milliseconds interval{0};                                      // Between polls at present.
-  std::uint64_t replies = 0, failures = 0, gaps = 0, bytes = 0;  // Since the start of the process.
+  Milliseconds interval{0};  // Between polls at present.
+  // Since the start of the process.  Replies: or messages, or pushes.  Skipped: messages that are no records.
+  std::uint64_t replies = 0, failures = 0, gaps = 0, bytes = 0, skipped = 0;
 };
 std::string_view name_of(SourceHealth::State state);  // "starting", "ok", "retrying", "silent".
 
@@ -92,21 +96,43 @@ struct RecordingOptions {
 };
 Result<std::unique_ptr<Source>> open_recording(RecordingOptions options);
 
-// A file of NDJSON, plain or zstd (by its first bytes), one record a line.  It has no arrival times: a record arrives
-// at the median event time of itself and the 100 records after it, never earlier than the one before.  The event
-// times for that rule come from `event_time` (the room that decodes gives it; nullopt for a record that has none,
-// which then arrives with the one before it; the first of a file at the first median that is known).  The record
-// passed to `event_time` is valid during the call and followed by kRawPadding bytes that may be read.  A last line
-// without a line end is a record; empty lines are none; a line of more than 64 MB is an error.
+// A finished file of NDJSON, CSV or Parquet (docs/files.md), one record a line or row; NDJSON and CSV plain, gzip or
+// zstd by the first bytes.  A CSV or Parquet row is given as a JSON object of its columns.
+//
+// When a record arrives: at the time that `arrival` finds in it, never earlier than the one before.  Without `arrival`,
+// at the median of the times that `event_time` finds in it and in the 100 records after it, never earlier than the one
+// before.  One without such a time arrives with the one before it; the first of a file at the first that is known.  The
+// record passed to them (the room that decodes gives them) is valid during the call and followed by kRawPadding bytes
+// that may be read.
+enum class FileFormat { kByName, kNdjson, kCsv, kParquet };
+using ArrivalReader = std::function<std::optional<ProcessingTime>(std::string_view record)>;
 struct FileOptions {
   std::string name = "file";
   std::filesystem::path path;
   std::function<std::optional<EventTime>(std::string_view record)> event_time;
+  ArrivalReader arrival{};
+  FileFormat format = FileFormat::kByName;
+  char delimiter = 0;  // Of CSV; 0: a tab in a file called .tsv, else a comma.
+  bool header = true;  // Of CSV: the first row names the columns; otherwise they are called c1, c2, ...
+  // Records come in the order of `arrival`, which must be there: the file is read whole and sorted, at the first read
+  // after every start, in a file without a name in `scratch` (the system's folder for such files if empty), which needs
+  // the room of the unpacked records.
+  bool sort_by_arrival = false;
+  std::filesystem::path scratch{};
 };
 Result<std::unique_ptr<Source>> open_file(FileOptions options);
 
 // The order of the records inside one reply.
 enum class ReplyOrder { kOldestFirst, kNewestFirst };
+
+// A header of a request.  Its value, or where to read it each time: what is secret stands in no definition file and in
+// no log.
+struct SourceHeader {
+  std::string name;
+  std::string value{};
+  std::filesystem::path file{};  // Its first 4 kB, without the line end.
+  std::string environment{};     // The name of a variable.
+};
 
 // A live source that asks an HTTP API again and again (docs/sources.md), on one thread of its own over one kept
 // connection.  A reply is one batch: never cut, and never two in one.  Replies wait in a queue of four; when it is full
@@ -120,9 +146,12 @@ struct HttpPollOptions {
   bool overlap = false;           // A reply should repeat the newest records of the one before: RawBatch::overlapping.
   Milliseconds timeout{10'000};   // Of one poll.
   std::filesystem::path ca_file;  // Whom to trust; empty: whom the system trusts.
-  std::uint64_t seed = 0;         // Of the jitter; 0: from the system's randomness, so that many do not move in step.
+  std::vector<SourceHeader> headers{};
+  std::uint64_t seed = 0;  // Of the jitter; 0: from the system's randomness, so that many do not move in step.
 };
-// Errors: kInvalidArgument - the url or the pointer is none, no certificates in the CA file;  kNotFound - no such file.
+// A reply whose records are byte for byte those of the one before is none: it is counted, and not given out.
+// Errors: kInvalidArgument - the url, the pointer or a header is none, no certificates in the CA file;  kNotFound - no
+// such file;  kUnavailable - a header's file cannot be read.
 Result<std::unique_ptr<Source>> open_http_poll(HttpPollOptions options);
 
 // The records in the array at `pointer` (a JSON Pointer; "" is the document itself: one record) of a reply, appended

@@ -1,8 +1,9 @@
 #pragma once
-// Files for this room's tests: a folder that goes away with the test, and zstd frames.
+// Files for this room's tests: a folder that goes away with the test, zstd frames and gzip members.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <zstd.h>
 
 #include <filesystem>
@@ -37,6 +38,20 @@ class TestFolder {
 inline std::string zstd_frame(std::string_view content) {
   std::string packed(ZSTD_compressBound(content.size()), '\0');
   packed.resize(ZSTD_compress(packed.data(), packed.size(), content.data(), content.size(), 1));
+  return packed;
+}
+
+inline std::string gzip_member(std::string_view content) {
+  z_stream stream{};
+  deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  std::string packed(deflateBound(&stream, content.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+  stream.avail_in = static_cast<uInt>(content.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  deflate(&stream, Z_FINISH);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
   return packed;
 }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,18 +14,8 @@ namespace tidecast {
 namespace {
 
 constexpr std::size_t kIdentityBytes = 64 << 10;
-
-// The first four bytes of a zstd frame, or of a skippable one, little-endian (RFC 8878, 3.1).
-bool is_zstd(std::string_view bytes) {
-  if (bytes.size() < 4) return false;
-  std::uint32_t magic = 0;
-  for (int i = 3; i >= 0; --i) magic = magic << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
-  return magic == ZSTD_MAGICNUMBER || (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
-}
-
+constexpr std::size_t kPackedBytes = 128 << 10;  // Read from disk at a time.
 }  // namespace
-
-void UnpackedFile::FreeUnpacker::operator()(ZSTD_DCtx_s* unpacker) const { ZSTD_freeDCtx(unpacker); }
 
 UnpackedFile::UnpackedFile(UnpackedFile&& other) noexcept
     : path_(std::move(other.path_)),
@@ -38,8 +27,7 @@ UnpackedFile::UnpackedFile(UnpackedFile&& other) noexcept
       unpacker_(std::move(other.unpacker_)),
       packed_(std::move(other.packed_)),
       packed_begin_(other.packed_begin_),
-      packed_end_(other.packed_end_),
-      inside_frame_(other.inside_frame_) {}
+      packed_end_(other.packed_end_) {}
 
 UnpackedFile::~UnpackedFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -72,11 +60,8 @@ Status UnpackedFile::look_at_beginning() {
   }
   beginning.resize(filled);
   identity_ = fmt::format("{}-{}", size_, sha256_hex(beginning).substr(0, 16));
-  if (is_zstd(beginning)) {
-    unpacker_.reset(ZSTD_createDCtx());
-    CHECK(unpacker_ != nullptr);
-    packed_.resize(ZSTD_DStreamInSize());
-  }
+  unpacker_ = unpacker_of(beginning);
+  if (unpacker_) packed_.resize(kPackedBytes);
   return rewind_to(0);
 }
 
@@ -86,8 +71,7 @@ Status UnpackedFile::rewind_to(std::uint64_t raw_offset) {
   }
   raw_position_ = position_ = raw_offset;
   packed_begin_ = packed_end_ = 0;
-  inside_frame_ = false;
-  if (unpacker_) ZSTD_DCtx_reset(unpacker_.get(), ZSTD_reset_session_only);
+  if (unpacker_) unpacker_->reset();
   return ok();
 }
 
@@ -108,28 +92,27 @@ Result<std::size_t> UnpackedFile::read(char* out, std::size_t capacity) {
     position_ += got;
     return got;
   }
-  ZSTD_outBuffer unpacked{out, capacity, 0};
-  while (unpacked.pos == 0) {
+  for (;;) {
     if (packed_begin_ == packed_end_) {
       packed_begin_ = 0;
       packed_end_ = TRY(read_raw(packed_.data(), packed_.size()));
       // At the end of the file the unpacker may still hold bytes that found no room before.
-      if (packed_end_ == 0 && !inside_frame_) return std::size_t{0};
+      if (packed_end_ == 0 && !unpacker_->inside()) return std::size_t{0};
     }
-    ZSTD_inBuffer packed{packed_.data(), packed_end_, packed_begin_};
-    const std::size_t hint = ZSTD_decompressStream(unpacker_.get(), &unpacked, &packed);
-    if (ZSTD_isError(hint)) {
-      return data_loss("{}: zstd: {}, near byte {} of the file", path_.string(), ZSTD_getErrorName(hint),
-                       raw_position_ - (packed_end_ - packed_begin_));
+    const std::string_view packed(packed_.data() + packed_begin_, packed_end_ - packed_begin_);
+    const auto step = unpacker_->step(packed, out, capacity);
+    if (!step.ok()) {
+      return data_loss("{}: {}: {}, near byte {} of the file", path_.string(), unpacker_->name(), step.message(),
+                       raw_position_ - packed.size());
     }
-    packed_begin_ = packed.pos;
-    inside_frame_ = hint != 0;
-    if (inside_frame_ && packed_end_ == 0 && unpacked.pos == 0) {
-      return data_loss("{}: zstd: cut short: the file ends inside a frame, at byte {}", path_.string(), raw_position_);
+    packed_begin_ += step->taken;
+    position_ += step->given;
+    if (step->given > 0) return step->given;
+    if (packed_end_ == 0 && unpacker_->inside()) {
+      return data_loss("{}: {}: cut short: the file ends inside a frame, at byte {}", path_.string(), unpacker_->name(),
+                       raw_position_);
     }
   }
-  position_ += unpacked.pos;
-  return unpacked.pos;
 }
 
 Status UnpackedFile::seek(std::uint64_t offset) {
@@ -138,7 +121,7 @@ Status UnpackedFile::seek(std::uint64_t offset) {
     return rewind_to(offset);
   }
   if (offset < position_) TRY(rewind_to(0));
-  std::string skipped(ZSTD_DStreamOutSize(), '\0');
+  std::string skipped(128 << 10, '\0');
   while (position_ < offset) {
     const std::uint64_t left = offset - position_;
     const std::size_t got = TRY(read(skipped.data(), std::min<std::uint64_t>(left, skipped.size())));
@@ -153,6 +136,11 @@ double UnpackedFile::read_fraction() const {
   if (size_ == 0) return 1;
   const std::uint64_t unused = packed_end_ - packed_begin_;
   return std::min(1.0, static_cast<double>(raw_position_ - unused) / static_cast<double>(size_));
+}
+
+double UnpackedFile::progress(std::uint64_t position) const {
+  if (is_packed()) return read_fraction();
+  return static_cast<double>(position) / static_cast<double>(std::max<std::uint64_t>(size_, 1));
 }
 
 Result<std::string> read_unpacked(const std::filesystem::path& path, std::size_t most) {

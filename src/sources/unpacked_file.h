@@ -1,6 +1,6 @@
 #pragma once
-// The bytes of a file as a stream: as they are, or unpacked where its first bytes say that it is zstd (one or more
-// frames, RFC 8878).  Memory is bounded by the file's zstd window, 128 MB at most.  Not thread-safe.
+// The bytes of a file as a stream: as they are, or unpacked where its first bytes say that it is zstd or gzip.  Memory
+// is bounded by the file's zstd window, 128 MB at most.  Not thread-safe.
 
 #include <cstdint>
 #include <filesystem>
@@ -8,8 +8,7 @@
 #include <string>
 
 #include "base/result.h"
-
-struct ZSTD_DCtx_s;
+#include "sources/unpacker.h"
 
 namespace tidecast {
 
@@ -25,21 +24,19 @@ class UnpackedFile {
   // Errors: kDataLoss - damaged or cut short; kUnavailable - the disk said no.
   Result<std::size_t> read(char* out, std::size_t capacity);
 
-  // Goes to this byte of the unpacked stream; a zstd file is read up to there.
+  // Goes to this byte of the unpacked stream; a packed file is read up to there.
   // Errors: as read(); kFailedPrecondition - the file ends before.
   Status seek(std::uint64_t offset);
 
   std::uint64_t size() const { return size_; }  // On disk, when it was opened.
   bool is_packed() const { return unpacker_ != nullptr; }
   double read_fraction() const;  // Of its bytes on disk, 0 to 1.
+  // How far byte `position` of the unpacked stream is, 0 to 1; of a packed file, how far was read: a little further.
+  double progress(std::uint64_t position) const;
   // Size and a hash of the first 64 kB, both as on disk: "1234-89abcdef01234567".
   const std::string& identity() const { return identity_; }
 
  private:
-  struct FreeUnpacker {
-    void operator()(ZSTD_DCtx_s* unpacker) const;
-  };
-
   UnpackedFile(std::filesystem::path path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
   Status look_at_beginning();
   Result<std::size_t> read_raw(char* out, std::size_t capacity);
@@ -53,10 +50,9 @@ class UnpackedFile {
   std::uint64_t position_ = 0;      // Bytes given out, in the unpacked stream.
 
   // Only of a packed file:
-  std::unique_ptr<ZSTD_DCtx_s, FreeUnpacker> unpacker_;
+  std::unique_ptr<Unpacker> unpacker_;
   std::string packed_;  // Read from disk; packed_[packed_begin_, packed_end_) is not unpacked yet.
   std::size_t packed_begin_ = 0, packed_end_ = 0;
-  bool inside_frame_ = false;  // More of the present frame must come.
 };
 
 // All of a small file: configuration-sized data.  Errors: as open() and read(); kInvalidArgument - larger than `most`

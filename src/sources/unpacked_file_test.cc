@@ -22,11 +22,11 @@ Result<std::string> rest_of(UnpackedFile& file, std::size_t piece) {
 TEST(UnpackedFile, GivesPlainAndPackedBytesAlike) {
   const TestFolder folder;
   const std::string content = letters(700'000);
-  const auto plain = folder.write("plain", content), packed = folder.write("packed", zstd_frame(content));
-  for (const auto& path : {plain, packed}) {
+  const auto plain = folder.write("plain", content);
+  for (const auto& path : {plain, folder.write("z", zstd_frame(content)), folder.write("g", gzip_member(content))}) {
     for (const std::size_t piece : {std::size_t{1000}, std::size_t{1} << 20}) {
       UnpackedFile file = UnpackedFile::open(path).value();
-      EXPECT_EQ(file.is_packed(), path == packed);
+      EXPECT_EQ(file.is_packed(), path != plain);
       EXPECT_EQ(rest_of(file, piece).value(), content);
       EXPECT_EQ(file.read_fraction(), 1);
     }
@@ -42,6 +42,26 @@ TEST(UnpackedFile, ReadsFramesOneAfterAnother) {
   EXPECT_EQ(read_unpacked(path).value(), first + second);
 }
 
+TEST(UnpackedFile, ReadsGzipMembersOneAfterAnother) {
+  const TestFolder folder;
+  const std::string first = letters(200'000, 1), second = letters(300'000, 2);
+  const auto path = folder.write("members", gzip_member(first) + gzip_member("") + gzip_member(second));
+  EXPECT_EQ(read_unpacked(path).value(), first + second);
+}
+
+TEST(UnpackedFile, ADamagedOrTruncatedGzipMemberIsDataLoss) {
+  const TestFolder folder;
+  const std::string packed = gzip_member(letters(300'000));
+  for (const std::size_t length : {std::size_t{5}, packed.size() / 2, packed.size() - 1}) {
+    const auto text = read_unpacked(folder.write("cut", packed.substr(0, length)));
+    EXPECT_EQ(text.code(), Code::kDataLoss) << length;
+    EXPECT_NE(text.message().find("gzip: cut short"), std::string::npos) << text.message();
+  }
+  std::string damaged = packed;
+  damaged[damaged.size() / 2] ^= 0x55;
+  EXPECT_EQ(read_unpacked(folder.write("damaged", damaged)).code(), Code::kDataLoss);
+}
+
 TEST(UnpackedFile, ReadsAnEmptyFile) {
   const TestFolder folder;
   EXPECT_EQ(read_unpacked(folder.write("empty", "")).value(), "");
@@ -52,7 +72,8 @@ TEST(UnpackedFile, ReadsAnEmptyFile) {
 TEST(UnpackedFile, GoesToAnyByteForwardsAndBackwards) {
   const TestFolder folder;
   const std::string content = letters(500'000);
-  for (const auto& path : {folder.write("plain", content), folder.write("packed", zstd_frame(content))}) {
+  for (const auto& path : {folder.write("plain", content), folder.write("z", zstd_frame(content)),
+                           folder.write("g", gzip_member(content))}) {
     UnpackedFile file = UnpackedFile::open(path).value();
     for (const std::size_t offset : {std::size_t{400'000}, std::size_t{3}, std::size_t{0}, content.size()}) {
       ASSERT_TRUE(file.seek(offset).ok());

@@ -124,35 +124,50 @@ Result<Table> Session::query(const std::string& sql) {
   return table;
 }
 
-Status Session::query(const std::string& sql, std::vector<Column>& columns, const RowVisitor& visit) {
-  Prepared prepared;
-  if (duckdb_prepare(handles_->connection, sql.c_str(), &prepared.handle) != DuckDBSuccess)
+namespace {
+
+Status start(duckdb_connection connection, const std::string& sql, Pending& pending, Prepared& prepared,
+             ResultOwner& result) {
+  if (duckdb_prepare(connection, sql.c_str(), &prepared.handle) != DuckDBSuccess)
     return status_of_message(or_unknown(duckdb_prepare_error(prepared.handle)));
-  Pending pending;
   if (duckdb_pending_prepared_streaming(prepared.handle, &pending.handle) != DuckDBSuccess)
     return status_of_message(or_unknown(duckdb_pending_error(pending.handle)));
-  ResultOwner result;
   if (duckdb_execute_pending(pending.handle, &result.handle) != DuckDBSuccess) return result.status();
+  return ok();
+}
 
-  const idx_t width = duckdb_column_count(&result.handle);
-  columns.clear();
-  std::vector<LogicalType> types;
-  for (idx_t i = 0; i < width; ++i) {
-    types.emplace_back(duckdb_column_logical_type(&result.handle, i));
-    columns.push_back({duckdb_column_name(&result.handle, i), type_name(types.back().get())});
-  }
+}  // namespace
+
+std::string_view Chunk::text(std::size_t column, std::size_t row) const {
+  auto* text = const_cast<duckdb_string_t*>(static_cast<const duckdb_string_t*>(columns_[column].data)) + row;
+  return {duckdb_string_t_data(text), duckdb_string_t_length(*text)};
+}
+
+Status Session::scan(const std::string& sql, const std::function<Status(const Chunk&)>& visit) {
+  Prepared prepared;
+  Pending pending;
+  ResultOwner result;
+  TRY(start(handles_->connection, sql, pending, prepared, result));
+  Chunk columns;
+  columns.columns_.resize(duckdb_column_count(&result.handle));
   for (;;) {
     const ChunkOwner chunk{duckdb_fetch_chunk(result.handle)};
     if (chunk.handle == nullptr) return result.status();  // The end, or what went wrong on the way.
-    const idx_t height = duckdb_data_chunk_get_size(chunk.handle);
-    for (idx_t r = 0; r < height; ++r) {
-      std::vector<json::value> row;
-      row.reserve(width);
-      for (idx_t i = 0; i < width; ++i)
-        row.push_back(value_of(duckdb_data_chunk_get_vector(chunk.handle, i), types[i].get(), r));
-      if (!visit(std::move(row))) return ok();
+    columns.rows_ = duckdb_data_chunk_get_size(chunk.handle);
+    for (idx_t i = 0; i < columns.columns_.size(); ++i) {
+      duckdb_vector vector = duckdb_data_chunk_get_vector(chunk.handle, i);
+      columns.columns_[i] = {duckdb_vector_get_data(vector), duckdb_vector_get_validity(vector)};
     }
+    TRY(visit(columns));
   }
+}
+
+Status Session::query(const std::string& sql, std::vector<Column>& columns, const RowVisitor& visit) {
+  Rows rows = TRY(Rows::open(*this, sql));
+  columns = rows.columns();
+  while (auto row = TRY(rows.next()))
+    if (!visit(std::move(*row))) break;
+  return ok();
 }
 
 Result<std::size_t> Session::count_statements(const std::string& sql) {
@@ -164,6 +179,57 @@ Result<std::size_t> Session::count_statements(const std::string& sql) {
 }
 
 void Session::interrupt() { duckdb_interrupt(handles_->connection); }
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------
+
+struct Rows::Handle {
+  Prepared prepared;
+  Pending pending;
+  ResultOwner result;
+  std::vector<LogicalType> types;
+  ChunkOwner chunk{nullptr};
+  idx_t height = 0, next = 0;  // Of the chunk.
+};
+
+Rows::Rows(std::unique_ptr<Handle> handle) : handle_(std::move(handle)) {}
+Rows::Rows(Rows&&) noexcept = default;
+Rows::~Rows() = default;
+
+Result<Rows> Rows::open(Session& session, const std::string& sql) {
+  auto handle = std::make_unique<Handle>();
+  if (duckdb_prepare(session.handles_->connection, sql.c_str(), &handle->prepared.handle) != DuckDBSuccess)
+    return status_of_message(or_unknown(duckdb_prepare_error(handle->prepared.handle)));
+  if (duckdb_pending_prepared_streaming(handle->prepared.handle, &handle->pending.handle) != DuckDBSuccess)
+    return status_of_message(or_unknown(duckdb_pending_error(handle->pending.handle)));
+  duckdb_result* const result = &handle->result.handle;
+  if (duckdb_execute_pending(handle->pending.handle, result) != DuckDBSuccess) return handle->result.status();
+  Rows rows(std::move(handle));
+  for (idx_t i = 0; i < duckdb_column_count(result); ++i) {
+    rows.handle_->types.emplace_back(duckdb_column_logical_type(result, i));
+    rows.columns_.push_back({duckdb_column_name(result, i), type_name(rows.handle_->types.back().get())});
+  }
+  return rows;
+}
+
+Result<std::optional<std::vector<json::value>>> Rows::next() {
+  Handle& h = *handle_;
+  while (h.next == h.height) {
+    if (h.chunk.handle != nullptr) duckdb_destroy_data_chunk(&h.chunk.handle);
+    h.chunk.handle = duckdb_fetch_chunk(h.result.handle);
+    if (h.chunk.handle == nullptr) {  // The end, or what went wrong on the way.
+      TRY(h.result.status());
+      return std::optional<std::vector<json::value>>();
+    }
+    h.height = duckdb_data_chunk_get_size(h.chunk.handle);
+    h.next = 0;
+  }
+  std::vector<json::value> row;
+  row.reserve(h.types.size());
+  for (idx_t i = 0; i < h.types.size(); ++i)
+    row.push_back(value_of(duckdb_data_chunk_get_vector(h.chunk.handle, i), h.types[i].get(), h.next));
+  ++h.next;
+  return std::optional(std::move(row));
+}
 
 // ---- Appender -----------------------------------------------------------------------------------------------------
 

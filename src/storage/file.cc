@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/crash_point.h"
+
 namespace tidecast {
 namespace {
 
@@ -85,7 +87,9 @@ Status sync_folder(const fs::path& folder) { return sync_path(folder, O_RDONLY |
 Status publish_file(const fs::path& temporary, const fs::path& path) {
   TRY(sync_path(temporary, O_RDONLY));
   if (::rename(temporary.c_str(), path.c_str()) != 0) return write_error(path, "rename to");
-  return sync_folder(folder_of(path));
+  TRY(sync_folder(folder_of(path)));
+  crash_point("publish");
+  return ok();
 }
 
 Result<FileWriter> FileWriter::create(const fs::path& path) {

@@ -6,8 +6,12 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <vector>
 
+#include "base/crash_point.h"
+#include "base/log.h"
 #include "storage/file.h"
 
 namespace tidecast::rocks {
@@ -56,6 +60,19 @@ void remove_empty_logs(const std::filesystem::path& folder) {
     if (std::filesystem::file_size(log, ignored) == 0) std::filesystem::remove(log, ignored);
 }
 
+// What RocksDB wants to say goes to the program's log.  Its own log file is not only one more: of Debian's library,
+// which is built with assertions, the first line after one that the disk did not take ends the program.
+class ProgramLog final : public rocksdb::Logger {
+ public:
+  ProgramLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[512];
+    std::vsnprintf(text, sizeof text, format, arguments);
+    log_warning("storage", "RocksDB: {}", text);
+  }
+};
+
 rocksdb::Options options() {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -66,8 +83,8 @@ rocksdb::Options options() {
   // A record torn at the end of the log is a crash in the middle of a write that nobody was told of.  Damage anywhere
   // before it would silently undo commits under the default mode; here the open fails.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.info_log = std::make_shared<ProgramLog>();
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 2;
   options.stats_dump_period_sec = 0;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -119,6 +136,7 @@ Status Database::write(const Batch& batch, Sync sync) {
   rocksdb::WriteOptions how;
   how.sync = sync == Sync::kYes;
   rocksdb::Status status = database_->Write(how, batch.batch_.get());
+  if (status.ok()) crash_point(database_->GetName());
   if (status.ok() || status.severity() == rocksdb::Status::kNoError) return status_of(status);
   // Only a write refused because of an earlier failure has a severity: this batch has not been tried yet.
   if (!database_->Resume().ok()) return status_of(status);

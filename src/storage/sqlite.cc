@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/crash_point.h"
+
 namespace tidecast::sqlite {
 namespace {
 
@@ -115,7 +117,9 @@ Result<Database> Database::open(const std::filesystem::path& path, const Databas
 
 Status Database::exec(const std::string& sql) {
   const int code = sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr);
-  return code == SQLITE_OK ? ok() : error_of(database_.get(), code, sql);
+  if (code != SQLITE_OK) return error_of(database_.get(), code, sql);
+  if (sql == "COMMIT") crash_point(sqlite3_db_filename(database_.get(), "main"));
+  return ok();
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {

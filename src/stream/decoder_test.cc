@@ -21,33 +21,35 @@ EventMapping mapping() {
   return event;
 }
 
-EventBatch decode(const EventMapping& event, std::initializer_list<std::string_view> records) {
+DecodedBatch decode(const EventMapping& event, std::initializer_list<std::string_view> records) {
   RawBatch batch;
   for (const std::string_view record : records) batch.append(record, kArrival);
   batch.pad();
-  EventBatch events;
-  Decoder::compile(event).value().decode(batch, events);
+  static RawBatch kept;  // Texts are views into it.
+  kept = std::move(batch);
+  DecodedBatch events;
+  Decoder::compile(event).value().decode(kept, 0, events);
   return events;
 }
 
 std::string reason(const EventMapping& event, std::string_view record) {
-  const EventBatch events = decode(event, {record});
+  const DecodedBatch events = decode(event, {record});
   return events.rejected.empty() ? "" : events.rejected[0].reason;
 }
 
 TEST(Decoder, FillsColumns) {
-  const EventBatch events =
+  const DecodedBatch events =
       decode(mapping(), {R"({"id":"a","t":1600000000000,"fee":7,"rate":1.5,"label":"x","rbf":false})",
                          R"({"fee":-8,"t":1600000000001,"id":"b","rate":null})"});
   EXPECT_TRUE(events.rejected.empty());
-  EXPECT_EQ(events.time[1].ms(), 1600000000001);
+  EXPECT_EQ(events.events[0].time[1].ms(), 1600000000001);
   EXPECT_EQ(events.key[0], record_key("a"));
   EXPECT_EQ(events.key[1], record_key("b"));
-  EXPECT_EQ(events.columns[0].integers, (std::vector<std::int64_t>{7, -8}));
-  EXPECT_EQ(events.columns[1].numbers[0], 1.5);
-  for (std::size_t c = 0; c < 4; ++c) EXPECT_EQ(events.columns[c].present[0], 1) << c;
-  EXPECT_EQ(events.columns[0].present[1], 1);
-  for (std::size_t c = 1; c < 4; ++c) EXPECT_EQ(events.columns[c].present[1], 0) << c;
+  EXPECT_EQ(events.events[0].columns[0].integers, (std::vector<std::int64_t>{7, -8}));
+  EXPECT_EQ(events.events[0].columns[1].numbers[0], 1.5);
+  for (std::size_t c = 0; c < 4; ++c) EXPECT_EQ(events.events[0].columns[c].present[0], 1) << c;
+  EXPECT_EQ(events.events[0].columns[0].present[1], 1);
+  for (std::size_t c = 1; c < 4; ++c) EXPECT_EQ(events.events[0].columns[c].present[1], 0) << c;
 }
 
 TEST(Decoder, SaysWhereWhatAndWhatInstead) {
@@ -64,7 +66,10 @@ TEST(Decoder, SaysWhereWhatAndWhatInstead) {
       {R"({"id":"a","t":0,"fee":{"sat":1}})", "/fee: found an object, expected integer"},
       {R"({"id":"a","t":0,"fee":1,"rate":"1.5"})", R"(/rate: found text "1.5", expected number)"},
       {R"({"id":"a","t":0,"fee":1,"rate":1e999})", "/rate: found number 1e999, expected number of 64 bits"},
-      {R"({"id":"a","t":0,"fee":1,"label":5})", "/label: found number 5, expected text"},
+      {R"({"id":"a","t":0,"fee":1,"label":{"a":5}})", "/label: found an object, expected text"},
+      {R"({"id":"a","t":0,"fee":1,"label":05})", "/label: found 05, expected text"},
+      {R"({"id":"a","t":0,"fee":1,"label":"\ud800"})",
+       R"(/label: found text "\ud800", expected text without half a character)"},
       {R"({"id":"a","t":0,"fee":1,"rbf":"yes"})", R"(/rbf: found text "yes", expected boolean)"},
       {R"({"id":null,"t":0,"fee":1})", "/id: found null, expected an id: a text that is not empty, or an integer"},
       {R"({"t":0,"fee":1})", "/id: found nothing, expected an id: a text that is not empty, or an integer"},
@@ -80,17 +85,18 @@ TEST(Decoder, SaysWhereWhatAndWhatInstead) {
 }
 
 TEST(Decoder, KeepsALetterAmongTheLivingInItsPlace) {
-  const EventBatch events =
+  const DecodedBatch events =
       decode(mapping(), {R"({"id":"a","t":0,"fee":1})", R"({"id":"a","t":0,"fee":)", R"({"id":"c","t":0,"fee":3})"});
-  EXPECT_EQ(events.alive, (std::vector<std::uint8_t>{1, 0, 1}));
+  using Fate = DecodedBatch::Fate;
+  EXPECT_EQ(events.fate, (std::vector<Fate>{Fate::kAlive, Fate::kDead, Fate::kAlive}));
   ASSERT_EQ(events.rejected.size(), 1u);
   EXPECT_EQ(events.rejected[0].record, 1u);
-  EXPECT_EQ(events.columns[0].integers[2], 3);
+  EXPECT_EQ(events.events[0].columns[0].integers[2], 3);
 }
 
 TEST(Decoder, TakesAnIntegerIdByItsDigits) {
-  const EventBatch events = decode(mapping(), {R"({"id":17,"t":0,"fee":1})", R"({"id":"17","t":0,"fee":1})",
-                                               R"({"id":123456789012345678901234567890,"t":0,"fee":1})"});
+  const DecodedBatch events = decode(mapping(), {R"({"id":17,"t":0,"fee":1})", R"({"id":"17","t":0,"fee":1})",
+                                                 R"({"id":123456789012345678901234567890,"t":0,"fee":1})"});
   EXPECT_EQ(events.key[0], events.key[1]);
   EXPECT_EQ(events.key[2], record_key("123456789012345678901234567890"));
 }
@@ -98,7 +104,7 @@ TEST(Decoder, TakesAnIntegerIdByItsDigits) {
 TEST(Decoder, JoinsSeveralIds) {
   EventMapping event = mapping();
   event.id = {"/bike", "/id"};
-  const EventBatch events =
+  const DecodedBatch events =
       decode(event, {R"({"id":"1","bike":"23","t":0,"fee":1})", R"({"id":"31","bike":"2","t":0,"fee":1})",
                      R"({"bike":23,"id":1,"t":0,"fee":1})"});
   EXPECT_NE(events.key[0], events.key[1]);
@@ -127,6 +133,144 @@ TEST(Decoder, RefusesAMappingThatIsNone) {
   EventMapping event = mapping();
   event.fields[0].pointer = "fee";
   EXPECT_EQ(Decoder::compile(event).code(), Code::kInvalidArgument);
+}
+
+// ---- texts and booleans -----------------------------------------------------------------------------------------
+
+std::string label(std::string_view json) {
+  const DecodedBatch events = decode(mapping(), {fmt::format(R"({{"id":"a","t":0,"fee":1,"label":{}}})", json)});
+  return events.rejected.empty() ? std::string(events.events[0].columns[2].texts[0]) : events.rejected[0].reason;
+}
+
+TEST(Decoder, TakesTextsAsTheyMeanAndNumbersAndBooleansByTheirCharacters) {
+  EXPECT_EQ(label(R"("JC014")"), "JC014");
+  EXPECT_EQ(label(R"("")"), "");
+  EXPECT_EQ(label(R"("a\"b\u00e9\n")"), "a\"b\u00e9\n");
+  EXPECT_EQ(label("3207.10"), "3207.10");
+  EXPECT_EQ(label("-1e3"), "-1e3");
+  EXPECT_EQ(label("true"), "true");
+}
+
+TEST(Decoder, KeepsEveryTextOfABatch) {
+  std::vector<std::string> records;
+  for (int i = 0; i < 100; ++i)
+    records.push_back(fmt::format(R"({{"id":"{0}","t":0,"fee":1,"label":"\u0041{0}","rbf":{1}}})", i, i % 3 == 0));
+  RawBatch batch;
+  for (const std::string& record : records) batch.append(record, kArrival);
+  batch.pad();
+  DecodedBatch events;
+  Decoder::compile(mapping()).value().decode(batch, 0, events);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(events.events[0].columns[2].texts[i], fmt::format("A{}", i));
+    EXPECT_EQ(events.events[0].columns[3].booleans[i], i % 3 == 0);
+  }
+}
+
+// ---- fields that are computed where they are missing --------------------------------------------------------------
+
+EventMapping transaction() {  // As a websocket gives it: no fee, but what goes in and what comes out.
+  EventMapping event = mapping();
+  event.fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi", {"/in/*/prev_out/value"}, {"/out/*/value"}}};
+  return event;
+}
+
+std::string fee(std::string_view rest, FieldType type = FieldType::kInteger) {
+  EventMapping event = transaction();
+  event.fields[0].type = type;
+  const DecodedBatch events = decode(event, {fmt::format(R"({{"id":"a","t":0,{}}})", rest)});
+  if (!events.rejected.empty()) return events.rejected[0].reason;
+  const EventColumn& column = events.events[0].columns[0];
+  return type == FieldType::kInteger ? std::to_string(column.integers[0]) : fmt::format("{}", column.numbers[0]);
+}
+
+TEST(Decoder, ComputesWhatIsMissing) {
+  const char* both =
+      R"("in":[{"prev_out":{"value":70}},{"n":1,"prev_out":{"x":[{}],"value":50}}],"out":[{"value":100}])";
+  EXPECT_EQ(fee(both), "20");
+  EXPECT_EQ(fee(std::string(R"("fee":null,)") + both), "20");
+  EXPECT_EQ(fee(std::string(R"("fee":7,)") + both), "7");
+  EXPECT_EQ(fee(R"("out":[{"value":1}],"in":[{"prev_out":{"value":3}}])"), "2");
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":9,"value":3}}],"out":[{"v\u0061lue":1}])"), "2");
+  EXPECT_EQ(fee(R"("in":[],"out":[{"value":3}])"), "-3");
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":1.5}}],"out":[{"value":1}])", FieldType::kNumber), "0.5");
+}
+
+TEST(Decoder, NeverTakesAbsentForZero) {
+  const auto missing = [](std::string_view part) {
+    return fmt::format("/fee: found nothing, expected integer, and to compute it {} is missing", part);
+  };
+  EXPECT_EQ(fee(R"("x":1)"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":3}}])"), missing("/out/*/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":3}},{"prev_out":null}],"out":[])"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":3}},{}],"out":[])"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":null}}],"out":[])"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":1.5}}],"out":[])"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":{"0":{"prev_out":{"value":3}}},"out":[])"), missing("/in/*/prev_out/value"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":9223372036854775807}},{"prev_out":{"value":1}}],"out":[])"),
+            missing("a sum that fits"));
+  EXPECT_EQ(fee(R"("in":[{"prev_out":{"value":9223372036854775807}},{"prev_out":{"value":1}}],"out":[{"value":1}])"),
+            "9223372036854775807");
+  EventMapping event = transaction();
+  event.fields[0].optional = true;
+  EXPECT_EQ(decode(event, {R"({"id":"a","t":0})"}).events[0].columns[0].present[0], 0);
+}
+
+// ---- routing ----------------------------------------------------------------------------------------------------
+
+TEST(Decoder, GivesARecordToTheFirstMappingWhoseRuleItMeets) {
+  std::vector<EventMapping> events(3, mapping());
+  events[0].name = "blocks";
+  events[0].when = {{"/kind", {"block"}}, {"/v", {"1", "2"}}};
+  events[1].name = "trips";
+  events[1].sources = {1};
+  events[2].name = "rest";
+  events[2].when = {{"/kind", {"block", "null", "true"}}};
+  Decoder decoder = Decoder::compile(events).value();
+  const auto route = [&](std::string_view rest, std::size_t source) {
+    RawBatch batch;
+    batch.append(fmt::format(R"({{"id":"a","t":0,"fee":1,{}}})", rest), kArrival);
+    batch.pad();
+    DecodedBatch decoded;
+    decoder.decode(batch, source, decoded);
+    EXPECT_TRUE(decoded.rejected.empty());
+    return decoded.fate[0] == DecodedBatch::Fate::kUnmatched ? "none" : events[decoded.event[0]].name;
+  };
+  EXPECT_EQ(route(R"("kind":"block","v":1)", 0), "blocks");
+  EXPECT_EQ(route(R"("kind":"block","v":"2")", 0), "blocks");
+  EXPECT_EQ(route(R"("kind":"block","v":3)", 0), "rest");
+  EXPECT_EQ(route(R"("kind":"block","v":3)", 1), "trips");
+  EXPECT_EQ(route(R"("kind":"blo\u0063k","v":1)", 1), "blocks");
+  EXPECT_EQ(route(R"("kind":null)", 0), "rest");
+  EXPECT_EQ(route(R"("kind":true)", Decoder::kNoSource), "rest");
+  EXPECT_EQ(route(R"("kind":false)", 0), "none");
+  EXPECT_EQ(route(R"("kind":["block"])", 0), "none");
+  EXPECT_EQ(route(R"("x":1)", 0), "none");
+}
+
+TEST(Decoder, TellsIdsOfTwoMappingsApart) {
+  std::vector<EventMapping> events(2, mapping());
+  events[0].when = {{"/kind", {"a"}}};
+  events[1].name = "b";
+  RawBatch batch;
+  batch.append(R"({"id":"x","t":0,"fee":1,"kind":"a"})", kArrival);
+  batch.append(R"({"id":"x","t":0,"fee":1,"kind":"b"})", kArrival);
+  batch.append(R"({"id":"x","t":1,"fee":1,"kind":"b"})", kArrival);
+  batch.pad();
+  DecodedBatch decoded;
+  Decoder::compile(events).value().decode(batch, 0, decoded);
+  EXPECT_EQ(decoded.key[0], record_key("x"));
+  EXPECT_NE(decoded.key[0], decoded.key[1]);
+  EXPECT_EQ(decoded.key[1], decoded.key[2]);
+}
+
+TEST(Decoder, RefusesTimeFormatsAndSumsThatAreNone) {
+  EventMapping event = mapping();
+  event.time = {TimeUnit::kFormat, "%Y-%m-%d", "Mars"};
+  EXPECT_EQ(Decoder::compile(event).message(),
+            "event: /t: no time zone 'Mars'; allowed: UTC, an offset as +03:00, a name as America/New_York");
+  event = transaction();
+  event.fields[0].else_plus = {"/*/value"};
+  EXPECT_EQ(Decoder::compile(event).message(), "event: '/*/value' begins with '*', but a record is an object");
 }
 
 }  // namespace

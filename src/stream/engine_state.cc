@@ -1,157 +1,149 @@
 #include "stream/engine_state.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "base/hash.h"
+#include "stream/engine_state_before.h"
+#include "stream/piece.h"
+#include "stream/window_group.h"
 
 namespace tidecast {
 namespace {
 
-constexpr std::string_view kMagic{"TCS\2", 4}, kMagicBefore{"TCS\1", 4};
+constexpr std::string_view kMagic{"TCS\3", 4};
 constexpr std::size_t kChecksum = 8;
-constexpr std::size_t kColumn = 8 + 16 + 8;  // Bytes of an accumulator.
-
-static_assert(std::endian::native == std::endian::little, "the format is written in the machine's order");
 
 std::string checksum(std::string_view bytes) {
   const auto digest = sha256(bytes);
   return {reinterpret_cast<const char*>(digest.data()), kChecksum};
 }
 
-template <typename T>
-void put(std::string& bytes, T value) {
-  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+template <typename Time>
+void put_time(std::string& bytes, const std::optional<Time>& time) {
+  put_number(bytes, time ? 1 : 0);
+  if (time) put_signed(bytes, time->ms());
+}
+template <typename Time>
+std::optional<Time> take_time(PieceReader& piece) {
+  if (piece.number(1) == 0) return std::nullopt;
+  return Time::from_ms(piece.time().ms());
 }
 
-// Takes values from the front; after it has run out, nothing it gives means anything and ok() is false.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+// The index of the one of that name; size() if there is none.
+template <typename Named>
+std::size_t index_of(const std::vector<Named>& all, std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(all, name, &Named::name) - all.begin());
+}
 
-  template <typename T>
-  T take() {
-    T value{};
-    const std::string_view bytes = take_bytes(sizeof value);
-    if (ok_) std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
+Status check_group(const PipelineOptions& options, std::size_t g, std::string_view name, std::string_view layout) {
+  if (g == options.groups.size()) {
+    std::string known;
+    for (const WindowGroup& group : options.groups)
+      known += fmt::format("{}'{}'", known.empty() ? "" : ", ", group.name);
+    return failed_precondition(
+        "the store has the group '{}' ({}), and the definition has {}; take the group back as it was, or start with a "
+        "new data folder",
+        name, layout, known);
   }
-  std::string_view take_bytes(std::size_t n) {
-    if (n > rest_.size()) ok_ = false;
-    if (!ok_) return {};
-    const std::string_view taken = rest_.substr(0, n);
-    rest_.remove_prefix(n);
-    return taken;
-  }
-  bool ok() const { return ok_; }
-  std::size_t left() const { return rest_.size(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
-// Far outside of all that the decoder lets in, yet no sum with a window's width overflows.
-bool plausible(EventTime time) { return time.ms() > -(std::int64_t{1} << 60) && time.ms() < std::int64_t{1} << 60; }
-
-Status damaged(std::string_view what) { return data_loss("engine state is damaged: {}", what); }
-
-Status no_such_group(std::span<const GroupShape> shapes, std::string_view layout) {
-  std::string known;
-  for (const GroupShape& shape : shapes) known += fmt::format("{}'{}'", known.empty() ? "" : ", ", shape.layout);
+  const std::string now = layout_of(options, g);
+  if (layout == now) return ok();
   return failed_precondition(
-      "the store has the group '{}', and the definition has {}; take the group back as it was, or start with a new "
-      "data folder",
-      layout, known);
+      "the group '{}' was {} and is {} now; take it back as it was, give the new one another name beside it, or start "
+      "with a new data folder",
+      name, layout, now);
 }
 
-void put(std::string& bytes, const std::optional<EventTime>& time) {
-  put(bytes, static_cast<std::uint8_t>(time ? 1 : 0));
-  if (time) put(bytes, time->ms());
-}
-
-Result<std::optional<EventTime>> take_time(Reader& reader, std::string_view what) {
-  const auto there = reader.take<std::uint8_t>();
-  if (there > 1) return damaged(fmt::format("no flag before the {}", what));
-  if (there == 0) return std::optional<EventTime>();
-  const EventTime time = EventTime::from_ms(reader.take<std::int64_t>());
-  if (!plausible(time)) return damaged(fmt::format("a {} out of time", what));
-  return std::optional(time);
-}
-
-Result<TumblingWindow::State> decode_group(const GroupShape& shape, Reader& reader) {
-  TumblingWindow::State state;
-  state.watermark = TRY(take_time(reader, "watermark"));
-  const auto windows = reader.take<std::uint32_t>();
-  if (!reader.ok() || windows > reader.left() / (8 + shape.columns * kColumn))
-    return damaged("more windows than bytes");
-  for (std::uint32_t w = 0; w < windows; ++w) {
-    OpenWindow window{EventTime::from_ms(reader.take<std::int64_t>()), {}};
-    if (!plausible(window.start)) return damaged("a window out of time");
-    if (window.start.ms() % shape.window.count() != 0) return damaged("a window off the grid");
-    if (!state.open.empty() && window.start <= state.open.back().start) return damaged("windows out of order");
-    for (std::size_t c = 0; c < shape.columns; ++c) {
-      Accumulator total;
-      total.count = reader.take<std::int64_t>();
-      total.integer = reader.take<__int128>();
-      total.number = reader.take<double>();
-      if (total.count < 0) return damaged("a negative count");
-      window.totals.push_back(total);
-    }
-    state.open.push_back(std::move(window));
+Status read_groups(const PipelineOptions& options, PieceReader& piece, bool snapshot, Watermarks& watermarks,
+                   const Operators& operators) {
+  std::vector<bool> found(operators.size());
+  for (std::uint64_t groups = piece.number(); groups > 0 && piece.ok(); --groups) {
+    const std::string_view name = piece.text(), layout = piece.text();
+    const auto watermark = take_time<EventTime>(piece);
+    const std::string_view windows = piece.text();
+    if (!piece.ok()) return damaged_engine_state("cut off");
+    const std::size_t g = index_of(options.groups, name);
+    TRY(check_group(options, g, name, layout));
+    if (found[g]) return damaged_engine_state("a group twice");
+    found[g] = true;
+    watermarks.watermark(g) = watermark;
+    TRY(operators[g]->restore(windows, snapshot));
   }
-  return state;
+  return ok();
+}
+
+Status read_piece(const PipelineOptions& options, std::string_view bytes, bool first, Watermarks& watermarks,
+                  const Operators& operators) {
+  PieceReader piece(bytes);
+  const bool snapshot = piece.number(1) == 0;
+  if (snapshot != first) return damaged_engine_state(first ? "it does not begin" : "it begins twice");
+  for (std::uint64_t sources = piece.number(); sources > 0 && piece.ok(); --sources) {
+    const std::size_t s = index_of(options.sources, piece.text());
+    const Watermarks::Source source{take_time<ProcessingTime>(piece), piece.number(1) == 1};
+    if (s < options.sources.size()) watermarks.sources()[s] = source;
+  }
+  for (std::uint64_t events = piece.number(); events > 0 && piece.ok(); --events) {
+    const std::size_t e = index_of(options.events, piece.text());
+    for (std::uint64_t sources = piece.number(); sources > 0 && piece.ok(); --sources) {
+      const std::size_t s = index_of(options.sources, piece.text());
+      const auto newest = take_time<EventTime>(piece);
+      if (e < options.events.size() && s < options.sources.size()) watermarks.newest_of(e, s) = newest;
+    }
+  }
+  TRY(read_groups(options, piece, snapshot, watermarks, operators));
+  return piece.at_end() ? ok() : damaged_engine_state("of the wrong length");
 }
 
 }  // namespace
 
-void encode_engine_state(std::span<const GroupShape> shapes, std::optional<EventTime> newest,
-                         std::span<const TumblingWindow::State* const> states, std::string& bytes) {
-  CHECK(shapes.size() == states.size());
+Status damaged_engine_state(std::string_view what) { return data_loss("engine state is damaged: {}", what); }
+
+void encode_engine_state(const PipelineOptions& options, const Watermarks& watermarks, const Operators& operators,
+                         bool snapshot, std::string& bytes) {
   bytes = kMagic;
-  put(bytes, newest);
-  put(bytes, static_cast<std::uint32_t>(shapes.size()));
-  for (std::size_t g = 0; g < shapes.size(); ++g) {
-    put(bytes, static_cast<std::uint32_t>(shapes[g].layout.size()));
-    bytes += shapes[g].layout;
-    const TumblingWindow::State& state = *states[g];
-    put(bytes, state.watermark);
-    put(bytes, static_cast<std::uint32_t>(state.open.size()));
-    for (const OpenWindow& window : state.open) {
-      put(bytes, window.start.ms());
-      for (const Accumulator& total : window.totals) {
-        put(bytes, total.count);
-        put(bytes, total.integer);
-        put(bytes, total.number);
-      }
+  put_number(bytes, snapshot ? 0 : 1);
+  put_number(bytes, options.sources.size());
+  for (std::size_t s = 0; s < options.sources.size(); ++s) {
+    put_text(bytes, options.sources[s].name);
+    put_time(bytes, watermarks.sources()[s].heard);
+    put_number(bytes, watermarks.sources()[s].idle ? 1 : 0);
+  }
+  put_number(bytes, options.events.size());
+  for (std::size_t e = 0; e < options.events.size(); ++e) {
+    put_text(bytes, options.events[e].name);
+    put_number(bytes, options.sources.size());
+    for (std::size_t s = 0; s < options.sources.size(); ++s) {
+      put_text(bytes, options.sources[s].name);
+      put_time(bytes, watermarks.newest_of(e, s));
     }
+  }
+  put_number(bytes, operators.size());
+  std::string windows;
+  for (std::size_t g = 0; g < operators.size(); ++g) {
+    put_text(bytes, options.groups[g].name);
+    put_text(bytes, layout_of(options, g));
+    put_time(bytes, watermarks.watermark(g));
+    windows.clear();
+    snapshot ? operators[g]->append_snapshot(windows) : operators[g]->append_changes(windows);
+    put_text(bytes, windows);
   }
   bytes += checksum(bytes);
 }
 
-Result<EngineState> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes) {
-  if (bytes.size() < kMagic.size() + kChecksum) return damaged("too short");
-  const std::string_view body = bytes.substr(0, bytes.size() - kChecksum);
-  if (checksum(body) != bytes.substr(body.size())) return damaged("its checksum is wrong");
-  Reader reader(body);
-  const std::string_view magic = reader.take_bytes(kMagic.size());
-  if (magic != kMagic && magic != kMagicBefore) return damaged("not of version 1 or 2");
-  EngineState state{{}, std::vector<TumblingWindow::State>(shapes.size())};
-  if (magic == kMagic) state.newest = TRY(take_time(reader, "newest event time"));
-  std::vector<bool> found(shapes.size());
-  for (auto groups = reader.take<std::uint32_t>(); groups > 0; --groups) {
-    const std::string_view layout = reader.take_bytes(reader.take<std::uint32_t>());
-    if (!reader.ok()) return damaged("cut off");
-    const auto shape = std::ranges::find(shapes, layout, &GroupShape::layout);
-    if (shape == shapes.end()) return no_such_group(shapes, layout);
-    const auto g = static_cast<std::size_t>(shape - shapes.begin());
-    if (found[g]) return damaged("a group twice");
-    found[g] = true;
-    state.groups[g] = TRY(decode_group(*shape, reader));
+Status decode_engine_state(const PipelineOptions& options, std::span<const std::string> pieces, Watermarks& watermarks,
+                           const Operators& operators) {
+  for (std::size_t p = 0; p < pieces.size(); ++p) {
+    const std::string_view bytes = pieces[p];
+    if (bytes.size() < kMagic.size() + kChecksum) return damaged_engine_state("too short");
+    const std::string_view body = bytes.substr(0, bytes.size() - kChecksum);
+    if (checksum(body) != bytes.substr(body.size())) return damaged_engine_state("its checksum is wrong");
+    if (body.starts_with(kMagic))
+      TRY(read_piece(options, body.substr(kMagic.size()), p == 0, watermarks, operators));
+    else if (pieces.size() == 1 && (body.starts_with("TCS\1") || body.starts_with("TCS\2")))
+      TRY(read_state_before(options, body, watermarks, operators));
+    else
+      return damaged_engine_state("not of version 1, 2 or 3");
   }
-  if (!reader.ok() || reader.left() != 0) return damaged("of the wrong length");
-  return state;
+  return ok();
 }
 
 }  // namespace tidecast

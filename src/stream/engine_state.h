@@ -1,43 +1,40 @@
 #pragma once
-// What a restarted engine goes on from, as bytes for the commit: newest event time, and layout, watermark and open
-// windows of every group.
+// What a restarted engine goes on from, as bytes for the commit: pieces, of which a snapshot replaces all before it and
+// changes go on from the one before.
 //
-//   "TCS" 2 | newest event time (0, or 1 and i64 ms) | groups u32 | per group: layout (length u32, bytes) | watermark
-//   (0, or 1 and i64 ms)
-//           | windows u32 | per window: start i64 ms | per column: count i64, integer i128, number f64
-//   | the first 8 bytes of SHA-256 of all before
+//   "TCS" 3 | 0 snapshot, 1 changes
+//           | sources | per source: name, last heard of, idle 0 or 1
+//           | events  | per event: name | how many sources | per one: its name, its newest event time
+//           | groups  | per group: name, layout (window_group.h), watermark, the operator's piece as a text
+//           | the first 8 bytes of SHA-256 of all before
 //
-// Lowest byte first.  i128 is its lower then its upper half.  Version 1, which had no newest event time, is still read.
+// Numbers and texts as piece.h has them; times are 0 (none), or 1 and ms, signed.  Versions 1 and 2, which knew one
+// source and tumbling windows without keys, are still read (engine_state_before.h).
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "stream/tumbling_window.h"
+#include "stream/watermarks.h"
+#include "stream/window_operator.h"
 
 namespace tidecast {
 
-// What one group's state looks like: its layout (layout_of) and how many columns it has.
-struct GroupShape {
-  std::string layout;
-  Milliseconds window;
-  std::size_t columns;
-};
+using Operators = std::vector<std::unique_ptr<WindowOperator>>;  // One a group.
 
-struct EngineState {
-  std::optional<EventTime> newest;  // Of all records that were no duplicates; nullopt: none yet, or not known.
-  std::vector<TumblingWindow::State> groups;
-  bool operator==(const EngineState&) const = default;
-};
+// Replaces what is in `bytes`.  The operators begin a new piece.
+void encode_engine_state(const PipelineOptions& options, const Watermarks& watermarks, const Operators& operators,
+                         bool snapshot, std::string& bytes);
 
-// Replaces what is in `bytes`.  states[g] belongs to shapes[g].
-void encode_engine_state(std::span<const GroupShape> shapes, std::optional<EventTime> newest,
-                         std::span<const TumblingWindow::State* const> states, std::string& bytes);
+// Takes the pieces from the last snapshot on.  What is matched by name: sources, events, groups.  A source or group
+// that is new is as at the beginning; a source that is gone is forgotten. Errors: kFailedPrecondition - a group is
+// gone, or its layout is another one; kDataLoss - damaged.
+Status decode_engine_state(const PipelineOptions& options, std::span<const std::string> pieces, Watermarks& watermarks,
+                           const Operators& operators);
 
-// The states in the order of the shapes, matched by layout; a group that was not there when they were written starts
-// empty.  Errors: kFailedPrecondition - a group was written that is not among the shapes (the message names it);
-// kDataLoss - damaged, or of another version.
-Result<EngineState> decode_engine_state(std::span<const GroupShape> shapes, std::string_view bytes);
+// "engine state is damaged: ..."
+Status damaged_engine_state(std::string_view what);
 
 }  // namespace tidecast

@@ -3,28 +3,65 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "stream/window_oracle_testing.h"
 
 namespace tidecast {
 namespace {
 
-const std::vector<GroupShape> kShapes = {{"minutes", 60s, 2}, {"hours", 1h, 1}, {"fresh", 1s, 0}};
-
-EngineState sample() {
-  const __int128 huge = static_cast<__int128>(INT64_MAX) * 1000;
-  return {EventTime::from_ms(179'000),
-          {{EventTime::from_ms(119'000),
-            {{EventTime::from_ms(60'000), {{3, -huge, 0.0}, {2, 0, -1.25}}},
-             {EventTime::from_ms(120'000), {{1, huge, 0.0}, {0, 0, 0.0}}}}},
-           {EventTime::from_ms(0), {{EventTime::from_ms(-3'600'000), {{1, 5, 0.0}}}}},
-           {std::nullopt, {}}}};
+PipelineOptions sample_options() {
+  PipelineOptions options;
+  options.sources = {{"a"}, {"b", 20s}};
+  options.events = {test_mapping(), test_mapping()};
+  options.events[0].name = "trips";
+  options.events[1].name = "blocks";
+  using K = AggregateKind;
+  options.groups = {{"minutes", 60s, 0ms, {{"n", K::kCount, {}}, {"fees", K::kSum, 0}}},
+                    {.name = "sessions",
+                     .window = 30s,
+                     .columns = {{"rate", K::kAvg, 1}},
+                     .event = 1,
+                     .kind = WindowKind::kSession,
+                     .key = {2}}};
+  return options;
 }
 
-std::string encoded(const EngineState& state) {
-  std::vector<const TumblingWindow::State*> pointers;
-  for (const auto& group : state.groups) pointers.push_back(&group);
-  std::string bytes = "left over from before";
-  encode_engine_state(kShapes, state.newest, pointers, bytes);
-  return bytes;
+struct Engine {
+  explicit Engine(PipelineOptions given = sample_options()) : options(std::move(given)), watermarks(options) {
+    for (std::size_t g = 0; g < options.groups.size(); ++g)
+      operators.push_back(WindowOperator::make(g, options.groups[g], options.events[options.groups[g].event]));
+  }
+  void count(std::int64_t second) {
+    const TestRow row{EventTime::from_ms(second * 1000), static_cast<std::uint64_t>(second), {}, second, 0.5, "x"};
+    std::vector<ClosedWindow> closed;
+    for (auto& op : operators) op->on_event(batch_of(std::span(&row, 1)), 0, row.number, {}, closed);
+    watermarks.begin(ProcessingTime::from_ms(1));
+    watermarks.on_record(0, 0, row.time, ProcessingTime::from_ms(second * 1000));
+  }
+  std::string piece(bool snapshot) {
+    std::string bytes = "left over from before";
+    encode_engine_state(options, watermarks, operators, snapshot, bytes);
+    return bytes;
+  }
+  Status read(const std::vector<std::string>& pieces) {
+    return decode_engine_state(options, pieces, watermarks, operators);
+  }
+
+  PipelineOptions options;
+  Watermarks watermarks;
+  Operators operators;
+};
+
+std::vector<std::string> sample() {
+  Engine engine;
+  engine.count(10);
+  engine.watermarks.make_idle(1);
+  std::vector<std::string> pieces = {engine.piece(true)};
+  for (const std::int64_t second : {70, 75, 300}) {
+    engine.count(second);
+    engine.watermarks.force(0, EventTime::from_ms(second));
+    pieces.push_back(engine.piece(false));
+  }
+  return pieces;
 }
 
 // The same bytes with a checksum that says they are whole.
@@ -35,74 +72,161 @@ std::string resealed(std::string bytes) {
   return bytes;
 }
 
-TEST(EngineState, ComesBackAsItWas) {
-  const auto states = decode_engine_state(kShapes, encoded(sample()));
-  ASSERT_TRUE(states.ok()) << states.message();
-  EXPECT_EQ(states.value(), sample());
+TEST(EngineState, ComesBackFromASnapshotAndTheChangesBehindIt) {
+  Engine engine;
+  const Status status = engine.read(sample());
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(engine.watermarks.newest_of(0, 0), EventTime::from_ms(300'000));
+  EXPECT_EQ(engine.watermarks.newest_of(1, 0), std::nullopt);
+  EXPECT_EQ(engine.watermarks.watermark(0), EventTime::from_ms(300));
+  EXPECT_EQ(engine.watermarks.watermark(1), std::nullopt);
+  EXPECT_EQ(engine.watermarks.sources(), (std::vector<Watermarks::Source>{{ProcessingTime::from_ms(300'000), false},
+                                                                          {ProcessingTime::from_ms(1), true}}));
+  EXPECT_EQ(engine.operators[0]->open_windows(), 3u);
+  EXPECT_EQ(engine.operators[1]->open_windows(), 3u);
+  Engine again;
+  ASSERT_TRUE(again.read({engine.piece(true)}).ok());
+  EXPECT_EQ(again.piece(true), engine.piece(true));
 }
 
-TEST(EngineState, FindsGroupsByTheirLayoutAndStartsNewOnesEmpty) {
-  const std::vector<GroupShape> shapes = {kShapes[2], {"new", 1min, 4}, kShapes[1], kShapes[0]};
-  const auto states = decode_engine_state(shapes, encoded(sample()));
-  ASSERT_TRUE(states.ok()) << states.message();
-  const auto groups = sample().groups;
-  EXPECT_EQ(states->groups, (std::vector<TumblingWindow::State>{groups[2], {}, groups[1], groups[0]}));
-  EXPECT_EQ(states->newest, sample().newest);
+TEST(EngineState, FindsSourcesEventsAndGroupsByTheirNames) {
+  PipelineOptions turned = sample_options();
+  std::swap(turned.sources[0], turned.sources[1]);
+  turned.sources[0].name = "new";
+  std::swap(turned.events[0], turned.events[1]);
+  std::swap(turned.groups[0], turned.groups[1]);
+  turned.groups[0].event = 0;
+  turned.groups[1].event = 1;
+  turned.groups.push_back({"fresh", 1s, 0ms, {{"n", AggregateKind::kCount, {}}}});
+  Engine engine(turned);
+  const Status status = engine.read(sample());
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(engine.watermarks.newest_of(1, 1), EventTime::from_ms(300'000));
+  EXPECT_EQ(engine.watermarks.sources()[0], Watermarks::Source{});
+  EXPECT_EQ(engine.watermarks.watermark(1), EventTime::from_ms(300));
+  EXPECT_EQ(engine.operators[2]->open_windows(), 0u);
 }
 
-// As it was before there were gaps to find: the same without the newest event time.
-TEST(EngineState, ReadsItsFirstVersion) {
-  std::string bytes = encoded(sample());
-  bytes.replace(0, 4 + 1 + 8, std::string("TCS\1", 4));
-  const auto state = decode_engine_state(kShapes, resealed(bytes));
-  ASSERT_TRUE(state.ok()) << state.message();
-  EXPECT_EQ(state.value(), (EngineState{std::nullopt, sample().groups}));
+TEST(EngineState, RefusesAGroupThatIsGoneOrAnother) {
+  PipelineOptions fewer = sample_options();
+  fewer.groups.pop_back();
+  EXPECT_EQ(Engine(fewer).read(sample()).message(),
+            "the store has the group 'sessions' (session 30s by name text of blocks), and the definition has "
+            "'minutes'; take the group back as it was, or start with a new data folder");
+  PipelineOptions other = sample_options();
+  other.groups[0].window = 5min;
+  const Status status = Engine(other).read(sample());
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "the group 'minutes' was tumbling 1min of trips and is tumbling 5min of trips now; take it back as it was, "
+            "give the new one another name beside it, or start with a new data folder");
 }
 
-TEST(EngineState, RefusesToForgetAGroupAndNamesIt) {
-  auto shapes = kShapes;
-  shapes[1].layout = "days";
-  const auto renamed = decode_engine_state(shapes, encoded(sample()));
-  EXPECT_EQ(renamed.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(renamed.message(),
-            "the store has the group 'hours', and the definition has 'minutes', 'days', 'fresh'; take the "
-            "group back as it was, or start with a new data folder");
-  shapes.erase(shapes.begin() + 1);
-  EXPECT_EQ(decode_engine_state(shapes, encoded(sample())).code(), Code::kFailedPrecondition);
+TEST(EngineState, RefusesPiecesThatDoNotFollowEachOther) {
+  const auto pieces = sample();
+  EXPECT_EQ(Engine().read({pieces[1], pieces[2]}).code(), Code::kDataLoss);
+  EXPECT_EQ(Engine().read({pieces[0], pieces[0]}).code(), Code::kDataLoss);
+  EXPECT_TRUE(Engine().read({}).ok());
 }
 
-TEST(EngineState, RefusesEveryTruncation) {
-  const std::string bytes = encoded(sample());
+TEST(EngineState, RefusesEveryTruncationAndEveryFlippedBit) {
+  const auto pieces = sample();
+  const std::string& bytes = pieces[0];
   for (std::size_t length = 0; length < bytes.size(); ++length)
-    EXPECT_EQ(decode_engine_state(kShapes, bytes.substr(0, length)).code(), Code::kDataLoss) << length;
-  EXPECT_EQ(decode_engine_state(kShapes, bytes + '\0').code(), Code::kDataLoss);
-}
-
-TEST(EngineState, RefusesEveryFlippedBit) {
-  const std::string bytes = encoded(sample());
+    EXPECT_EQ(Engine().read({bytes.substr(0, length)}).code(), Code::kDataLoss) << length;
+  EXPECT_EQ(Engine().read({bytes + '\0'}).code(), Code::kDataLoss);
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string flipped = bytes;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
-    EXPECT_EQ(decode_engine_state(kShapes, flipped).code(), Code::kDataLoss) << bit;
+    EXPECT_EQ(Engine().read({flipped}).code(), Code::kDataLoss) << bit;
   }
 }
 
 // Even bytes whose checksum is right are read with care: refused, or another state, but never out of bounds.
 TEST(EngineState, IsCarefulBehindTheChecksum) {
-  const std::string bytes = encoded(sample());
+  const auto pieces = sample();
   int refused = 0;
-  for (std::size_t bit = 0; bit < (bytes.size() - 8) * 8; ++bit) {
-    std::string flipped = bytes;
-    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
-    const auto states = decode_engine_state(kShapes, resealed(flipped));
-    if (states.ok()) {
-      EXPECT_EQ(encoded(states.value()), resealed(flipped)) << bit;
+  for (std::size_t p = 0; p < 2; ++p) {
+    const std::string& bytes = pieces[p];
+    for (std::size_t bit = 0; bit < (bytes.size() - 8) * 8; ++bit) {
+      auto flipped = pieces;
+      flipped[p][bit / 8] = static_cast<char>(flipped[p][bit / 8] ^ (1 << bit % 8));
+      flipped[p] = resealed(flipped[p]);
+      refused += !Engine().read(flipped).ok();
     }
-    refused += !states.ok();
+    for (std::size_t length = 8; length < bytes.size(); ++length)
+      EXPECT_FALSE(Engine().read({pieces[0], resealed(bytes.substr(0, length))}).ok()) << length;
   }
   EXPECT_GT(refused, 300);
-  for (std::size_t length = 8; length < bytes.size(); ++length)
-    EXPECT_FALSE(decode_engine_state(kShapes, resealed(bytes.substr(0, length))).ok()) << length;
+}
+
+// ---- earlier versions ---------------------------------------------------------------------------------------------
+
+template <typename T>
+void put(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// As 0.1 wrote it: a minute of three fees that is open, at a newest time of 00:02:59.
+std::string state_of_version(char version) {
+  std::string bytes = std::string("TCS") + version;
+  if (version == 2) put(bytes, std::uint8_t{1}), put(bytes, std::int64_t{179'000});
+  put(bytes, std::uint32_t{1});
+  const std::string layout =
+      "minutes: window 1min, n count(), fees sum(fee integer), fee_avg avg(fee integer), least min(fee integer), rates "
+      "sum(rate number)";
+  put(bytes, static_cast<std::uint32_t>(layout.size()));
+  bytes += layout;
+  put(bytes, std::uint8_t{1}), put(bytes, std::int64_t{119'000});
+  put(bytes, std::uint32_t{1});
+  put(bytes, std::int64_t{60'000});
+  const std::int64_t counts[] = {3, 3, 3, 3, 2};
+  const std::int64_t integers[] = {0, -42, -42, -50, 0};
+  for (int c = 0; c < 5; ++c) {
+    put(bytes, counts[c]);
+    put(bytes, static_cast<__int128>(integers[c]));
+    put(bytes, c == 4 ? 1.25 : 0.0);
+  }
+  return resealed(bytes + "checksum");
+}
+
+PipelineOptions options_before() {
+  PipelineOptions options;
+  options.sources = {{"a"}};
+  options.events = {test_mapping()};
+  using K = AggregateKind;
+  options.groups = {{"minutes",
+                     60s,
+                     60s,
+                     {{"n", K::kCount, {}},
+                      {"fees", K::kSum, 0},
+                      {"fee_avg", K::kAvg, 0},
+                      {"least", K::kMin, 0},
+                      {"rates", K::kSum, 1}}}};
+  return options;
+}
+
+TEST(EngineState, ReadsWhatEarlierVersionsWrote) {
+  for (const char version : {1, 2}) {
+    Engine engine(options_before());
+    const Status status = engine.read({state_of_version(version)});
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(engine.watermarks.newest_of(0, 0), EventTime::from_ms(179'000));
+    EXPECT_EQ(engine.watermarks.watermark(0), EventTime::from_ms(119'000));
+    std::vector<ClosedWindow> closed;
+    engine.operators[0]->advance(EventTime::from_ms(119'999), {}, false, closed);
+    ASSERT_EQ(closed.size(), 1u);
+    EXPECT_EQ(closed[0].row.window_start.ms(), 60'000);
+    EXPECT_EQ(closed[0].row.values,
+              (std::vector<FeatureValue>{std::int64_t{3}, std::int64_t{-42}, -14.0, std::int64_t{-50}, 1.25}));
+  }
+  PipelineOptions other = options_before();
+  other.groups[0].window = 5min;
+  EXPECT_EQ(Engine(other).read({state_of_version(2)}).code(), Code::kFailedPrecondition);
+  for (std::size_t length = 8; length + 8 < state_of_version(2).size(); ++length)
+    EXPECT_EQ(Engine(options_before()).read({resealed(state_of_version(2).substr(0, length) + "checksum")}).code(),
+              Code::kDataLoss)
+        << length;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // allocated once it has grown.
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,25 @@ struct EventColumn {
   std::vector<std::uint8_t> present;  // 0 where null or missing.
 };
 
+// What one mapping read.  At an index that it did not take, nothing means anything.
 struct EventBatch {
-  std::vector<std::uint8_t>
-      alive;  // 0: cannot be taken; then nothing else at this index means anything, but for its key if a guard said so.
+  std::vector<std::uint8_t> alive;  // 1: it took the record.
   std::vector<EventTime> time;
-  std::vector<RecordKey> key;        // All zero if nothing is de-duplicated.
-  std::vector<EventColumn> columns;  // One a field of the mapping.
+  std::vector<EventColumn> columns;     // One a field of the mapping.
+  std::deque<std::string> unescaped{};  // Texts that had escapes; others stand in the record.
+};
+
+// All records of a batch, each taken by a mapping or not.
+struct DecodedBatch {
+  enum class Fate : std::uint8_t {
+    kDead,       // It cannot be taken; the next of `rejected` says why.
+    kUnmatched,  // It meets the rule of no mapping.
+    kAlive,
+  };
+  std::vector<Fate> fate;
+  std::vector<std::uint32_t> event;  // The mapping that read it, of the living and of what a guard rejected.
+  std::vector<RecordKey> key;        // Of the same; all zero if the mapping has no id.
+  std::vector<EventBatch> events;    // One a mapping.
 
   struct Rejection {
     std::size_t record;

@@ -52,6 +52,65 @@ TEST(EventTime, StaysAWindowsWidthWithinTheCalendar) {
   EXPECT_EQ(ms(TimeUnit::kRfc3339, "\"9999-12-25T00:00:00Z\""), std::nullopt);
 }
 
+// ---- formats ------------------------------------------------------------------------------------------------------
+
+std::string read(const std::string& format, const std::string& zone, const std::string& json) {
+  auto reader = EventTimeReader::compile("/t", {TimeUnit::kFormat, format, zone});
+  if (!reader.ok()) return reader.message();
+  const auto time = reader->read("{\"t\":" + json + "}");
+  return time ? to_rfc3339(*time) : "none";
+}
+
+TEST(EventTimeFormat, ReadsWhatStrptimeWouldWithFractions) {
+  EXPECT_EQ(read("%d/%m/%Y %H:%M:%S", "UTC", R"("31/01/2020 23:59:58")"), "2020-01-31T23:59:58Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M:%E*S", "UTC", R"("2020-01-31 23:59:58.1239")"), "2020-01-31T23:59:58.123Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M:%E*S", "UTC", R"("1969-12-31 23:59:59.9991")"), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(read("%b %e, %Y %I:%M %p", "UTC", R"("Jan 5, 2020 12:07 AM")"), "2020-01-05T00:07:00Z");
+  EXPECT_EQ(read("%Y-%m-%d", "UTC", R"("2020-01-31")"), "2020-01-31T00:00:00Z");
+  EXPECT_EQ(read("%Y%m%d", "UTC", "20200131"), "2020-01-31T00:00:00Z");  // A number by its characters.
+  EXPECT_EQ(read("%d/%b/%Y:%H:%M:%S %z", "Asia/Tokyo", R"("31/Jan/2020:10:00:00 -0700")"), "2020-01-31T17:00:00Z");
+  EXPECT_EQ(read("%d/%m/%Y", "UTC", R"("01\/02\/2020")"), "2020-02-01T00:00:00Z");
+  EXPECT_EQ(read("%F %T", "UTC", R"("2020-01-31 23:59:58")"), "2020-01-31T23:59:58Z");
+}
+
+TEST(EventTimeFormat, ReadsLocalTimesOfItsZone) {
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "+03:00", R"("2020-07-01 02:30")"), "2020-06-30T23:30:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "-05:30", R"("2020-07-01 02:30")"), "2020-07-01T08:00:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-07-01 02:30")"), "2020-07-01T06:30:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-01-01 02:30")"), "2020-01-01T07:30:00Z");
+}
+
+TEST(EventTimeFormat, ALocalTimeThatComesTwiceIsTheFirst) {
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-11-01 00:59")"), "2020-11-01T04:59:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-11-01 01:00")"), "2020-11-01T05:00:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-11-01 01:59")"), "2020-11-01T05:59:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "America/New_York", R"("2020-11-01 02:00")"), "2020-11-01T07:00:00Z");
+}
+
+TEST(EventTimeFormat, ALocalTimeThatNeverComesLiesAsLongAfterTheClocksWentForward) {
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "Europe/Berlin", R"("2021-03-28 01:59")"), "2021-03-28T00:59:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "Europe/Berlin", R"("2021-03-28 02:00")"), "2021-03-28T01:00:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "Europe/Berlin", R"("2021-03-28 02:30")"), "2021-03-28T01:30:00Z");
+  EXPECT_EQ(read("%Y-%m-%d %H:%M", "Europe/Berlin", R"("2021-03-28 03:00")"), "2021-03-28T01:00:00Z");
+}
+
+TEST(EventTimeFormat, RefusesWhatIsNoTime) {
+  for (const char* wrong : {"null", "true", R"("")", R"("2020-13-01")", R"("2020-02-30")", R"("2020-01-01 10")", "[]",
+                            R"("infinite-future")", R"("0000-01-01")", R"("9999-12-31")"})
+    EXPECT_EQ(read("%Y-%m-%d", "UTC", wrong), "none") << wrong;
+}
+
+TEST(EventTimeFormat, RefusesZonesAndFormatsThatAreNone) {
+  const std::string zones = "; allowed: UTC, an offset as +03:00, a name as America/New_York";
+  for (const char* zone : {"", "Mars/Olympus", "localtime", "/etc/localtime", "../UTC", "+3", "+25:00", "+03:00x"})
+    EXPECT_EQ(read("%Y-%m-%d", zone, "0"), fmt::format("no time zone '{}'{}", zone, zones));
+  EXPECT_EQ(read("%Y-%m-%d %Q", "UTC", "0").substr(0, 25), "'%Y-%m-%d %Q' has %Q; all");
+  EXPECT_EQ(read("%Y-%m-%d %", "UTC", "0").substr(0, 23), "'%Y-%m-%d %' has %; all");
+  for (const char* format : {"", "%d/%m", "%H:%M:%S", "%Y-%m-%d %I:%M", "%Y"})
+    EXPECT_EQ(read(format, "UTC", "0"),
+              fmt::format("'{}' does not say year, month and day, or not which half of the day", format));
+}
+
 TEST(EventTime, NeedsARecordThatIsJsonAndAPointer) {
   EventMapping event;
   EXPECT_EQ(EventTimeReader(event).read(R"({"time":1600059321)"), std::nullopt);

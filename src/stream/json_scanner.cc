@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/json_pointer.h"
 #include "flow/event.h"
 
 namespace tidecast {
@@ -174,8 +175,10 @@ std::string_view JsonScanner::scalar(Position position) const {
 }
 
 JsonValue JsonScanner::value(std::size_t slot) const {
-  const Position place = places_[slot];
-  if (place == nullptr) return {};
+  return places_[slot] == nullptr ? JsonValue{} : value_at(places_[slot]);
+}
+
+JsonValue JsonScanner::value_at(Position place) const {
   switch (at(place)) {
     case '{': return {JsonKind::kObject, {record_ + *place, 1}};
     case '[': return {JsonKind::kArray, {record_ + *place, 1}};
@@ -184,6 +187,35 @@ JsonValue JsonScanner::value(std::size_t slot) const {
     case 'f': return {JsonKind::kBoolean, scalar(place)};
     case 'n': return {JsonKind::kNull, scalar(place)};
     default: return {JsonKind::kNumber, scalar(place)};
+  }
+}
+
+bool JsonScanner::collect(std::size_t slot, std::span<const std::string> path, std::vector<JsonValue>& values) {
+  return places_[slot] != nullptr && collect_at(places_[slot], path, values);
+}
+
+// The record is known to be JSON, so nothing can be amiss with brackets and commas.
+bool JsonScanner::collect_at(Position position, std::span<const std::string> path, std::vector<JsonValue>& values) {
+  if (path.empty()) return values.push_back(value_at(position)), true;
+  const char bracket = at(position++);
+  if (bracket == '[') {
+    const std::optional<std::uint64_t> wanted = array_index(path[0]);
+    if (path[0] != "*" && !wanted) return false;
+    if (at(position) == ']') return !wanted;
+    for (std::uint64_t index = 0;; ++index) {
+      if ((!wanted || index == *wanted) && !collect_at(position, path.subspan(1), values)) return false;
+      if (wanted && index == *wanted) return true;
+      position = skip_value(position);
+      if (at(position++) == ']') return !wanted;
+    }
+  }
+  if (bracket != '{' || at(position) == '}') return false;
+  Position found = nullptr;  // Of two equal keys the last.
+  for (;;) {
+    const auto key = text({JsonKind::kText, scalar(position)});
+    if (key == path[0]) found = position + 2;
+    position = skip_value(position + 2);
+    if (at(position++) == '}') return found != nullptr && collect_at(found, path.subspan(1), values);
   }
 }
 

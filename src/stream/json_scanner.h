@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,9 @@ class JsonScanner {
   const std::string& error() const { return error_; }
 
   JsonValue value(std::size_t slot) const;
+  // What stands at `path` below the value of a slot, '*' being every element of an array; appended to `values`.  False
+  // if something on the way is not there.  Walks the value again: for what is needed now and then.
+  bool collect(std::size_t slot, std::span<const std::string> path, std::vector<JsonValue>& values);
   // The characters that a text stands for.  Without escapes a view into the record, else into a buffer that the next
   // call overwrites.  nullopt: half of a surrogate pair.
   std::optional<std::string_view> text(JsonValue value);
@@ -59,6 +63,8 @@ class JsonScanner {
   Position walk_array(Position position, const PointerTree::Node& node);
   Position take(Position position, const PointerTree::Node& node);
   Position skip_value(Position position);
+  JsonValue value_at(Position position) const;
+  bool collect_at(Position position, std::span<const std::string> path, std::vector<JsonValue>& values);
   std::string_view scalar(Position position) const;
   bool escapes_are_valid(std::string_view record);
 

@@ -53,8 +53,8 @@ struct EventMapping {
   std::optional<Milliseconds> max_ahead;        // An event time further ahead of its arrival is a dead letter.
   std::optional<Milliseconds> max_behind;       // An event time older than its arrival by more is a dead letter.
   std::string name{};                           // "" if it is the only one.  Ids of two mappings are never the same.
-  // A record goes to the first mapping whose rule it meets: all matches hold, and its source is one of `sources` (empty:
-  // any).  One that meets no rule is unmatched: kept in the archive, counted, and in no window.
+  // A record goes to the first mapping whose rule it meets: all matches hold, and its source is one of `sources`
+  // (empty: any).  One that meets no rule is unmatched: kept in the archive, counted, and in no window.
   std::vector<EventMatch> when{};
   std::vector<std::size_t> sources{};  // Into PipelineOptions::sources.
 };
@@ -87,8 +87,8 @@ struct WindowGroup {
   std::vector<AggregateColumn> columns;
   std::size_t event = 0;  // Into PipelineOptions::events.
   WindowKind kind = WindowKind::kTumbling;
-  Milliseconds every{0};          // Of kHopping; `window` is a multiple of it.
-  Milliseconds offset{0};         // Windows begin at offset + n * step from 1970-01-01T00:00:00Z.
+  Milliseconds every{0};           // Of kHopping; `window` is a multiple of it.
+  Milliseconds offset{0};          // Windows begin at offset + n * step from 1970-01-01T00:00:00Z.
   std::vector<std::size_t> key{};  // Fields (integer, text, boolean) whose values name the series; empty: one.
   std::string where{};             // A predicate (stream/predicate.h); "": all.  Others move the watermark and no more.
   // A window that closed is kept so long, in event time, that late records still correct its row.  Not for sessions.
@@ -97,6 +97,10 @@ struct WindowGroup {
   std::optional<Milliseconds> close_when_idle{};
   std::map<std::string, std::string> renamed_from{};  // As in FeatureGroup.
 };
+
+// What is read before the first start, by `tidecast backfill`, comes from a source of such a name; it is no other
+// source in whose place a new one would read everything again.
+inline constexpr std::string_view kBackfillPrefix = "backfill ";
 
 struct PipelineSource {
   std::string name;  // Under which the cursor is kept.
@@ -136,10 +140,10 @@ struct Replayed {
 
 // Why the oldest open window of a group is not closed yet.
 struct OpenWindowState {
-  EventTime start, end;                // Of the oldest open window; of a session as it stands.
-  EventTime needs;                     // It closes with the first event at or after this time,
-  std::optional<EventTime> newest;     // of which this is the newest so far,
-  std::optional<std::size_t> holding;  // from this source in particular, where there are several.
+  EventTime start, end;                      // Of the oldest open window; of a session as it stands.
+  EventTime needs;                           // It closes with the first event at or after this time,
+  std::optional<EventTime> newest;           // of which this is the newest so far,
+  std::optional<std::size_t> holding;        // from this source in particular, where there are several.
   std::optional<ProcessingTime> idle_close;  // Or then, by close_when_idle.
 };
 
@@ -162,8 +166,8 @@ class Pipeline {
   virtual std::optional<ProcessingTime> next_due() const = 0;
   virtual Result<Ingested> on_time(ProcessingTime now) = 0;
 
-  // Tries dead letters again, by today's mapping and their own arrivals: those that can be taken are read anew, as records
-  // that arrive now, in one commit.
+  // Tries dead letters again, by today's mapping and their own arrivals: those that can be taken are read anew, as
+  // records that arrive now, in one commit.
   virtual Result<Replayed> replay(std::span<const DeadLetter> letters, ProcessingTime now) = 0;
 
   virtual const std::string& cursor(std::size_t source) const = 0;  // Where it goes on ("" at the beginning).

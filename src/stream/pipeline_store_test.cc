@@ -97,9 +97,10 @@ TEST(PipelineOnTheStore, AGroupWithStoredWindowsMayNotGoAway) {
   ASSERT_TRUE(Project(folder, before).ingest("1", {"2026-05-06T00:00:10Z"}).ok());
   const Project project(folder, options_of({counting("minutes", 1min)}));
   EXPECT_EQ(project.refusal.code(), Code::kFailedPrecondition);
-  EXPECT_EQ(project.refusal.message(),
-            "the store has the group 'seconds: window 10s, n count()', and the definition has 'minutes: "
-            "window 1min, n count()'; take the group back as it was, or start with a new data folder");
+  EXPECT_EQ(
+      project.refusal.message(),
+      "the store has the group 'seconds' (tumbling 10s), and the definition has 'minutes'; take the group back as "
+      "it was, or start with a new data folder");
 }
 
 TEST(PipelineOnTheStore, ASourceUnderAnotherNameIsNotReadFromTheBeginningAgain) {

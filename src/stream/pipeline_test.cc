@@ -75,8 +75,8 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
   MemoryStore store = store_for(options());
   auto pipeline = Pipeline::open(options(), store).value();
   EXPECT_EQ(pipeline->watermark(), std::nullopt);
-  const auto ingested = pipeline->ingest(0, 
-      batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1), event("d", 205)}));
+  const auto ingested = pipeline->ingest(
+      0, batch("7", {event("a", 0), event("b", 200), event("a", 0), "garbage", event("c", 1), event("d", 205)}));
   ASSERT_TRUE(ingested.ok()) << ingested.message();
 
   const Recovered& stored = store.recovered();
@@ -91,16 +91,28 @@ TEST(Pipeline, EndsEachRecordExactlyOnce) {
 
   using Archived = MemoryStore::Archived;
   const auto at = [](int i) { return ProcessingTime::from_ms(kStart + i); };
-  EXPECT_EQ(store.archive(), (std::vector<Archived>{{0, at(0), "stored", event("a", 0)},
-                                                    {1, at(1), "stored", event("b", 200)},
-                                                    {4, at(4), "late", event("c", 1)},
-                                                    {5, at(5), "stored", event("d", 205)}}));
+  EXPECT_EQ(store.archive(), (std::vector<Archived>{{0, at(0), "stored", event("a", 0), "test"},
+                                                    {1, at(1), "stored", event("b", 200), "test"},
+                                                    {4, at(4), "late", event("c", 1), "test"},
+                                                    {5, at(5), "stored", event("d", 205), "test"}}));
   const auto dead = store.dead_letters(10).value();
   ASSERT_EQ(dead.size(), 1u);
   EXPECT_EQ(dead[0].number, 3u);
   EXPECT_EQ(dead[0].arrival, at(3));
   EXPECT_EQ(dead[0].raw, "garbage");
   EXPECT_EQ(dead[0].reason, "not JSON: byte 0: expected an object");
+  EXPECT_EQ(dead[0].source, "test");
+  EXPECT_EQ(dead[0].position, "7, record 4 of 6");
+  const auto late = store.late_records(10).value();
+  ASSERT_EQ(late.size(), 1u);
+  EXPECT_EQ(late[0].number, 4u);
+  EXPECT_EQ(late[0].raw, event("c", 1));
+  EXPECT_EQ(late[0].reason,
+            "minutes: [2020-09-13T12:27:00Z, 2020-09-13T12:28:00Z) closed at watermark 2020-09-13T12:29:20Z; seconds: "
+            "[2020-09-13T12:27:00Z, 2020-09-13T12:27:10Z) closed at watermark 2020-09-13T12:30:20Z");
+  EXPECT_FALSE(late[0].counted);
+  EXPECT_EQ(ingested->books, (Books{.read = 6, .stored = 3, .duplicate = 1, .late = 1, .dead = 1}));
+  EXPECT_EQ(ingested->reasons, std::vector<std::string>{"not JSON: byte 0: expected an object"});
 }
 
 TEST(Pipeline, CountsARecordAsLateOnlyIfNoGroupTookIt) {
@@ -207,13 +219,14 @@ TEST(Pipeline, RefusesWindowsOfAnotherDefinition) {
   MemoryStore store = store_for(options());
   ASSERT_TRUE(Pipeline::open(options(), store).value()->ingest(0, batch("1", {event("a", 0)})).ok());
   PipelineOptions changed = options();
-  changed.groups[0].columns[2].kind = AggregateKind::kMax;
+  changed.groups[0].kind = WindowKind::kSession;
   const auto pipeline = Pipeline::open(changed, store);
   EXPECT_EQ(pipeline.code(), Code::kFailedPrecondition);
-  EXPECT_NE(pipeline.message().find("fee_avg avg(fee integer)"), std::string::npos) << pipeline.message();
-  EXPECT_NE(pipeline.message().find("fee_avg max(fee integer)"), std::string::npos) << pipeline.message();
+  EXPECT_NE(pipeline.message().find("'minutes' was tumbling 1min and is session 1min now"), std::string::npos)
+      << pipeline.message();
   changed = options();
-  changed.groups[0].lateness = 5min;  // That may change.
+  changed.groups[0].lateness = 5min;  // That may change, and so may columns.
+  changed.groups[0].columns[2].kind = AggregateKind::kMax;
   EXPECT_TRUE(Pipeline::open(changed, store).ok());
 }
 
@@ -234,7 +247,7 @@ TEST(Pipeline, RefusesDefinitionsThatMakeNoSense) {
     MemoryStore store = store_for(options());
     const auto pipeline = Pipeline::open(wrong, store);
     EXPECT_EQ(pipeline.code(), Code::kInvalidArgument);
-    return pipeline.message();
+    return pipeline.ok() ? std::string("it makes sense") : pipeline.message();
   };
   EXPECT_EQ(message([](auto& o) { o.groups[1].window = 0ms; }), "seconds: window is 0 ms; allowed: above 0, up to 7d");
   EXPECT_EQ(message([](auto& o) { o.groups[1].lateness = -1ms; }), "seconds: lateness is -1 ms; allowed: 0 or above");
@@ -243,6 +256,33 @@ TEST(Pipeline, RefusesDefinitionsThatMakeNoSense) {
   EXPECT_EQ(message([](auto& o) { o.groups[0].columns[1].field = 9; }), "minutes: fee_sum: field 9 of 2 fields");
   EXPECT_EQ(message([](auto& o) { o.groups[0].columns[1].field = std::nullopt; }),
             "minutes: fee_sum: sum of no field; only count may have none");
+  const auto group = [&](const auto& change) { return message([&](auto& o) { change(o.groups[0]); }); };
+  EXPECT_EQ(group([](auto& g) { g.kind = WindowKind::kHopping, g.every = 7s; }),
+            "minutes: every is 7000 ms; allowed: what divides the window, 1min");
+  EXPECT_EQ(group([](auto& g) { g.offset = 60s; }), "minutes: offset is 60000 ms; allowed: 0 up to 1min");
+  EXPECT_EQ(group([](auto& g) { g.kind = WindowKind::kSession, g.offset = 1ms; }),
+            "minutes: offset is 1 ms; allowed: 0, for sessions are on no grid");
+  EXPECT_EQ(group([](auto& g) { g.kind = WindowKind::kSession, g.allowed_lateness = 1s; }),
+            "minutes: allowed lateness is 1000 ms; allowed: 0, for sessions are not corrected");
+  EXPECT_EQ(group([](auto& g) { g.close_when_idle = 0ms; }), "minutes: close_when_idle is 0 ms; allowed: above 0");
+  EXPECT_EQ(group([](auto& g) { g.event = 1; }), "minutes: event 1 of 1 events");
+  EXPECT_EQ(group([](auto& g) { g.key = {1, 1}; }), "minutes: key 'label' twice");
+  EXPECT_EQ(group([](auto& g) { g.key = {2}; }), "minutes: key: field 2 of 2 fields");
+  EXPECT_EQ(group([](auto& g) { g.where = "fees > 0"; }),
+            "minutes: where: 'fees' is no field of event.fields; allowed: fee, label");
+  EXPECT_EQ(group([](auto& g) { g.columns[1].kind = AggregateKind::kQuantile, g.columns[1].quantile = 1.5; }),
+            "minutes: fee_sum: quantile 1.5; allowed: 0 to 1");
+  EXPECT_EQ(message([](auto& o) { o.events[0].fields[0].type = FieldType::kNumber, o.groups[0].key = {0}; }),
+            "minutes: key 'fee' is number; allowed: integer, text, boolean");
+  EXPECT_EQ(message([](auto& o) { o.groups[1].name = "minutes"; }), "two groups called 'minutes'");
+  EXPECT_EQ(message([](auto& o) { o.sources.push_back({"test"}); }), "two sources called 'test'");
+  EXPECT_EQ(message([](auto& o) { o.sources[0].idle_after = 0ms; }), "test: idle_after is 0 ms; allowed: above 0");
+  EXPECT_EQ(message([](auto& o) { o.events.push_back(o.events[0]); }), "two events called ''");
+  EXPECT_EQ(message([](auto& o) {
+              o.events.push_back(o.events[0]), o.events[1].name = "b", o.events[1].deduplicate_for = 1h;
+            }),
+            "events '' and 'b' have another deduplicate_for; allowed: the same");
+  EXPECT_EQ(message([](auto& o) { o.events[0].sources = {1}; }), "event '': source 1 of 1 sources");
   EXPECT_NE(message([](auto& o) { o.events[0].id = {"id"}; }).find("'id' is no JSON Pointer"), std::string::npos);
 }
 

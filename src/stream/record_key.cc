@@ -55,6 +55,17 @@ RecordKey dead_key(std::string_view raw) {
   return sha256(named);
 }
 
+RecordKey event_salt(std::string_view name) {
+  std::string named = "tidecast event\n";
+  named += name;
+  return sha256(named);
+}
+
+RecordKey salted(RecordKey key, const RecordKey& salt) {
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] ^= salt[i];
+  return key;
+}
+
 void append_id_part(std::string& parts, std::string_view part) {
   for (int shift = 0; shift < 32; shift += 8) parts += static_cast<char>(part.size() >> shift & 0xff);
   parts += part;

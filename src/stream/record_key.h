@@ -11,6 +11,9 @@
 // A dead record's key is the SHA-256 of "tidecast dead\n" and its bytes, and stands among the ids' in one set: it
 // equals one of them no more often than SHA-256 collides.
 //
+// Where several mappings share a stream, the key of a mapping with a name is XORed with its salt, the SHA-256 of
+// "tidecast event\n" and the name: ids of two mappings are never the same, again but for one made for it.
+//
 // An id of several values is each value's length (4 bytes, lowest first) and its bytes, one after another; it is never
 // taken for hexadecimal digits.
 
@@ -24,6 +27,9 @@ namespace tidecast {
 RecordKey record_key(std::string_view id);
 
 RecordKey dead_key(std::string_view raw);
+
+RecordKey event_salt(std::string_view name);
+RecordKey salted(RecordKey key, const RecordKey& salt);
 
 // Of the bytes that append_id_part() has put together.
 RecordKey composite_key(std::string_view parts);

@@ -1,5 +1,9 @@
 #include "stream/window_group.h"
 
+#include <algorithm>
+
+#include "stream/predicate.h"
+
 namespace tidecast {
 
 std::string_view name_of(AggregateKind kind) {
@@ -21,10 +25,13 @@ std::string_view name_of(AggregateKind kind) {
 namespace {
 
 FeatureColumn feature_column_of(const AggregateColumn& column, const EventMapping& event) {
-  const EventField* field = column.field ? &event.fields[*column.field] : nullptr;
-  if (column.kind == AggregateKind::kCount) return {column.name, FieldType::kInteger, "", EmptyWindow::kZero};
-  const FieldType type = column.kind == AggregateKind::kAvg ? FieldType::kNumber : field->type;
-  return {column.name, type, field->unit, column.kind == AggregateKind::kSum ? EmptyWindow::kZero : EmptyWindow::kNull};
+  using K = AggregateKind;
+  if (column.kind == K::kCount || column.kind == K::kCountDistinct)
+    return {column.name, FieldType::kInteger, "", EmptyWindow::kZero};
+  const EventField& field = event.fields[*column.field];
+  const bool number = column.kind == K::kAvg || column.kind == K::kStddev || column.kind == K::kQuantile;
+  return {column.name, number ? FieldType::kNumber : field.type, field.unit,
+          column.kind == K::kSum ? EmptyWindow::kZero : EmptyWindow::kNull};
 }
 
 Status check_column(const AggregateColumn& column, const EventMapping& event) {
@@ -32,10 +39,92 @@ Status check_column(const AggregateColumn& column, const EventMapping& event) {
     return invalid_argument("field {} of {} fields", *column.field, event.fields.size());
   if (column.kind == AggregateKind::kCount) return ok();
   if (!column.field) return invalid_argument("{} of no field; only count may have none", name_of(column.kind));
+  if (column.kind == AggregateKind::kQuantile && !(column.quantile >= 0 && column.quantile <= 1))
+    return invalid_argument("quantile {}; allowed: 0 to 1", column.quantile);
   const EventField& field = event.fields[*column.field];
-  if (field.type != FieldType::kInteger && field.type != FieldType::kNumber)
+  if (column.kind != AggregateKind::kCountDistinct && field.type != FieldType::kInteger &&
+      field.type != FieldType::kNumber)
     return invalid_argument("{} of '{}', which is {}; allowed: integer, number", name_of(column.kind), field.name,
                             name_of(field.type));
+  return ok();
+}
+
+Status check_windows(const WindowGroup& group) {
+  if (group.window <= 0ms || group.window > kWidestWindow)
+    return invalid_argument("window is {} ms; allowed: above 0, up to {}", group.window.count(),
+                            to_text(kWidestWindow));
+  const bool hopping = group.kind == WindowKind::kHopping, session = group.kind == WindowKind::kSession;
+  if (hopping && (group.every <= 0ms || group.window % group.every != 0ms))
+    return invalid_argument("every is {} ms; allowed: what divides the window, {}", group.every.count(),
+                            to_text(group.window));
+  const Milliseconds step = hopping ? group.every : session ? 1ms : group.window;
+  if (group.offset < 0ms || group.offset >= step)
+    return invalid_argument("offset is {} ms; allowed: {}", group.offset.count(),
+                            session ? "0, for sessions are on no grid" : "0 up to " + to_text(step));
+  if (group.lateness < 0ms) return invalid_argument("lateness is {} ms; allowed: 0 or above", group.lateness.count());
+  if (group.allowed_lateness < 0ms || (session && group.allowed_lateness > 0ms))
+    return invalid_argument("allowed lateness is {} ms; allowed: {}", group.allowed_lateness.count(),
+                            session ? "0, for sessions are not corrected" : "0 or above");
+  if (group.close_when_idle && *group.close_when_idle <= 0ms)
+    return invalid_argument("close_when_idle is {} ms; allowed: above 0", group.close_when_idle->count());
+  return ok();
+}
+
+Status check_group(const WindowGroup& group, const PipelineOptions& options) {
+  if (group.event >= options.events.size())
+    return invalid_argument("event {} of {} events", group.event, options.events.size());
+  const EventMapping& event = options.events[group.event];
+  TRY(check_windows(group));
+  for (std::size_t k = 0; k < group.key.size(); ++k) {
+    if (group.key[k] >= event.fields.size())
+      return invalid_argument("key: field {} of {} fields", group.key[k], event.fields.size());
+    const EventField& field = event.fields[group.key[k]];
+    if (field.type == FieldType::kNumber)
+      return invalid_argument("key '{}' is number; allowed: integer, text, boolean", field.name);
+    if (std::ranges::count(group.key, group.key[k]) > 1) return invalid_argument("key '{}' twice", field.name);
+  }
+  for (const AggregateColumn& column : group.columns) TRY(check_column(column, event).in(column.name));
+  if (group.where.empty()) return ok();
+  return Predicate::parse(group.where, event).status().in("where");
+}
+
+// What stands in the archive's lines as it is.
+bool is_plain(std::string_view name) {
+  return std::ranges::none_of(name, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 32; });
+}
+
+Status check_sources(const std::vector<PipelineSource>& sources) {
+  if (sources.empty()) return invalid_argument("no source; allowed: at least one");
+  for (const PipelineSource& source : sources) {
+    if (source.name.empty() || !is_plain(source.name))
+      return invalid_argument("source '{}'; allowed: names without quotes, backslashes and control characters",
+                              source.name);
+    if (std::ranges::count(sources, source.name, &PipelineSource::name) > 1)
+      return invalid_argument("two sources called '{}'", source.name);
+    if (source.idle_after && *source.idle_after <= 0ms)
+      return invalid_argument("{}: idle_after is {} ms; allowed: above 0", source.name, source.idle_after->count());
+  }
+  return ok();
+}
+
+Status check_events(const PipelineOptions& options) {
+  if (options.events.empty()) return invalid_argument("no event; allowed: at least one");
+  const EventMapping* with_id = nullptr;
+  for (const EventMapping& event : options.events) {
+    if (!is_plain(event.name) || event.name == "-")
+      return invalid_argument("event '{}'; allowed: names without quotes, backslashes and control characters",
+                              event.name);
+    if (std::ranges::count(options.events, event.name, &EventMapping::name) > 1)
+      return invalid_argument("two events called '{}'", event.name);
+    for (const std::size_t source : event.sources)
+      if (source >= options.sources.size())
+        return invalid_argument("event '{}': source {} of {} sources", event.name, source, options.sources.size());
+    if (event.id.empty()) continue;
+    if (with_id != nullptr && with_id->deduplicate_for != event.deduplicate_for)
+      return invalid_argument("events '{}' and '{}' have another deduplicate_for; allowed: the same", with_id->name,
+                              event.name);
+    with_id = &event;
+  }
   return ok();
 }
 
@@ -55,26 +144,26 @@ FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& even
 }
 
 Status check_options(const PipelineOptions& options) {
+  TRY(check_sources(options.sources));
+  TRY(check_events(options));
   for (const WindowGroup& group : options.groups) {
-    if (group.window <= 0ms || group.window > kWidestWindow)
-      return invalid_argument("{}: window is {} ms; allowed: above 0, up to {}", group.name, group.window.count(),
-                              to_text(kWidestWindow));
-    if (group.lateness < 0ms)
-      return invalid_argument("{}: lateness is {} ms; allowed: 0 or above", group.name, group.lateness.count());
-    for (const AggregateColumn& column : group.columns)
-      TRY(check_column(column, options.events[group.event]).in(fmt::format("{}: {}", group.name, column.name)));
+    if (std::ranges::count(options.groups, group.name, &WindowGroup::name) > 1)
+      return invalid_argument("two groups called '{}'", group.name);
+    TRY(check_group(group, options).in(group.name));
   }
   return ok();
 }
 
-std::string layout_of(const WindowGroup& group, const EventMapping& event) {
-  std::string layout = fmt::format("{}: window {}", group.name, to_text(group.window));
-  for (const AggregateColumn& column : group.columns) {
-    layout += fmt::format(", {} {}(", column.name, name_of(column.kind));
-    if (column.field)
-      layout += fmt::format("{} {}", event.fields[*column.field].name, name_of(event.fields[*column.field].type));
-    layout += ')';
-  }
+std::string layout_of(const PipelineOptions& options, std::size_t index) {
+  const WindowGroup& group = options.groups[index];
+  const EventMapping& event = options.events[group.event];
+  std::string layout = fmt::format("{} {}", name_of(group.kind), to_text(group.window));
+  if (group.kind == WindowKind::kHopping) layout += " every " + to_text(group.every);
+  if (group.offset != 0ms) layout += " offset " + to_text(group.offset);
+  for (std::size_t k = 0; k < group.key.size(); ++k)
+    layout += fmt::format("{}{} {}", k == 0 ? " by " : ", ", event.fields[group.key[k]].name,
+                          name_of(event.fields[group.key[k]].type));
+  if (!event.name.empty()) layout += " of " + event.name;
   return layout;
 }
 

@@ -7,8 +7,8 @@
 
 namespace tidecast {
 
-// Everything that open windows depend on, as one line: "per_minute: window 1min, n count(), fee_sum sum(fee integer)".
-// Not the lateness: another one may be chosen at a restart and holds from the next record on.
-std::string layout_of(const WindowGroup& group, const EventMapping& event);
+// What the windows of a group are: "hopping 5min every 1min by station text of trips".  Open windows of another layout
+// cannot go on.  Lateness, columns and `where` are not part of it: they may be others at a restart.
+std::string layout_of(const PipelineOptions& options, std::size_t group);
 
 }  // namespace tidecast

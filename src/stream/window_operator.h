@@ -1,6 +1,7 @@
 #pragma once
 // One group's open windows of all its series: tumbling, hopping or session (docs/windows.md has the rules, which are
-// Flink SQL's).  Pure: told of records and of the watermark, it gives rows; it knows no clock and no store.  One thread.
+// Flink SQL's).  Pure: told of records and of the watermark, it gives rows; it knows no clock and no store.  One
+// thread.
 
 #include <memory>
 #include <optional>
@@ -26,8 +27,8 @@ class WindowOperator {
   virtual bool on_event(const EventBatch& events, std::size_t i, std::uint64_t number, ProcessingTime arrival,
                         std::vector<ClosedWindow>& closed) = 0;
 
-  // The watermark is now `watermark`, which never falls (nullopt-like before the first call: nothing has closed).  Rows of
-  // windows that close are appended by ascending end, within one end by key, with `at` as their write time.
+  // The watermark is now `watermark`, which never falls (nullopt-like before the first call: nothing has closed).  Rows
+  // of windows that close are appended by ascending end, within one end by key, with `at` as their write time.
   virtual void advance(EventTime watermark, ProcessingTime at, bool by_idle, std::vector<ClosedWindow>& closed) = 0;
 
   // Why a row would be late now: "[12:00, 12:01) closed at watermark ...".  For a row of which on_event() said so.

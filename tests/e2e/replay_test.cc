@@ -82,52 +82,6 @@ TEST(Replay, TheBooksBalanceAndEveryTroubleOfTheFeedIsInThem) {
   EXPECT_GT(number(result.report, "duplicate"), 1'000u);
 }
 
-TEST(Replay, KilledAtTwentyRandomMomentsItGivesTheSameRowsArchiveAndCounters) {
-  constexpr std::uint64_t kSeed = 20261123;
-  RecordProperty("seed", std::to_string(kSeed));
-  const std::string text = definition(120, "", "");
-  const auto arguments = [](const Folder& folder) {
-    return std::vector<std::string>{
-        "replay",  "-c",       (folder / "tidecast.yaml").string(), "--data", (folder / "data").string(),
-        "--quiet", "--report", (folder / "report.json").string()};
-  };
-  const auto rows = [](const Folder& folder) {
-    return tidecast({"features", "tx_metrics", "--last", "0", "--format", "csv", "-c",
-                     (folder / "tidecast.yaml").string(), "--data", (folder / "data").string()})
-        .out;
-  };
-  const auto events = [](const Folder& folder) {
-    return parse_json(read(folder / "report.json")).value().at("events");
-  };
-
-  const Folder undisturbed;
-  write(undisturbed / "tidecast.yaml", text);
-  const auto began = std::chrono::steady_clock::now();
-  ASSERT_EQ(tidecast(arguments(undisturbed)).code, 0);
-  const auto whole =
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count();
-  const std::string all_rows = rows(undisturbed), whole_archive = archive(undisturbed / "data");
-  EXPECT_GT(all_rows.size(), 5'000u);
-  EXPECT_GT(whole_archive.size(), 10'000'000u);
-
-  // Each attempt goes on where the one before was killed; one that comes to the end is followed by a new folder.
-  Rng rng(kSeed);
-  int kills = 0;
-  for (int folders = 0; kills < 20 && folders < 40; ++folders) {
-    const Folder folder;
-    write(folder / "tidecast.yaml", text);
-    while (kills < 20 &&
-           !wait_or_kill(start(arguments(folder)), static_cast<long>(rng.below(static_cast<std::uint64_t>(whole) / 2))))
-      ++kills;
-    const Finished last = tidecast(arguments(folder));
-    ASSERT_EQ(last.code, 0) << last.err;
-    EXPECT_EQ(rows(folder), all_rows) << "seed " << kSeed;
-    EXPECT_EQ(events(folder), events(undisturbed)) << "seed " << kSeed;
-    EXPECT_TRUE(archive(folder / "data") == whole_archive) << "seed " << kSeed;
-  }
-  EXPECT_EQ(kills, 20) << "seed " << kSeed;
-}
-
 TEST(Replay, ARunOnTooFewWindowsIsSkippedAndSaysHowManyThereAre) {
   const Folder folder;
   write(folder / "tidecast.yaml", definition(120, "", forecast_from("12h")));

@@ -9,11 +9,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kPause{30};
 
-std::string header_of(const std::string& request, std::string_view name) {
-  const std::size_t at = request.find(fmt::format("\r\n{}: ", name));
-  if (at == std::string::npos) return "";
-  const std::size_t from = at + name.size() + 4;
-  return request.substr(from, request.find("\r\n", from) - from);
+// As the WebSocket has it: neither fee nor weight.
+std::string utx(std::string record) {
+  for (const char* name : {"\"fee\":", "\"weight\":"})
+    if (const std::size_t at = record.find(name); at != std::string::npos)
+      record.erase(at, record.find(',', at) + 1 - at);
+  return R"({"op":"utx","x":)" + record + "}";
 }
 
 }  // namespace
@@ -117,8 +118,100 @@ bool FeedServer::welcome() {
 }
 
 void FeedServer::serve(RawConnection& connection) {
-  while (const auto request = connection.request())
+  while (const auto request = connection.request()) {
+    if (!request_header(*request, "Upgrade").empty()) return talk(connection, *request);
     if (!answer(connection, *request)) return;
+  }
+}
+
+std::string FeedServer::socket_url(std::string_view host) const {
+  return fmt::format("{}://{}:{}/inv", options_.certificates != nullptr ? "wss" : "ws", host, port());
+}
+
+std::string FeedServer::subscription() const {
+  const std::lock_guard lock(mutex_);
+  return subscription_;
+}
+
+void FeedServer::talk(RawConnection& connection, const std::string& head) {
+  using Kind = SocketFault::Kind;
+  SocketFault fault = options_.socket_fault ? options_.socket_fault(sockets_) : SocketFault{};
+  ++sockets_;
+  if (fault.kind == Kind::kRefuse) {
+    connection.send(http_answer(503, "busy"));
+    return;
+  }
+  if (!connection.send(websocket_accepted(head))) return;
+  const auto subscription = read_frame(connection);
+  if (!subscription) return;
+  std::size_t next = 0, sent = 0, skip = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    subscription_ = subscription->payload;
+    feed_->advance(options_.now());
+    next = feed_->entered();
+  }
+  for (;;) {
+    if (connection.readable(2)) {
+      const auto frame = read_frame(connection);
+      if (!frame) return;
+      if (frame->kind == FrameKind::kPing) ++pings_, connection.send(frame_bytes(FrameKind::kPong, frame->payload));
+      if (frame->kind == FrameKind::kClose) {
+        connection.send(frame_bytes(FrameKind::kClose, frame->payload));
+        return;
+      }
+    }
+    std::vector<std::pair<std::size_t, std::string>> messages;
+    {
+      const std::lock_guard lock(mutex_);
+      feed_->advance(options_.now());
+      for (next = std::max(next, feed_->oldest()); next < feed_->entered(); ++next)
+        messages.emplace_back(next, utx(feed_->record(next)));
+    }
+    for (const auto& [number, message] : messages) {
+      SocketFault now{};
+      if (sent++ == fault.after) now = fault;
+      if (now.kind == Kind::kSkip) skip = 5;
+      if (skip > 0) {
+        --skip;
+        continue;
+      }
+      if (now.kind != Kind::kReset) {
+        const std::lock_guard lock(mutex_);  // Before it is sent: whoever has it may ask for shown() at once.
+        shown_.resize(feed_->entered());
+        if (now.kind == Kind::kNone || now.kind == Kind::kGarbage || now.kind == Kind::kStatus ||
+            now.kind == Kind::kSlow)
+          shown_[number] = true;
+      }
+      if (!tell(connection, message, now)) return;
+    }
+  }
+}
+
+bool FeedServer::tell(RawConnection& connection, const std::string& message, SocketFault fault) {
+  using Kind = SocketFault::Kind;
+  const std::string bytes = frame_bytes(FrameKind::kText, message);
+  switch (fault.kind) {
+    case Kind::kSilent: connection.stall(); return false;
+    case Kind::kClose:
+      connection.send(frame_bytes(FrameKind::kClose, close_payload(1001, "going away")));
+      return read_frame(connection) && false;
+    case Kind::kReset:
+      connection.send(bytes.substr(0, bytes.size() / 2));
+      connection.reset();
+      return false;
+    case Kind::kHuge:
+      connection.send(frame_bytes(FrameKind::kText, std::string(9 << 20, ' ')));
+      return read_frame(connection) && false;
+    case Kind::kGarbage: connection.send(frame_bytes(FrameKind::kText, "{oops")); break;
+    case Kind::kStatus: connection.send(frame_bytes(FrameKind::kText, R"({"op":"status","msg":"Connected"})")); break;
+    case Kind::kSlow:
+      connection.send(bytes.substr(0, 20));
+      std::this_thread::sleep_for(kPause);
+      return connection.send(bytes.substr(20));
+    default: break;
+  }
+  return connection.send(bytes);
 }
 
 bool FeedServer::answer(RawConnection& connection, const std::string& request) {
@@ -147,7 +240,7 @@ bool FeedServer::answer(RawConnection& connection, const std::string& request) {
   }
 
   const std::string etag = fmt::format("\"{}\"", feed_->entered());
-  if (fault.kind == Kind::kNone && options_.etag && header_of(request, "If-None-Match") == etag)
+  if (fault.kind == Kind::kNone && options_.etag && request_header(request, "If-None-Match") == etag)
     return connection.send(fmt::format("HTTP/1.1 304 Not Modified\r\nETag: {}\r\n\r\n", etag));
   std::size_t first = 0;
   const std::size_t count = fault.kind == Kind::kJump ? static_cast<std::size_t>(fault.value) : options_.records;

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "net/raw_server_testing.h"
+#include "net/websocket_testing.h"
 #include "sources/recording.h"
 #include "sources/reply.h"
 
@@ -33,6 +33,9 @@ class Feed {
 
   std::size_t entered() const { return ids_.size(); }                       // So far.
   const std::string& id(std::size_t number) const { return ids_[number]; }  // Of the number-th that entered.
+  // Of the newest `keep`.
+  const std::string& record(std::size_t number) const { return newest_[number - (ids_.size() - newest_.size())]; }
+  std::size_t oldest() const { return ids_.size() - newest_.size(); }
   // {"txs":[...]} of the newest `count` (or as many as there are), newest first; and which of them is the oldest.
   std::string reply(std::size_t count, std::size_t& first) const;
 
@@ -72,11 +75,32 @@ struct Fault {
 // One of those after which one who keeps asking has missed nothing, in about one request of six.  Pure.
 Fault random_fault(std::uint64_t seed, std::uint64_t request);
 
+// What happens to one WebSocket, once `after` transactions were sent.
+struct SocketFault {
+  enum class Kind {
+    kNone,
+    kRefuse,   // 503 in place of a handshake.
+    kSilent,   // Nothing more is said; pings are answered by none.
+    kClose,    // Closed with 1001 "going away".
+    kReset,    // A reset in the middle of a message.
+    kGarbage,  // A message that is no JSON, then it goes on.
+    kStatus,   // {"op":"status",...}, then it goes on.
+    kHuge,     // A message of 9 MB.
+    kSlow,     // The next message comes in two pieces with a moment between; then it goes on.
+    kSkip,     // The next five transactions are not sent; then it goes on.
+  };
+  Kind kind = Kind::kNone;
+  std::size_t after = 0;
+};
+
 struct FeedServerOptions {
   RecordingOptions recording;
   std::size_t records = 100;                       // Shown to each request.
   std::function<ProcessingTime()> now;             // Feed time; asked once a request, which see one another's end.
   std::function<Fault(std::uint64_t)> fault = {};  // By the number of the request, from 0 on; asked before now().
+  // By the number of the WebSocket.  Each says {"op":"utx","x":{...}} (without a fee, as out there) for every
+  // transaction that enters after it was told to, looking, and asking now(), every 2 ms.
+  std::function<SocketFault(std::uint64_t)> socket_fault = {};
   const TestCertificates* certificates = nullptr;  // TLS.  Must outlive the server.
   bool etag = false;                               // And 304 where nothing is new.
   std::uint16_t port = 0;                          // 0: any free one.
@@ -89,6 +113,10 @@ class FeedServer {
 
   std::uint16_t port() const { return server_->port(); }
   std::string url(std::string_view host = "127.0.0.1") const;
+  std::string socket_url(std::string_view host = "127.0.0.1") const;
+  std::uint64_t sockets() const { return sockets_; }
+  std::uint64_t pings() const { return pings_; }
+  std::string subscription() const;  // The last one.
   int connections() const { return server_->connections(); }
   std::uint64_t requests() const { return requests_; }
   // The ids of all that was in a complete reply, in the order of their entering.
@@ -101,13 +129,15 @@ class FeedServer {
   void serve(RawConnection& connection);
   bool answer(RawConnection& connection, const std::string& request);  // Returns whether the connection stays.
   bool welcome();
+  void talk(RawConnection& connection, const std::string& head);
+  bool tell(RawConnection& connection, const std::string& message, SocketFault fault);
 
   FeedServerOptions options_;
-  std::atomic<std::uint64_t> requests_ = 0;
+  std::atomic<std::uint64_t> requests_ = 0, sockets_ = 0, pings_ = 0;
   mutable std::mutex mutex_;  // Of all that follows but the server.
   std::unique_ptr<Feed> feed_;
   std::vector<bool> shown_;  // By the number of entering.
-  std::string last_body_;
+  std::string last_body_, subscription_;
   bool stall_next_ = false;
   std::unique_ptr<RawServer> server_;  // Ends first.
 };

@@ -68,7 +68,7 @@ PipelineOptions minutes() {
   options.sources = {{"flink"}};
   options.events[0].id = {"/hash"};
   options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, false, "satoshi"},
-                          {"size", "/size", FieldType::kInteger, false, "byte"}};
+                              {"size", "/size", FieldType::kInteger, false, "byte"}};
   using K = AggregateKind;
   options.groups = {{"minutes",
                      60s,

@@ -1,0 +1,138 @@
+#include "features/join.h"
+
+#include <fstream>
+
+#include "features/record_id.h"
+#include "features/test_store.h"
+#include "storage/file.h"
+
+namespace tidecast {
+namespace {
+
+FeatureGroup trips_group() {
+  FeatureGroup group;
+  group.name = "trips";
+  group.keys = {{"station", FieldType::kText}};
+  group.columns = {{"count", FieldType::kInteger}};
+  return group;
+}
+
+class PointInTimeJoin : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto options = store_options(folder_.path() / "store");
+    options.groups = {fees_group(), trips_group()};
+    store_ = open_store(options);
+  }
+
+  void trips(std::string_view end, std::string_view station, std::int64_t count, std::string_view written,
+             std::uint32_t revision = 0) {
+    FeatureRow row = row_at(trips_group(), event_time(end), {count});
+    row.key = record_id(std::vector<KeyValue>{std::string(station)});
+    row.write_time = arrival_time(written);
+    row.revision = revision;
+    const Status status = store_->commit(closing({{1, row}}));
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  // What the frame's rows get: the last column of each.
+  std::string joined(const std::string& csv, JoinOptions options = {}) {
+    options.entities = folder_.path() / "entities.csv";
+    std::ofstream(options.entities) << csv;
+    if (options.groups.empty()) options.groups = {"trips"};
+    const auto table = join_to_rows(*store_, options, 100);
+    if (!table.ok()) return table.message().substr(table.message().find("entities.csv"));
+    std::string text;
+    for (const auto& row : table->rows) text += to_text(row.back()) + " ";
+    return text;
+  }
+
+  const TemporaryFolder folder_;
+  std::unique_ptr<RocksFeatureStore> store_;
+};
+
+TEST_F(PointInTimeJoin, TakesTheNewestRowThatHadEndedAndWasWritten) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  trips("2026-05-06T00:02:00Z", "A", 2, "2026-05-06T00:02:30Z");
+  trips("2026-05-06T00:03:00Z", "B", 3, "2026-05-06T00:03:30Z");
+  const std::string frame =
+      "event_time,station\n2026-05-06T00:01:29Z,A\n2026-05-06T00:01:30Z,A\n2026-05-06T00:02:00Z,A\n"
+      "2026-05-06T00:09:00Z,A\n2026-05-06T00:09:00Z,B\n2026-05-06T00:09:00Z,C\n";
+  for (int flushed = 0; flushed < 2; ++flushed) {
+    EXPECT_EQ(joined(frame), "null 1 1 2 3 null ");
+    EXPECT_EQ(joined(frame, {.known_now = true}), "1 1 2 2 3 null ");
+    EXPECT_EQ(joined(frame, {.max_age = 6min}), "null 1 1 null 3 null ");
+    ASSERT_TRUE(store_->flush({}, true).ok());
+  }
+}
+
+TEST_F(PointInTimeJoin, OfSeveralThatOneRecordClosedTheNewestWindowCounts) {
+  FeatureRow row = row_at(trips_group(), event_time("2026-05-06T00:01:00Z"), {std::int64_t{1}});
+  row.key = record_id(std::vector<KeyValue>{std::string("A")});
+  row.write_time = arrival_time("2026-05-06T00:10:00Z");
+  FeatureRow later = row;
+  later.window_start += 1min, later.window_end += 1min, later.values = {std::int64_t{2}};
+  ASSERT_TRUE(store_->commit(closing({{1, row}, {1, later}})).ok());
+  EXPECT_EQ(joined("event_time,station\n2026-05-06T00:09:59Z,A\n2026-05-06T00:10:00Z,A\n"), "null 2 ");
+}
+
+TEST_F(PointInTimeJoin, ALateCorrectionOfAnOlderWindowHidesNoNewerOne) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  trips("2026-05-06T00:02:00Z", "A", 2, "2026-05-06T00:02:30Z");
+  trips("2026-05-06T00:01:00Z", "A", 11, "2026-05-06T00:05:00Z", 1);
+  trips("2026-05-06T00:02:00Z", "A", 22, "2026-05-06T00:06:00Z", 1);
+  const std::string frame =
+      "event_time,station\n2026-05-06T00:02:00Z,A\n2026-05-06T00:05:00Z,A\n2026-05-06T00:06:00Z,A\n";
+  EXPECT_EQ(joined(frame), "1 2 22 ");
+  EXPECT_EQ(joined(frame, {.known_now = true}), "22 22 22 ");
+}
+
+TEST_F(PointInTimeJoin, WhatWasErasedIsThereBeforeAndTheOlderRowAfter) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  trips("2026-05-06T00:02:00Z", "A", 2, "2026-05-06T00:02:30Z");
+  const EventRange second{event_time("2026-05-06T00:02:00Z"), EventTime::max()};
+  ASSERT_EQ(store_->erase("trips", std::nullopt, second, arrival_time("2026-05-06T00:05:00Z")).value(), 1u);
+  trips("2026-05-06T00:01:00Z", "A", 11, "2026-05-06T00:06:00Z", 1);
+  ASSERT_EQ(store_->erase("trips", std::nullopt, {}, arrival_time("2026-05-06T00:07:00Z")).value(), 1u);
+  EXPECT_EQ(joined("event_time,station\n2026-05-06T00:04:59Z,A\n2026-05-06T00:05:00Z,A\n2026-05-06T00:06:00Z,A\n"
+                   "2026-05-06T00:07:00Z,A\n"),
+            "2 1 11 null ");
+}
+
+TEST_F(PointInTimeJoin, SeveralGroupsGoBesideEachOtherIntoAFile) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  ASSERT_TRUE(store_->commit(closing({fee_row("2026-05-06T00:01:00Z", 7, 0.25)})).ok());
+  JoinOptions options;
+  options.entities = folder_.path() / "entities.csv";
+  options.time_column = "at";
+  options.groups = {"fees", "trips"};
+  std::ofstream(options.entities) << "id,at,station\n1,2026-05-06T00:05:00Z,A\n2,2026-05-06T00:05:00Z,B\n";
+  const auto rows = join_to_file(*store_, options, folder_.path() / "out.csv");
+  ASSERT_TRUE(rows.ok()) << rows.message();
+  EXPECT_EQ(*rows, 2u);
+  EXPECT_EQ(read_file(folder_.path() / "out.csv").value(),
+            "id,at,station,fees__event_time,fees__total_fee,fees__mean_rate,trips__event_time,trips__count\n"
+            "1,2026-05-06T00:05:00.000000Z,A,2026-05-06T00:01:00.000000Z,7,0.25,2026-05-06T00:01:00.000000Z,1\n"
+            "2,2026-05-06T00:05:00.000000Z,B,2026-05-06T00:01:00.000000Z,7,0.25,,\n");
+  options.entities = folder_.path() / "out.parquet";
+  ASSERT_TRUE(join_to_file(*store_,
+                           {.entities = folder_.path() / "entities.csv", .time_column = "at", .groups = {"fees"}},
+                           options.entities)
+                  .ok());
+  EXPECT_TRUE(join_to_file(*store_, {.entities = options.entities, .time_column = "at", .groups = {"trips"}},
+                           folder_.path() / "again.parquet")
+                  .ok());
+}
+
+TEST_F(PointInTimeJoin, ErrorsNameFileAndColumn) {
+  EXPECT_EQ(joined("time,station\n2026-05-06T00:01:29Z,A\n"),
+            "entities.csv: no column event_time for the time; there are: time, station");
+  EXPECT_EQ(joined("event_time,stop\n2026-05-06T00:01:29Z,A\n"),
+            "entities.csv: no column station for key of group trips; there are: event_time, stop");
+  EXPECT_EQ(joined("event_time,station\n17,A\n"),
+            "entities.csv: column event_time is BIGINT, expected a TIMESTAMP or text in RFC 3339");
+  EXPECT_EQ(joined("event_time,station\n2026-05-06T00:01:29Z,A\nnoon,A\n"),
+            "entities.csv: column event_time, row 2: 'noon' is no time");
+}
+
+}  // namespace
+}  // namespace tidecast

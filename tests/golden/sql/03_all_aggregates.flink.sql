@@ -1,0 +1,1 @@
+-- None: rides: median: Flink SQL has no quantile with the same error bound; allowed: the other aggregates

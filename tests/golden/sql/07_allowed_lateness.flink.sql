@@ -1,0 +1,1 @@
+-- None: rides: allowed_lateness: Flink's window table functions give each row once; allowed: none

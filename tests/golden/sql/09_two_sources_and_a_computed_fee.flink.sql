@@ -1,0 +1,1 @@
+-- None: tx_metrics: fee: Flink SQL reads one place of a record; allowed: fields without `else`

@@ -1,0 +1,47 @@
+WITH judged AS MATERIALIZED (
+  WITH decoded AS (
+    SELECT n AS n$, arrival AS at$, source AS name$, (TRY_CAST(v[1] AS BIGINT) - (TRY_CAST(v[1] AS BIGINT) % 1000000 + 1000000) % 1000000) // 1000000 AS t$,
+      v[2] AS "station",
+      TRY_CAST(v[3] AS BOOLEAN) AS "member",
+      TRY_CAST(v[4] AS DOUBLE) AS "seconds",
+      TRY_CAST(v[5] AS BIGINT) AS "bike"
+    FROM (
+      SELECT n, arrival, source, record,
+        CASE WHEN event = 'trip' THEN json_extract_string(record, ['/trip/ended_at', '/stations/1/id', '/member', '/trip/seconds', '/bike']) END AS v FROM archive WHERE event <> '-')
+  ), timeline AS (
+    SELECT n$, 1 AS step$, 0 AS i$, at$, 'record' AS kind$, name$, t$, NULL AS forced$, "station", "member", "seconds", "bike" FROM decoded
+    UNION ALL
+    SELECT n, 0, i, arrival, kind, name, CASE WHEN kind = 'newest' THEN epoch_ms(time) END,
+      CASE WHEN kind = 'forced_watermark' THEN epoch_ms(time) END, NULL, NULL, NULL, NULL FROM clock_marks
+    WHERE kind <> 'forced_watermark' OR name = 'rides'
+  ), places AS (
+    SELECT *, row_number() OVER (ORDER BY n$, step$, i$) AS place$ FROM timeline
+  ), states AS (
+    SELECT *,
+      max(t$) OVER upto AS newest$
+    FROM places WINDOW upto AS (ORDER BY place$ ROWS UNBOUNDED PRECEDING)
+  ), moved AS (
+    SELECT *, max(greatest(newest$ - 90000, forced$, 0))
+      OVER (ORDER BY place$ ROWS UNBOUNDED PRECEDING) AS watermark$ FROM states
+  )
+  SELECT *, lag(watermark$, 1, 0) OVER (ORDER BY place$) AS before$,
+    coalesce(kind$ = 'record' AND t$ IS NOT NULL, false) AS counts$ FROM moved
+), assigned AS MATERIALIZED (
+  SELECT *, start$ + 604800000 AS end$ FROM (
+    SELECT n$, place$, before$, "station", "member", "seconds", "bike", t$ - ((t$) % 604800000 + 604800000) % 604800000 AS start$ FROM judged WHERE counts$)
+  WHERE NOT (before$ > 0 AND before$ >= start$ + 604800000 - 1)
+)
+SELECT * FROM (
+  WITH totals AS (
+    SELECT start$, end$, "station",
+      count(*) AS "rides",
+      count(DISTINCT "bike") AS "bikes",
+      CASE WHEN isfinite(sum("seconds" ORDER BY place$)) THEN sum("seconds" ORDER BY place$) END AS "seconds",
+      1e-12 * sum(abs("seconds")) AS "seconds within"
+    FROM assigned GROUP BY start$, end$, "station"
+  ), closings AS (
+    SELECT watermark$, epoch_ms(at$) AS written$, kind$ <> 'record' AS by_clock$ FROM judged WHERE watermark$ > before$
+  )
+  SELECT totals.*, written$, by_clock$ FROM totals ASOF JOIN closings ON end$ - 1 <= watermark$
+  ORDER BY end$, start$, "station"
+);
