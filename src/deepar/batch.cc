@@ -62,7 +62,7 @@ BatchEngine::Shard::Shard(const ModelSpec& spec, const nn::ParameterMap& map, co
       loss(target.size()),
       gradient(map.size()) {}
 
-BatchEngine::BatchEngine(const ModelSpec& spec, std::span<const Source> sources, int batch, nn::Workers& workers)
+BatchEngine::BatchEngine(const ModelSpec& spec, std::span<const Source> sources, int batch, Workers& workers)
     : spec_(spec),
       sources_(sources),
       map_(network_shape(spec)),

@@ -7,10 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/workers.h"
 #include "deepar/recipe.h"
 #include "deepar/window.h"
 #include "nn/lstm.h"
-#include "nn/workers.h"
 
 namespace tidecast::deepar {
 
@@ -51,7 +51,7 @@ class SplitSampler {
 // Works through batches on the threads of `workers`.  All memory is allocated in the constructor.
 class BatchEngine {
  public:
-  BatchEngine(const ModelSpec& spec, std::span<const Source> sources, int batch, nn::Workers& workers);
+  BatchEngine(const ModelSpec& spec, std::span<const Source> sources, int batch, Workers& workers);
 
   const nn::ParameterMap& map() const { return map_; }
 
@@ -79,7 +79,7 @@ class BatchEngine {
   std::span<const Source> sources_;
   nn::ParameterMap map_;
   const nn::Kernels<float>& kernels_;
-  nn::Workers& workers_;
+  Workers& workers_;
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -89,7 +89,7 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
   }
 
   const std::vector<Source> sources = make_sources(series, plan.spec);
-  nn::Workers workers(options.threads);
+  Workers workers(options.threads);
   BatchEngine engine(plan.spec, sources, options.batch, workers);
   std::vector<float> parameters = first_parameters(engine.map(), options.seed), average = parameters, kept;
   std::vector<float> gradient(parameters.size());

@@ -3,7 +3,6 @@
 #include <zstd.h>
 
 #include <charconv>
-#include <future>
 
 #include "features/codec.h"
 
@@ -13,7 +12,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 // Compression bounds the speed of a commit; level 2 would take 1.6 times as long for a twentieth of the size.
 constexpr int kCompressionLevel = 1;
-constexpr std::size_t kWorthAThread = 256 << 10;  // Compressing this takes some 0.7 ms, starting a thread 0.05.
+constexpr std::size_t kWorthAThread = 256 << 10;  // Compressing this takes some 0.7 ms, waking a thread up to 0.05.
 constexpr std::size_t kPiece = 1 << 17;
 
 }  // namespace
@@ -44,12 +43,9 @@ void RawBlockWriter::Frame::append_line(const ArchivedRecord& record) {
   lines_.append("}\n");
 }
 
-void RawBlockWriter::Frame::set(std::span<const ArchivedRecord> records) {
+Status RawBlockWriter::Frame::make(std::span<const ArchivedRecord> records) {
   lines_.clear();
   for (const ArchivedRecord& record : records) append_line(record);
-}
-
-Status RawBlockWriter::Frame::compress() {
   if (const std::size_t bound = ZSTD_compressBound(lines_.size()); packed_.size() < bound) packed_.resize(bound);
   size_ = ZSTD_compress2(context_.get(), packed_.data(), packed_.size(), lines_.data(), lines_.size());
   if (ZSTD_isError(size_)) return unavailable("zstd: {}", ZSTD_getErrorName(size_));  // Only memory can be short.
@@ -69,16 +65,15 @@ Status RawBlockWriter::write(std::span<const ArchivedRecord> records,
     ByteWriter value(kVersion);
     value.number(hour.ms()).number(run.back().number).number(static_cast<std::uint32_t>(count));
     if (bytes < kWorthAThread || count < 2) {
-      first_.set(run);
-      TRY(first_.compress());
+      TRY(first_.make(run));
       value.raw(first_.bytes());
     } else {
-      first_.set(run.first(count / 2));
-      // Where no thread can be had, get() below does the work itself.
-      auto first_done = std::async(std::launch::async | std::launch::deferred, [this] { return first_.compress(); });
-      second_.set(run.subspan(count / 2));
-      const Status second = second_.compress();
-      TRY(first_done.get());
+      if (!workers_) workers_ = std::make_unique<Workers>(2);
+      Status first, second;
+      workers_->run(2, [&](int half) {
+        half == 0 ? first = first_.make(run.first(count / 2)) : second = second_.make(run.subspan(count / 2));
+      });
+      TRY(first);
       TRY(second);
       value.raw(first_.bytes()).raw(second_.bytes());
     }

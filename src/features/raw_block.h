@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/workers.h"
 #include "features/store.h"
 
 struct ZSTD_CCtx_s;
@@ -20,8 +21,8 @@ struct ZSTD_DCtx_s;
 
 namespace tidecast {
 
-// Packs records into blocks.  One thread calls; half of a large block is compressed on a second one, always as two
-// frames, so the bytes do not depend on who was faster.  Keeps its compressors and buffers between calls.
+// Packs records into blocks.  One thread calls; half of a large block is put together and compressed on a second one,
+// always as two frames, so the bytes do not depend on who was faster.  Keeps its compressors and buffers between calls.
 class RawBlockWriter {
  public:
   // Calls `put` once for every run of records whose arrivals lie in one hour, with the number of the run's first record
@@ -34,8 +35,7 @@ class RawBlockWriter {
   class Frame {
    public:
     Frame();
-    void set(std::span<const ArchivedRecord> records);  // The lines, uncompressed.
-    Status compress();
+    Status make(std::span<const ArchivedRecord> records);
     std::string_view bytes() const { return std::string_view(packed_).substr(0, size_); }
 
    private:
@@ -52,6 +52,7 @@ class RawBlockWriter {
   };
 
   Frame first_, second_;
+  std::unique_ptr<Workers> workers_;  // From the first large block on.
 };
 
 struct RawBlock {

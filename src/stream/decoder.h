@@ -1,13 +1,16 @@
 #pragma once
 // Raw records to columns, strictly by the mappings: a record goes to the first whose rule it meets; what does not fit
 // that becomes a dead letter with a reason that says where, what was found and what is expected.  A record's fate
-// depends on itself, its source and its arrival alone.  One thread.  Rules: docs/windows.md.
+// depends on itself, its source and its arrival alone, so a large batch is decoded by two threads, half each.  One
+// thread calls.  Rules: docs/windows.md.
 
-#include <optional>
+#include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/workers.h"
 #include "stream/event_batch.h"
 #include "stream/event_reader.h"
 #include "stream/json_scanner.h"
@@ -31,17 +34,24 @@ class Decoder {
     std::vector<std::pair<std::size_t, EventMatch>> when;
     std::vector<std::size_t> sources;
   };
+  // What one thread needs for itself.
+  struct Half {
+    std::vector<EventReader> readers;  // One a mapping.
+    JsonScanner scanner;
+    std::vector<DecodedBatch::Rejection> rejected{};
+  };
 
-  Decoder(std::vector<EventReader> readers, std::vector<Rule> rules, JsonScanner scanner)
-      : readers_(std::move(readers)), rules_(std::move(rules)), scanner_(std::move(scanner)) {}
+  Decoder(std::vector<Rule> rules, Half first, Half second)
+      : rules_(std::move(rules)), halves_{std::move(first), std::move(second)} {}
 
-  // The mapping that the scanned record goes to; readers_.size(): none.
-  std::size_t route(std::size_t source);
-  bool holds(std::size_t slot, const EventMatch& match);
+  void decode(const RawBatch& batch, std::size_t source, std::size_t first, std::size_t last, std::size_t half,
+              DecodedBatch& decoded);
+  // The mapping that the scanned record goes to; the number of mappings: none.
+  std::size_t route(std::size_t source, JsonScanner& scanner) const;
 
-  std::vector<EventReader> readers_;  // One a mapping.
   std::vector<Rule> rules_;
-  JsonScanner scanner_;
+  std::array<Half, 2> halves_;
+  std::unique_ptr<Workers> workers_;  // From the first large batch on.
 };
 
 }  // namespace tidecast

@@ -166,6 +166,40 @@ TEST(Decoder, KeepsEveryTextOfABatch) {
   }
 }
 
+// Each of them alone is decoded by the caller's thread; all together are large enough for two.
+TEST(Decoder, ReadsALargeBatchAsItReadsItsRecordsOneByOne) {
+  std::vector<std::string> records;
+  for (int i = 0; i < 2'001; ++i) {
+    const std::string_view label =
+        i % 3 == 0 ? R"(\u0041 label of some length, so that the batch becomes a large one)" : "x";
+    const std::string_view end = i % 7 == 0 ? "" : i % 11 == 0 ? R"(,"t":"soon"})" : "}";
+    records.push_back(fmt::format(R"({{"id":"{0}","t":{0},"fee":{0},"label":"{1} {0}"{2})", i, label, end));
+  }
+  RawBatch batch;
+  for (const std::string& record : records) batch.append(record, kArrival);
+  batch.append(std::string(64 << 10, ' '), kArrival);
+  batch.pad();
+  ASSERT_GT(batch.bytes.size(), 128u << 10);
+  Decoder decoder = Decoder::compile(mapping()).value();
+  DecodedBatch together;
+  for (int round = 0; round < 2; ++round) decoder.decode(batch, 0, together);
+  std::size_t rejected = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const DecodedBatch alone = decode(mapping(), {records[i]});
+    ASSERT_EQ(alone.fate[0], together.fate[i]) << i;
+    if (alone.fate[0] == DecodedBatch::Fate::kAlive) {
+      ASSERT_EQ(alone.key[0], together.key[i]) << i;
+      ASSERT_EQ(alone.events[0].time[0], together.events[0].time[i]) << i;
+      ASSERT_EQ(alone.events[0].columns[0].integers[0], together.events[0].columns[0].integers[i]) << i;
+      ASSERT_EQ(alone.events[0].columns[2].texts[0], together.events[0].columns[2].texts[i]) << i;
+    } else {
+      ASSERT_EQ(together.rejected.at(rejected).record, i);
+      ASSERT_EQ(alone.rejected.at(0).reason, together.rejected[rejected++].reason) << i;
+    }
+  }
+  EXPECT_EQ(together.rejected.size(), rejected + 1);
+}
+
 // ---- fields that are computed where they are missing --------------------------------------------------------------
 
 EventMapping transaction() {  // As a websocket gives it: no fee, but what goes in and what comes out.

@@ -2,6 +2,7 @@
 // A batch decoded: columns, index i being record i of the RawBatch.  Reused from batch to batch, so nothing is
 // allocated once it has grown.
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -17,7 +18,7 @@ struct EventColumn {
   FieldType type = FieldType::kInteger;
   std::vector<std::int64_t> integers;
   std::vector<double> numbers;
-  std::vector<std::string_view> texts;  // Valid as long as the RawBatch and this batch are.
+  std::vector<std::string_view> texts;  // Valid as long as the RawBatch and the DecodedBatch are.
   std::vector<std::uint8_t> booleans;
   std::vector<std::uint8_t> present;  // 0 where null or missing.
 };
@@ -26,8 +27,7 @@ struct EventColumn {
 struct EventBatch {
   std::vector<std::uint8_t> alive;  // 1: it took the record.
   std::vector<EventTime> time;
-  std::vector<EventColumn> columns;     // One a field of the mapping.
-  std::deque<std::string> unescaped{};  // Texts that had escapes; others stand in the record.
+  std::vector<EventColumn> columns;  // One a field of the mapping.
 };
 
 // All records of a batch, each taken by a mapping or not.
@@ -48,6 +48,9 @@ struct DecodedBatch {
     bool by_guard = false;  // Only its time is wrong, and that only now: its key may be known from before.
   };
   std::vector<Rejection> rejected;  // In order.
+
+  // Texts of columns that had escapes; others stand in the record.  One list a half of the batch: each has its thread.
+  std::array<std::deque<std::string>, 2> unescaped;
 };
 
 }  // namespace tidecast

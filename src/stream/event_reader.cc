@@ -51,16 +51,14 @@ void EventReader::resize(std::size_t n, EventBatch& events) const {
       case FieldType::kBoolean: column.booleans.resize(n); break;
     }
   }
-  events.unescaped.clear();
 }
 
-bool EventReader::read(JsonScanner& scanner, ProcessingTime arrival, std::size_t i, EventBatch& events,
-                       RecordKey& key) {
+bool EventReader::read(JsonScanner& scanner, ProcessingTime arrival, const Place& to) {
   by_guard_ = false;
-  if (!read_key(scanner, key) || !read_time(scanner, arrival, events.time[i])) return false;
+  if (!read_key(scanner, to.key) || !read_time(scanner, arrival, to.events.time[to.i])) return false;
   for (std::size_t f = 0; f < event_.fields.size(); ++f)
-    if (!read_field(scanner, f, events, i)) return false;
-  events.alive[i] = 1;
+    if (!read_field(scanner, f, to)) return false;
+  to.events.alive[to.i] = 1;
   return true;
 }
 
@@ -111,9 +109,10 @@ bool EventReader::read_time(JsonScanner& scanner, ProcessingTime arrival, EventT
   return true;
 }
 
-bool EventReader::read_field(JsonScanner& scanner, std::size_t field, EventBatch& events, std::size_t i) {
+bool EventReader::read_field(JsonScanner& scanner, std::size_t field, const Place& to) {
   const EventField& mapped = event_.fields[field];
-  EventColumn& column = events.columns[field];
+  EventColumn& column = to.events.columns[field];
+  const std::size_t i = to.i;
   const JsonValue value = scanner.value(first_slot_ + event_.id.size() + 1 + field);
   column.present[i] = 1;
   if (value.kind == JsonKind::kMissing || value.kind == JsonKind::kNull) {
@@ -130,7 +129,7 @@ bool EventReader::read_field(JsonScanner& scanner, std::size_t field, EventBatch
       if (const auto number = number_of(value)) return column.numbers[i] = *number, true;
       break;
     case FieldType::kText:
-      if (read_text(scanner, value, events, column, i)) return true;
+      if (read_text(scanner, value, field, to)) return true;
       break;
     case FieldType::kBoolean:
       if (value.kind == JsonKind::kBoolean) return column.booleans[i] = value.raw[0] == 't', true;
@@ -142,16 +141,16 @@ bool EventReader::read_field(JsonScanner& scanner, std::size_t field, EventBatch
 
 // A number or boolean is the text of its characters: where every column is text (CSV), "007" and 7 differ no more than
 // whoever wrote the file meant.
-bool EventReader::read_text(JsonScanner& scanner, JsonValue value, EventBatch& events, EventColumn& column,
-                            std::size_t i) {
+bool EventReader::read_text(JsonScanner& scanner, JsonValue value, std::size_t field, const Place& to) {
+  std::string_view& kept = to.events.columns[field].texts[to.i];
   if (value.kind == JsonKind::kText) {
     const auto text = scanner.text(value);
     if (!text) return false;
     const bool in_place = text->data() == value.raw.data() + 1;
-    column.texts[i] = in_place ? *text : std::string_view(events.unescaped.emplace_back(*text));
+    kept = in_place ? *text : std::string_view(to.unescaped.emplace_back(*text));
     return true;
   }
-  column.texts[i] = value.raw;
+  kept = value.raw;
   return value.kind == JsonKind::kBoolean ||
          (value.kind == JsonKind::kNumber && form_of(value.raw) != NumberForm::kNone);
 }

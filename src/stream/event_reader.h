@@ -20,8 +20,15 @@ class EventReader {
 
   void resize(std::size_t n, EventBatch& events) const;  // For n records, forgetting what was there.
 
-  // Record `i` into its columns and `key`.  False if it is dead; then the two below say why.
-  bool read(JsonScanner& scanner, ProcessingTime arrival, std::size_t i, EventBatch& events, RecordKey& key);
+  // Where a record is written to: index `i` of the columns, its key, and the list that keeps texts which had escapes.
+  struct Place {
+    EventBatch& events;
+    std::size_t i;
+    RecordKey& key;
+    std::deque<std::string>& unescaped;
+  };
+  // False if the record is dead; then the two below say why.
+  bool read(JsonScanner& scanner, ProcessingTime arrival, const Place& to);
   const std::string& reason() const { return reason_; }
   bool by_guard() const { return by_guard_; }  // Only the time is wrong, and that only now.
 
@@ -36,8 +43,8 @@ class EventReader {
 
   bool read_key(JsonScanner& scanner, RecordKey& key);
   bool read_time(JsonScanner& scanner, ProcessingTime arrival, EventTime& time);
-  bool read_field(JsonScanner& scanner, std::size_t field, EventBatch& events, std::size_t i);
-  bool read_text(JsonScanner& scanner, JsonValue value, EventBatch& events, EventColumn& column, std::size_t i);
+  bool read_field(JsonScanner& scanner, std::size_t field, const Place& to);
+  bool read_text(JsonScanner& scanner, JsonValue value, std::size_t field, const Place& to);
   bool compute(JsonScanner& scanner, std::size_t field, EventColumn& column, std::size_t i);
   bool refuse(std::size_t field, JsonValue value);
 

@@ -1,11 +1,13 @@
-#include "nn/workers.h"
+#include "base/workers.h"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <numeric>
+#include <thread>
 #include <vector>
 
-namespace tidecast::nn {
+namespace tidecast {
 namespace {
 
 TEST(Workers, DoEveryTaskOnceAndReturnWhenAllAreDone) {
@@ -19,7 +21,19 @@ TEST(Workers, DoEveryTaskOnceAndReturnWhenAllAreDone) {
   }
 }
 
+TEST(Workers, DoNotLetTheCallerWaitForAHelperThatNeverComes) {
+  Workers workers(2);
+  std::atomic<int> done = 0;
+  // The helper may take the first task it sees and not come back before the caller has done all others.
+  workers.run(4, [&, caller = std::this_thread::get_id()](int) {
+    if (std::this_thread::get_id() != caller)
+      while (done < 3) std::this_thread::yield();
+    ++done;
+  });
+  EXPECT_EQ(done, 4);
+}
+
 TEST(Workers, EndWithoutEverHavingWorked) { Workers workers(3); }
 
 }  // namespace
-}  // namespace tidecast::nn
+}  // namespace tidecast
