@@ -1,6 +1,7 @@
 #include "features/keyspace.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "features/codec.h"
 
@@ -180,7 +181,7 @@ Result<std::vector<KeySeen>> decode_keys(std::string_view value) {
   }
   for (KeySeen& seen : keys) {
     const std::string_view bytes = reader.raw(seen.key.size());
-    std::copy(bytes.begin(), bytes.end(), seen.key.begin());
+    if (bytes.size() == seen.key.size()) std::memcpy(seen.key.data(), bytes.data(), sizeof(RecordKey));
   }
   TRY(reader.finish(kWhat));
   return keys;

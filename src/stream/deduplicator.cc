@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/workers.h"
+
 namespace tidecast {
 namespace {
 
@@ -74,20 +76,28 @@ void Deduplicator::restore(std::span<const KeySeen> keys) {
   for (const KeySeen& seen : keys) append(seen.key, seen.first_seen);
 }
 
-// First by table, then table by table: each fits the cache as it fills.
+// First by table, then table by table: each fits the cache as it fills.  Many keys are for two threads, half of the
+// tables each.
 void Deduplicator::end_restore() {
-  std::vector<std::vector<std::uint64_t>> of(tables_.size());
-  for (auto& slots : of) slots.reserve(size() / of.size() * 17 / 16);
-  for (std::uint64_t place = 0; place < next_; ++place) {
-    const std::uint64_t hash = hash_of(key_at(place));
-    of[hash >> kTableShift].push_back(slot_of(tag_of(hash), static_cast<std::uint32_t>(place)));
-  }
-  for (std::size_t t = 0; t < tables_.size(); ++t) {
-    if (of[t].empty()) continue;
-    tables_[t].resize(std::max<std::size_t>(8, of[t].size() * 11 / 8));
-    for (const std::uint64_t slot : of[t]) set(tables_[t], tag_in(slot), place_in(slot));
-    of[t] = {};
-  }
+  constexpr std::uint64_t kWorthAThread = 100'000;
+  const std::size_t parts = next_ < kWorthAThread ? 1 : 2, each = tables_.size() / parts;
+  Workers(static_cast<int>(parts)).run(static_cast<int>(parts), [&](int part) {
+    const std::size_t first = static_cast<std::size_t>(part) * each;
+    std::vector<std::vector<std::uint64_t>> of(each);
+    for (auto& slots : of) slots.reserve(size() / tables_.size() * 17 / 16);
+    for (std::uint64_t place = 0; place < next_; ++place) {
+      const std::uint64_t hash = hash_of(key_at(place));
+      const std::size_t table = (hash >> kTableShift) - first;
+      if (table < each) of[table].push_back(slot_of(tag_of(hash), static_cast<std::uint32_t>(place)));
+    }
+    for (std::size_t t = 0; t < each; ++t) {
+      if (of[t].empty()) continue;
+      Table& table = tables_[first + t];
+      table.resize(std::max<std::size_t>(8, of[t].size() * 11 / 8));
+      for (const std::uint64_t slot : of[t]) set(table, tag_in(slot), place_in(slot));
+      of[t] = {};
+    }
+  });
 }
 
 // A key that was forgotten and seen again counts from its second first sight.

@@ -56,6 +56,24 @@ TEST(Deduplicator, GoesOnAfterARestart) {
   EXPECT_TRUE(known.is_new(key(1), at(220)));
 }
 
+TEST(Deduplicator, KnowsEachOfSoManyKeysThatTwoThreadsRestoreThem) {
+  const auto numbered = [](std::uint64_t n) {
+    RecordKey key;
+    for (std::size_t word = 0; word < 4; ++word) {
+      const std::uint64_t bits = mix64(n * 4 + word);
+      std::memcpy(key.data() + word * 8, &bits, sizeof bits);
+    }
+    return key;
+  };
+  constexpr std::uint64_t kKeys = 150'000;
+  Deduplicator known(1h);
+  for (std::uint64_t n = 0; n < kKeys; ++n)
+    known.restore(std::vector<KeySeen>{{numbered(n % (kKeys - 10)), at(n / 1'000)}});
+  known.end_restore();
+  for (std::uint64_t n = 0; n < kKeys - 10; ++n) ASSERT_TRUE(known.knows(numbered(n), at(200))) << n;
+  for (std::uint64_t n = kKeys; n < 2 * kKeys; ++n) ASSERT_TRUE(known.is_new(numbered(n), at(200))) << n;
+}
+
 // Against a map that holds every key with its first sight, through growth, expiry, silences and restarts.
 TEST(Deduplicator, EqualsAMapHoweverManyKeysComeAndGo) {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
