@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostRows = 100'000;  // Of one answer.
 constexpr Milliseconds kLongestSpan = 24h * 365 * 10;
 constexpr ProcessingTime kFarFuture = ProcessingTime::from_ms(4'102'444'800'000);  // 2100: no later window is open.
+constexpr std::size_t kMostReplayed = 10'000;    // Dead letters, the newest, in one commit.
 constexpr std::size_t kMostRawBytes = 16 << 20;  // Of dead letters or late records in one answer.
 
 Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
@@ -98,9 +99,12 @@ Status check_last(int last) { return last < 1 ? invalid_argument("last: found {}
 // As the records were read: history came from a source that the definition does not name.
 Result<PipelineOptions> pipeline_as_read(const Project& project, const FeatureStore& store) {
   PipelineOptions options = project.pipeline_options();
-  for (const auto& [name, cursor] : TRY(store.recover()).cursors)
-    if (std::ranges::find(options.sources, name, &PipelineSource::name) == options.sources.end())
-      options.sources.push_back({.name = name});
+  for (const auto& [name, cursor] : TRY(store.recover()).cursors) {
+    if (std::ranges::find(options.sources, name, &PipelineSource::name) != options.sources.end()) continue;
+    for (EventMapping& event : options.events)
+      if (!event.sources.empty()) event.sources.push_back(options.sources.size());
+    options.sources.push_back({.name = name});
+  }
   return options;
 }
 
@@ -177,7 +181,7 @@ Result<json::object> ProjectCommands::replay_dead(const std::vector<std::int64_t
   return parts_.on_loop([&]() -> Result<json::object> {
     std::vector<DeadLetter> letters;
     const FeatureStore& store = parts_.project.features();
-    if (numbers.empty()) letters = TRY(store.dead_letters(SIZE_MAX));
+    if (numbers.empty()) letters = TRY(store.dead_letters(kMostReplayed, kMostRawBytes));
     for (const std::int64_t number : numbers) {
       auto letter = number < 0 ? std::nullopt : TRY(store.dead_letter(static_cast<std::uint64_t>(number)));
       if (!letter) return not_found("no dead letter {}; tidecast dead list shows them", number);

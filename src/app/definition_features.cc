@@ -132,6 +132,9 @@ AggregateColumn read_aggregate(const Value& key, const Value& value, const Event
   return out;
 }
 
+// Each of them is put together again for every correction.
+constexpr std::int64_t kMostOverlapping = 1440;
+
 // "1min"; or { size, every, offset }, or { session }.
 void read_window(const Value& window, WindowGroup& group) {
   if (!window.is(YamlNode::Kind::kMap)) return set(group.window, window.duration(1s, kWidestWindow));
@@ -152,6 +155,9 @@ void read_window(const Value& window, WindowGroup& group) {
     if (group.every > group.window || (group.every > 0ms && group.window % group.every != 0ms))
       every.error(fmt::format("{} is no whole number of times {}", to_text(group.window), to_text(group.every)),
                   "a part of the size, like 1min of 5min");
+    if (group.every > 0ms && group.window / group.every > kMostOverlapping)
+      every.error(fmt::format("{} windows would lie over each other", group.window / group.every),
+                  fmt::format("at most {}, so {} or more", kMostOverlapping, to_text(group.window / kMostOverlapping)));
     if (group.every > 0ms && group.every < group.window) group.kind = WindowKind::kHopping;
     if (group.kind != WindowKind::kHopping) group.every = 0ms;
   }
@@ -318,6 +324,11 @@ ReadGroups read_features(const Value& features, const std::vector<EventMapping>&
     out.complete = out.complete && !group.name.empty() && !entries.empty();
     const ValueMap keep = map["keep"].map({.optional = {"online", "offline", "raw"}});
     out.keep.push_back(read_keep(keep));
+    if (const auto& online = out.keep.back().online; online && *online < group.allowed_lateness + 1h)
+      (map["allowed_lateness"] ? map["allowed_lateness"] : item)
+          .error(fmt::format("rows that are kept online for {} cannot be corrected for {}", to_text(*online),
+                             to_text(group.allowed_lateness)),
+                 "keep.online at least an hour more");
     // One archive serves all groups, so the longest wish counts.
     const std::optional<Milliseconds> raw = read_age(keep["raw"], std::nullopt);
     raw_forever = raw_forever || !raw;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Milliseconds kFlushEvery = 1h;
 constexpr std::uint64_t kCompactAtOnce = 16 << 20;  // Bytes: a fraction of a second.
+constexpr int kMostMerges = 8;                      // An hour.
 constexpr Milliseconds kRetryFirstRun = 1h;         // After a first run that was skipped, failed or rejected.
 constexpr const char* kState = "scheduler";
 constexpr const char* kTarget = "forecast_of";
@@ -45,6 +46,7 @@ Status Scheduler::restore() {
   sources_ = TRY(project_.open_sources());
   told_.resize(sources_.size());
   pipeline_ = TRY(Pipeline::open(project_.pipeline_options(), project_.features()));
+  sources_.not_before(TRY(project_.features().recover()).arrival);
   for (std::size_t s = 0; s < sources_.size(); ++s) {
     Source& source = sources_.at(s);
     TRY(source.seek(pipeline_->cursor(s)));
@@ -437,7 +439,7 @@ Status Scheduler::reject(int version, const std::string& actor, const std::strin
 
 Status Scheduler::tend_files(ProcessingTime now) {
   TRY(project_.features().flush(now));
-  TRY(project_.features().compact(kCompactAtOnce));
+  for (int merges = 0; merges < kMostMerges && TRY(project_.features().compact(kCompactAtOnce)); ++merges) continue;
   const StoreAgreement::Checked checked = TRY(agreement_.check_more());
   if (metrics_) metrics_->on_comparison(checked.compared, checked.mismatches);
   if (checked.mismatches == 0) return ok();
@@ -460,13 +462,18 @@ Result<std::uint64_t> Scheduler::erase(const std::string& group, const std::opti
 Result<Replayed> Scheduler::replay_dead(std::span<const DeadLetter> letters, const std::string& actor) {
   if (letters.empty()) return Replayed{};
   ++changes_;
-  const Replayed replayed = TRY(pipeline_->replay(letters, clock_.now()));
+  if (mode_ == Mode::kLive)  // What came before comes first.
+    for (auto arrival = TRY(sources_.next_arrival()); arrival && *arrival <= clock_.now();
+         arrival = TRY(sources_.next_arrival()))
+      TRY(take_batch(clock_.now()));
+  sources_.not_before(clock_.now());
+  const Replayed replayed = TRY(pipeline_->replay(letters, sources_.last_given()));
+  TRY(take(replayed.ingested));
   const Books& taken = replayed.ingested.books;
   TRY(timeline_.note(
       clock_.now(), "data", "dead letters",
       fmt::format("{} tried again by {}: {} stored, {} late, {} duplicate; {} still dead", letters.size(), actor,
                   taken.stored, taken.late, taken.duplicate, replayed.still_dead)));
-  TRY(take(replayed.ingested));
   return replayed;
 }
 

@@ -28,7 +28,7 @@ Result<SourceSet::Read> SourceSet::read(ProcessingTime until, std::size_t max_re
   if (!chosen) return Read{};
   Read read{*chosen, TRY(sources_[*chosen]->read(until, max_records))};
   for (RawRecord& record : read.batch.records) {
-    if (live()) record.arrival = std::max(record.arrival, given_);
+    record.arrival = std::max(record.arrival, given_);
     given_ = record.arrival;
   }
   return read;

@@ -31,7 +31,7 @@ Result<RawBatch> first_records(std::unique_ptr<Source> given, int records) {
       changed.notify_all();
     }));
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return woken; });  // A poll has an end of its own.
+    changed.wait_for(lock, std::chrono::seconds(20), [&] { return woken; });
     const SourceHealth health = source->health().value_or(SourceHealth{});
     if (health.state == SourceHealth::State::kRetrying) return unavailable("{}: {}", source->name(), health.text);
   }
@@ -70,6 +70,12 @@ Status check_command(const Context& context, int records) {
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));
   json::array shown;
   for (std::size_t s = 0; s < definition.sources.size(); ++s) {
+    if (definition.sources[s].kind == SourceDefinition::Kind::kHttpPush) {
+      if (!context.json)
+        fmt::print("\n{0} brings what is sent to POST /sources/{0}/events of a running Tidecast.\n",
+                   definition.sources[s].name);
+      continue;
+    }
     const RawBatch batch = TRY(first_records(TRY(project->open_source(definition.sources[s])), records));
     const std::uint64_t before = project->features().books().read;
     TRY(pipeline->ingest(s, batch));

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace tidecast {
@@ -22,10 +23,11 @@ class FileEpochs {
   // The manifest no longer names these files: removed when the last who may have seen them there has gone.
   void retire(std::vector<std::filesystem::path> files) {
     auto next = std::make_shared<Epoch>();
+    std::shared_ptr<Epoch> last;  // If nobody holds it, it goes at the end, when nobody waits for the lock.
     const std::lock_guard lock(mutex_);
     now_->retired = std::move(files);
     now_->next = next;
-    now_ = std::move(next);  // Destroys the one before if nobody holds it.
+    last = std::exchange(now_, std::move(next));
   }
 
  private:

@@ -257,20 +257,24 @@ Status RocksFeatureStore::drop_old_raw() {
 
 Status RocksFeatureStore::drop_old_records(std::string_view prefix, ProcessingTime oldest_kept) {
   constexpr std::size_t kAtOnce = 10'000;
-  rocks::Batch batch;
-  std::size_t count = 0;
-  TRY(database_.scan(prefix, rocks::after_prefix(prefix), database_.snapshot(),
-                     [&](std::string_view key, std::string_view value) -> Result<Go> {
-                       const ProcessingTime arrival = prefix == keyspace::kDeadLetters
-                                                          ? TRY(keyspace::decode_dead_letter(key, value)).arrival
-                                                          : TRY(keyspace::decode_late(key, value)).arrival;
-                       if (arrival >= oldest_kept || ++count > kAtOnce) return Go::kStop;
-                       batch.remove(key);
-                       return Go::kOn;
-                     }));
-  if (batch.empty()) return ok();
-  TRY(step("drop records"));
-  return write(batch);
+  for (std::size_t count = kAtOnce; count == kAtOnce;) {
+    rocks::Batch batch;
+    count = 0;
+    TRY(database_.scan(prefix, rocks::after_prefix(prefix), database_.snapshot(),
+                       [&](std::string_view key, std::string_view value) -> Result<Go> {
+                         const ProcessingTime arrival = prefix == keyspace::kDeadLetters
+                                                            ? TRY(keyspace::decode_dead_letter(key, value)).arrival
+                                                            : TRY(keyspace::decode_late(key, value)).arrival;
+                         if (arrival >= oldest_kept || count == kAtOnce) return Go::kStop;
+                         batch.remove(key);
+                         ++count;
+                         return Go::kOn;
+                       }));
+    if (batch.empty()) break;
+    TRY(step("drop records"));
+    TRY(write(batch));
+  }
+  return ok();
 }
 
 // A pack goes when the last of its keys has expired, so a key is remembered at least as long as promised.

@@ -51,6 +51,9 @@ class WindowedPipeline final : public Pipeline {
   Status restore() {
     Recovered recovered = TRY(store_.recover());
     TRY(take_cursors(recovered.cursors));
+    for (const ClockMark& mark : TRY(store_.clock_marks()))
+      if (mark.kind == ClockMark::Kind::kSourceIdle) std::erase(gone_, mark.name);
+
     commit_.arrival = recovered.arrival;
     commit_.books = recovered.books;
     commit_.unmatched = recovered.unmatched;
@@ -123,15 +126,13 @@ class WindowedPipeline final : public Pipeline {
       batch.append(letter.raw, letter.arrival);
       batch.pad();
       decoder_.decode(batch, source, decoded_);
-      if (decoded_.fate[0] == Fate::kDead) {
+      if (decoded_.fate[0] != Fate::kAlive) {  // Also what now meets no rule: it would count nowhere.
         ++replayed.still_dead;
         continue;
       }
       begin_record(now);
       commit_.replayed.emplace_back(letter.number, commit_.books.read);
-      raw_keys_.assign(1, dead_key(letter.raw));
-      const Read read{source, letter.source, batch, 0, now};
-      decoded_.fate[0] == Fate::kAlive ? take(read) : pass(read, 0);
+      take({source, letter.source, batch, 0, now});
       commit_.arrival = now;
     }
     if (commit_.replayed.empty()) return failed_ = false, replayed;
@@ -166,7 +167,11 @@ class WindowedPipeline final : public Pipeline {
 
   // A source under a new name would begin anew, and everything that was read under the old one would count twice.
   Status take_cursors(const std::map<std::string, std::string>& cursors) {
-    bool known = cursors.empty();
+    // History that was read first is no source in whose place this one stands.
+    bool known = std::ranges::all_of(cursors, [](const auto& c) { return c.first.starts_with(kBackfillPrefix); });
+    for (const auto& [source, cursor] : cursors)
+      if (std::ranges::find(options_.sources, source, &PipelineSource::name) == options_.sources.end())
+        gone_.push_back(source);
     for (std::size_t s = 0; s < cursors_.size(); ++s) {
       const auto cursor = cursors.find(options_.sources[s].name);
       if (cursor == cursors.end()) continue;
@@ -198,6 +203,9 @@ class WindowedPipeline final : public Pipeline {
     commit_.marks.clear();
     commit_.replayed.clear();
     commit_.gap.reset();
+    for (const std::string& source : gone_)  // Whoever repeats the decisions waits for it no more, from here on.
+      commit_.marks.push_back(
+          {ClockMark::Kind::kSourceIdle, source, commit_.books.read, commit_.arrival, EventTime::epoch()});
     before_ = commit_.books;
     late_.assign(operators_.size(), 0);
     look_at_clock_ = ProcessingTime::min();
@@ -217,6 +225,7 @@ class WindowedPipeline final : public Pipeline {
     CHECK(commit_.books.balanced());
     TRY(store_.commit(commit_));
     failed_ = false;
+    gone_.clear();
     const Books& now = commit_.books;
     ingested.books = {now.read - before_.read, now.stored - before_.stored, now.duplicate - before_.duplicate,
                       now.late - before_.late, now.dead - before_.dead};
@@ -434,6 +443,7 @@ class WindowedPipeline final : public Pipeline {
   Operators operators_;
   std::vector<std::optional<Predicate>> where_;      // By group.
   std::vector<std::string> cursors_;                 // By source.
+  std::vector<std::string> gone_;                    // Sources that were read and are no more, until that is on record.
   std::vector<std::vector<std::size_t>> groups_of_;  // By event.
   DecodedBatch decoded_;
   std::vector<RecordKey> raw_keys_;              // One a record of this batch that is not alive, of its bytes.

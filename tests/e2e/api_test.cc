@@ -119,8 +119,32 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
   EXPECT_NE(std::string(run.at("why").as_string()).find("manual: try"), std::string::npos);
   EXPECT_EQ(get("/ping").first, 200);
 
+  EXPECT_TRUE(expect_get(200, "/api/v1/verify").at("ok").as_bool());
+  const json::value dead = expect_get(200, "/api/v1/dead-letters", "last=3");
+  ASSERT_EQ(dead.at("letters").as_array().size(), 3u);
+  const std::string number = to_text(dead.at("letters").at(0).at("number"));
+  EXPECT_EQ(expect_get(200, "/api/v1/dead-letters/" + number).at("source"), "edits");
+  expect_get(404, "/api/v1/dead-letters/999999999");
+  EXPECT_EQ(expect(200, "POST", "/api/v1/dead-letters/replay", post("/api/v1/dead-letters/replay", {}))
+                .at("taken")
+                .at("read"),
+            0)
+      << "they are dead still";
+  expect_get(200, "/api/v1/late");
+  const std::string edits = "/api/v1/features/edits/";
+  const json::value newest = expect(200, "POST", edits + "latest", post(edits + "latest", {{"keys", json::array{""}}}));
+  EXPECT_EQ(newest.at("rows").at(0).at("window_end"),
+            expect_get(200, "/api/v1/features/edits", "last=1").at("rows").at(0).at("window_end"));
+  const auto joined = post("/api/v1/join", {{"entities", "event_time\n2015-09-12T12:00:30Z\n"}});
+  EXPECT_EQ(joined.first, 200);
+  const std::string day = std::string(newest.at("rows").at(0).at("window_end").as_string());
+  EXPECT_EQ(expect(200, "POST", edits + "erase", post(edits + "erase", {{"from", day}, {"why", "try"}})).at("rows"), 1);
+  EXPECT_NE(expect_get(200, "/api/v1/features/edits", "last=1").at("rows").at(0).at("window_end"), json::value(day));
+  EXPECT_EQ(post("/sources/edits/events", {}).first, 404) << "a file takes no pushes";
+
   // Nothing that the document offers was left out above but what gives no JSON.
-  const std::set<std::string> elsewhere{"get /metrics", "get /api/v1/events", "post /endpoints/{stage}/invocations"};
+  const std::set<std::string> elsewhere{"get /metrics", "get /api/v1/events", "post /endpoints/{stage}/invocations",
+                                        "post /api/v1/join", "post /sources/{name}/events"};
   SchemaCheck check(*document_);
   for (const auto& [path, item] : document_->at("paths").as_object()) {
     for (const auto& [method, operation] : item.as_object()) {
