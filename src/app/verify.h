@@ -33,7 +33,8 @@ struct Verification {
   bool equal() const;
 };
 
-// Of the windows whose end lies in `range` and that can change no more; the others are left out.
+// Of the windows whose end lies in `range`, not beyond the group's newest row at the beginning (the stream may go on
+// meanwhile), and that can change no more; the others are left out.
 // Integers, counts, minima, maxima and averages of integers are the same to the bit; sums and averages of numbers
 // within 1e-12 of the sum of their magnitudes, deviations within 1e-9 of themselves, quantiles within the sketch's 1 %.
 // Errors: kFailedPrecondition - the archive does not hold all records that were ever stored (it is off, or its

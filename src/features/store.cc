@@ -2,6 +2,8 @@
 
 #include "features/store.h"
 
+#include <algorithm>
+
 namespace tidecast {
 
 Status FeatureStore::visit_archive_range(const ArchiveRange& range,
@@ -18,9 +20,14 @@ Status FeatureStore::visit_archive_range(const ArchiveRange& range,
 }
 
 Freshness FeatureStore::freshness(std::string_view group) const {
-  const auto newest = latest(group);
-  if (!newest.ok() || !newest->has_value()) return {};
-  return {(*newest)->window_end, (*newest)->write_time};
+  Freshness freshness;
+  const auto rows = select(group, {.history = true});
+  if (!rows.ok()) return freshness;
+  for (const FeatureRow& row : *rows) {
+    freshness.event_time = std::max(freshness.event_time.value_or(row.window_end), row.window_end);
+    freshness.write_time = std::max(freshness.write_time.value_or(row.write_time), row.write_time);
+  }
+  return freshness;
 }
 
 Result<StoreComparison> FeatureStore::compare(std::string_view, EventRange) const { return StoreComparison(); }
