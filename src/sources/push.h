@@ -46,7 +46,7 @@ inline constexpr std::size_t kPushBodyMax = std::size_t{64} << 20;  // Bytes, un
 // request's Content-Encoding: "", "identity", "gzip", "zstd".  What is inside a record is the decoder's affair: one bad
 // line is a dead letter, and no error.
 // Errors: kInvalidArgument - an encoding that is none of these (HTTP 415 if `encoding` is the reason: see
-// is_push_encoding), packed bytes that are damaged, more than kPushBodyMax unpacked (413: the message says so), an
+// is_push_encoding), packed bytes that are damaged, more than kPushBodyMax unpacked, an
 // array that is not complete ("byte 17: ..."), no line that is a JSON object ("line 1: ...").
 Result<RawBatch> parse_push(std::string body, std::string_view encoding);
 bool is_push_encoding(std::string_view encoding);
