@@ -77,7 +77,7 @@ class WhatIsSent(unittest.TestCase):
                              key="JC014", as_of="2026-05-07", history=True)
         self.assertEqual(self.server.seen[0][0],
                          "/api/v1/features/g?from=2026-05-06T00%3A00%3A00.000Z&until=2026-05-06T03%3A00%3A00.000Z"
-                         "&last=0&key=JC014&as_of=2026-05-07T00%3A00%3A00.000Z&history=true")
+                         "&last=0&key=JC014&as_of=2026-05-07T00%3A00%3A00.000Z&revisions=all")
 
     def test_decisions_name_who_decides(self):
         self.client.approve(3, stage="production", why="good")
