@@ -279,7 +279,7 @@ bool Verification::equal() const {
 
 Result<Verification> verify(const FeatureStore& store, const PipelineOptions& options, EventRange range,
                             std::size_t slice) {
-  duck::Session session = TRY(duck::Session::open());
+  duck::Session session = TRY(duck::Session::open({.memory_limit_mb = 2048}));
   TRY(session.exec(
       "SET TimeZone = 'UTC'; CREATE TABLE slice(n BIGINT, arrival TIMESTAMP, source VARCHAR, event VARCHAR, record "
       "VARCHAR); "

@@ -40,6 +40,6 @@ struct Verification {
 // Errors: kFailedPrecondition - the archive does not hold all records that were ever stored (it is off, or its
 // beginning has expired), so nothing can be proven; whatever reading says.
 Result<Verification> verify(const FeatureStore& store, const PipelineOptions& options, EventRange range,
-                            std::size_t slice = 50'000);
+                            std::size_t slice = 20'000);
 
 }  // namespace tidecast
