@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::size_t kMostFileRows = 1'000'000;  // Of an SQL result as a file.
 
-Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
-  return text.empty() ? Result<std::int64_t>(otherwise) : parse_rfc3339(text).in(name);
-}
-
 }  // namespace
 
 Result<json::object> ProjectCommands::definition() {
@@ -29,7 +25,8 @@ Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
   if (!project.definition().forecast) return failed_precondition("the definition has no forecast");
   const std::optional<ServedModel> served = parts_.endpoints.serving("production");
   if (!served) return failed_precondition("no model is in production yet; see: tidecast models");
-  const EventTime until = EventTime::from_ms(TRY(time_or("as_of", query.as_of, EventTime::max().ms())));
+  const EventTime until =
+      query.as_of.empty() ? EventTime::max() : EventTime::from_ms(TRY(parse_rfc3339(query.as_of).in("as_of")));
   const std::string series = query.series.empty() ? project.series_name() : query.series;
   const TimeSeries history = TRY(project.series(series, until, ProcessingTime::max(), kForecastHistory));
   if (history.values.empty())

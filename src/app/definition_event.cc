@@ -7,14 +7,6 @@ namespace {
 
 constexpr Milliseconds kLongest = 24h * 3650;
 
-// SQL does not tell Fee from fee.
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
 TimeFormat read_time_format(const ValueMap& map) {
   TimeFormat out;
   const Value unit = map["unit"], zone = map["zone"];
@@ -143,7 +135,7 @@ std::optional<ArrivalMapping> read_mapping(const ValueMap& map, EventMapping& ou
     for (const auto& [key, value] : fields.entries()) {
       EventField field = read_field(key, value);
       for (const EventField& other : out.fields)
-        if (other.name != field.name && lower(other.name) == lower(field.name))
+        if (other.name != field.name && as_sql_name(other.name) == as_sql_name(field.name))
           key.error(fmt::format("'{}' and '{}' are one name in SQL", other.name, field.name), "a name of its own");
       out.fields.push_back(std::move(field));
     }

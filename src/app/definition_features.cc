@@ -17,21 +17,15 @@ constexpr std::string_view kGroupTables[] = {"_history", "_outbox_"};
 constexpr std::string_view kOwnColumns[] = {"window_start", "window_end", "event_time",    "write_time",
                                             "is_deleted",   "revision",   "closed_by_idle"};
 
-// SQL does not tell Fee from fee.
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 bool contains(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 // Whether a table of the group `owner` has this name.
 bool is_table_of(const std::string& owner, const std::string& name) {
-  const auto has_name = [&](std::string_view ending) { return lower(name) == lower(owner) + std::string(ending); };
+  const auto has_name = [&](std::string_view ending) {
+    return as_sql_name(name) == as_sql_name(owner) + std::string(ending);
+  };
   return std::any_of(std::begin(kGroupTables), std::end(kGroupTables), has_name);
 }
 
@@ -55,7 +49,7 @@ AggregateColumn read_aggregate(const Value& key, const Value& value, const Event
   AggregateColumn out;
   out.name = key.node().text;  // A wrong one too: a target that names it is not wrong once more.
   key.name();
-  if (contains(kOwnColumns, lower(out.name)))
+  if (contains(kOwnColumns, as_sql_name(out.name)))
     key.error(fmt::format("'{}' is a column of every group already", out.name), "another name");
 
   const auto text = value.text("an aggregate like avg(fee)");
@@ -191,7 +185,7 @@ void read_key(const Value& key, const EventMapping& event, bool event_known, Win
     }
     if (event.fields[index].type == FieldType::kNumber)
       item.error(fmt::format("'{}' is a number, and near is not equal", *name), listed(allowed));
-    else if (contains(kOwnColumns, lower(*name)))
+    else if (contains(kOwnColumns, as_sql_name(*name)))
       item.error(fmt::format("'{}' is a column of every group already", *name), "a field of another name");
     else if (std::find(group.key.begin(), group.key.end(), index) != group.key.end())
       item.error(fmt::format("'{}' stands there twice", *name), "each field once");
@@ -242,12 +236,12 @@ KeepRows read_keep(const ValueMap& map) {
 }
 
 void check_name(const Value& name, const std::string& group, const std::vector<WindowGroup>& others) {
-  if (contains(kOwnTables, lower(group)))
+  if (contains(kOwnTables, as_sql_name(group)))
     name.error(fmt::format("'{}' is a table of Tidecast's own", group),
                "another name; taken are " + fmt::format("{}", fmt::join(kOwnTables, ", ")));
   for (const WindowGroup& other : others) {
     if (group.empty() || other.name.empty()) continue;
-    if (lower(other.name) == lower(group))
+    if (as_sql_name(other.name) == as_sql_name(group))
       name.error(fmt::format("two groups are named '{}'", other.name),
                  "a name of its own (SQL does not tell capitals from small letters)");
     else if (is_table_of(other.name, group) || is_table_of(group, other.name))
@@ -272,6 +266,13 @@ std::size_t read_event_name(const Value& name, const Value& group, const std::ve
 }
 
 }  // namespace
+
+std::string as_sql_name(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
 
 ReadGroups read_features(const Value& features, const std::vector<EventMapping>& events, bool events_known) {
   ReadGroups out;
@@ -313,10 +314,10 @@ ReadGroups read_features(const Value& features, const std::vector<EventMapping>&
     for (const auto& [key, value] : entries) {
       AggregateColumn column = read_aggregate(key, value, event, events_known);
       for (const AggregateColumn& other : group.columns)
-        if (lower(other.name) == lower(column.name))
+        if (as_sql_name(other.name) == as_sql_name(column.name))
           key.error(fmt::format("'{}' and '{}' are one name in SQL", other.name, column.name), "a name of its own");
       for (const std::size_t k : group.key)
-        if (lower(event.fields[k].name) == lower(column.name))
+        if (as_sql_name(event.fields[k].name) == as_sql_name(column.name))
           key.error(fmt::format("'{}' is a key of the group, and a column of its table", column.name), "another name");
       group.columns.push_back(std::move(column));
     }

@@ -21,6 +21,9 @@ struct ReadEvents {
 };
 ReadEvents read_events(const Value& event, const Value& events, const std::vector<SourceDefinition>& sources);
 
+// SQL does not tell Fee from fee: names that differ in nothing else are one.
+std::string as_sql_name(std::string_view text);
+
 // What aggregates and targets are checked against.  Where the events could not be read at all, their fields are not
 // known, and nothing is said about those that aggregates name.
 struct ReadGroups {

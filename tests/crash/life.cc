@@ -6,8 +6,6 @@
 namespace tidecast::crash {
 namespace {
 
-constexpr bool kKeyed = true;  // Until the store has keys.
-
 PipelineOptions pipeline_options() {
   PipelineOptions options;
   options.sources = {{"feed"}};
@@ -21,11 +19,9 @@ PipelineOptions pipeline_options() {
   using K = AggregateKind;
   options.groups = {{"minutes", 1min, 60s, {{"n", K::kCount, {}}, {"sum", K::kSum, 0}, {"mean", K::kAvg, 0}}},
                     {"hours", 1h, 0ms, {{"n", K::kCount, {}}, {"least", K::kMin, 0}}}};
-  if (kKeyed) {
-    WindowGroup wallets{"wallets", 5min, 60s, {{"n", K::kCount, {}}, {"sum", K::kSum, 0}}};
-    wallets.key = {1};
-    options.groups.push_back(wallets);
-  }
+  WindowGroup wallets{"wallets", 5min, 60s, {{"n", K::kCount, {}}, {"sum", K::kSum, 0}}};
+  wallets.key = {1};
+  options.groups.push_back(wallets);
   return options;
 }
 
@@ -90,8 +86,8 @@ Result<std::string> content_of(FeatureStore& store) {
   for (const FeatureGroup& group : store.groups()) {
     text += fmt::format("{}: {} rows\n", group.name, store.rows(group.name));
     for (const FeatureRow& row : TRY(store.select(group.name, {.history = true}))) {
-      text += fmt::format("{} {} {} {}:", to_rfc3339(row.window_start), to_rfc3339(row.window_end),
-                          to_rfc3339(row.write_time), row.revision);
+      text += fmt::format("{} {} {} {} {} {} {}:", to_rfc3339(row.window_start), to_rfc3339(row.window_end),
+                          to_rfc3339(row.write_time), row.key, row.revision, row.deleted, row.closed_by_idle);
       for (const FeatureValue& value : row.values) text += " " + text_of(value);
       text += "\n";
     }
