@@ -7,9 +7,7 @@
 // Input: the reconstructed recording, rendered beforehand in memory-sized batches, so that rendering is not measured.
 // Where the recording ends it begins again, with other identifiers and later, so there is no end to it.  Prints the
 // rate, the commit latency (all of ingest() for one batch), the processor time of it on the calling thread and on all,
-// what was stored, and the memory.  Files are cut when the outbox is full, as the program does, between batches; how
-// long that took is told apart.
-
+// what was stored, and the memory.
 #include <time.h>
 #include <unistd.h>
 
@@ -136,7 +134,7 @@ std::uint64_t size_of(const std::filesystem::path& folder) {
 
 // What happened since the line before.
 struct Stretch {
-  double spent = 0, calling = 0, all = 0, files = 0;
+  double spent = 0, calling = 0, all = 0;
   std::size_t records = 0, bytes = 0;
   std::vector<double> latencies;
 
@@ -146,14 +144,14 @@ struct Stretch {
     const Books books = store.books();
     fmt::print(
         "ingest, archive {}, batches of {}: {:.0f} transactions/s, {:.0f} MB/s; batch p50 {:.2f} p99 {:.2f} max {:.1f} "
-        "ms; processor {:.2f} us a transaction on the calling thread, {:.2f} on all; {:.1f} s of cutting files; "
+        "ms; processor {:.2f} us a transaction on the calling thread, {:.2f} on all; "
         "{} read = {} stored + {} duplicate + {} late + {} dead; {} windows; {} MB on disk, {:.0f} MB resident, peak "
         "{:.0f}\n",
         setup.archive ? "on" : "off", batch_size, static_cast<double>(records) / spent,
         static_cast<double>(bytes) / 1e6 / spent, latencies[latencies.size() / 2] * 1e3,
-        latencies[latencies.size() * 99 / 100] * 1e3, latencies.back() * 1e3, each(calling), each(all), files,
-        books.read, books.stored, books.duplicate, books.late, books.dead, store.rows("tx_metrics"),
-        size_of(setup.folder) >> 20, resident_memory_mb(), peak_memory_mb());
+        latencies[latencies.size() * 99 / 100] * 1e3, latencies.back() * 1e3, each(calling), each(all), books.read,
+        books.stored, books.duplicate, books.late, books.dead, store.rows("tx_metrics"), size_of(setup.folder) >> 20,
+        resident_memory_mb(), peak_memory_mb());
     std::fflush(stdout);
     *this = {};
   }
@@ -210,12 +208,6 @@ int main(int argc, char** argv) {
       now.records += batch.records.size();
       now.bytes += batch.bytes.size();
       records += batch.records.size();
-      if (store->raw_outbox_full()) {
-        const double cutting = seconds();
-        if (const Status status = store->flush(batch.records.back().arrival, false); !status.ok())
-          return fmt::print(stderr, "{}\n", status.message()), 1;
-        now.files += seconds() - cutting;
-      }
       if (records < next_line && records < wanted) continue;
       now.print(setup, batch_size, *store);
       next_line = std::min(next_line * 10, wanted);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/operations.h"
+#include "base/ascii.h"
 #include "base/time.h"
 #include "net/problem.h"
 
@@ -203,13 +204,6 @@ std::optional<HttpResponse> read_body(const json::object& schema, const HttpRequ
 void fill_default(const json::object& schema, std::string_view name, json::object& values) {
   const json::value* fallback = schema.if_contains("default");
   if (fallback && !values.contains(name)) values[name] = *fallback;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
 }
 
 int hex_digit(char c) {

@@ -21,7 +21,10 @@ class Arguments {
  public:
   bool has(std::string_view name) const { return values_.contains(name); }
   std::int64_t integer(std::string_view name) const { return values_.at(name).as_int64(); }
-  std::string text(std::string_view name) const;             // "" where it is left out.
+  std::string text(std::string_view name) const;  // "" where it is left out.
+  std::optional<std::string> text_if(std::string_view name) const {
+    return has(name) ? std::optional(text(name)) : std::nullopt;
+  }
   std::vector<double> numbers(std::string_view name) const;  // Empty where it is left out.
 
   json::object& values() { return values_; }

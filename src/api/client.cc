@@ -57,14 +57,13 @@ Result<json::object> ApiClient::approve(const Decision& decision) { return decid
 Result<json::object> ApiClient::deploy(const Decision& decision) { return decide("deploy", decision); }
 
 Result<json::object> ApiClient::features(const FeaturesQuery& query) {
-  return get(query.group.empty() ? "features" : "features/" + percent_encoded(query.group),
-             query_of({{"from", query.from},
-                       {"until", query.until},
-                       {"as_of", query.as_of},
-                       {"last", std::to_string(query.last)},
-                       {"key", query.key},
-                       {"revisions", query.history ? "all" : ""}}),
-             kSlowMs);
+  std::string parameters = query_of({{"from", query.from},
+                                     {"until", query.until},
+                                     {"as_of", query.as_of},
+                                     {"last", std::to_string(query.last)},
+                                     {"revisions", query.history ? "all" : ""}});
+  if (query.key) parameters += "&key=" + percent_encoded(*query.key);
+  return get(query.group.empty() ? "features" : "features/" + percent_encoded(query.group), parameters, kSlowMs);
 }
 
 Result<json::object> ApiClient::latest(const std::string& group, const std::vector<std::string>& keys) {
@@ -74,13 +73,10 @@ Result<json::object> ApiClient::latest(const std::string& group, const std::vect
 }
 
 Result<json::object> ApiClient::erase(const Erasure& erasure) {
-  return post("features/" + percent_encoded(erasure.group) + "/erase",
-              given({{"key", erasure.key},
-                     {"from", erasure.from},
-                     {"until", erasure.until},
-                     {"why", erasure.why},
-                     {"actor", erasure.actor}}),
-              kSlowMs);
+  json::object body =
+      given({{"from", erasure.from}, {"until", erasure.until}, {"why", erasure.why}, {"actor", erasure.actor}});
+  if (erasure.key) body["key"] = *erasure.key;
+  return post("features/" + percent_encoded(erasure.group) + "/erase", std::move(body), kSlowMs);
 }
 
 Result<json::object> ApiClient::dead_letters(int last) { return get("dead-letters", fmt::format("last={}", last)); }

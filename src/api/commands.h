@@ -6,6 +6,7 @@
 // Threads: any.  Errors: kInvalidArgument - wrong usage;  kNotFound - no such thing;  kFailedPrecondition - refused by
 // the present state;  kUnavailable - not reachable, or not ready yet.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,14 +19,16 @@ struct FeaturesQuery {
   std::string group;               // Empty: the first.
   std::string from, until, as_of;  // RFC 3339; empty: without a bound.
   int last = 20;                   // Only the newest so many; 0: all.
-  std::string key{};               // One series, as people write it: "JC014,true" (features/record_id.h); empty: all.
-  bool history = false;            // Every revision and tombstone.
+  // One series, as people write it: "JC014,true" (features/record_id.h); nullopt: all.
+  std::optional<std::string> key{};
+  bool history = false;  // Every revision and tombstone.
 };
 
 // What to take out of a group for good.
 struct Erasure {
-  std::string group, key;   // Of one series; empty: of all.
-  std::string from, until;  // RFC 3339, of the windows' ends; empty: without a bound.
+  std::string group;
+  std::optional<std::string> key;  // Of one series; nullopt: of all.
+  std::string from, until;         // RFC 3339, of the windows' ends; empty: without a bound.
   std::string why, actor;
 };
 

@@ -34,8 +34,8 @@ class FakeCommands final : public Commands {
         R"({"group":"stations","rows":[{"window_end":"2026-05-06T12:01:00Z","station":"JC014","rides":3},null]})");
   }
   Result<json::object> erase(const Erasure& e) override {
-    return answer(fmt::format("erase '{}' key '{}' from '{}' until '{}' why '{}' by '{}'", e.group, e.key, e.from,
-                              e.until, e.why, e.actor),
+    return answer(fmt::format("erase '{}' key '{}' from '{}' until '{}' why '{}' by '{}'", e.group,
+                              e.key.value_or("all"), e.from, e.until, e.why, e.actor),
                   R"({"group":"stations","rows":17})");
   }
   Result<json::object> dead_letters(int last) override {
@@ -54,7 +54,7 @@ class FakeCommands final : public Commands {
   }
   Result<json::object> verify(const std::string& from, const std::string& until) override {
     return answer(fmt::format("verify '{}' '{}'", from, until),
-                  R"({"ok":false,"records":9,"groups":[{"group":"tx_metrics",
+                  R"({"ok":false,"compared":3,"records":9,"groups":[{"group":"tx_metrics",
       "compared":3,"equal":2,"missing":0,"extra":0,"different":1,"erased":0,"differences":["12:01: count 3, stored 2"]}]})");
   }
   Result<json::object> forecast(const ForecastQuery& q) override {

@@ -49,8 +49,11 @@ json::object operation_object(const Operation& operation) {
     for (const Parameter& parameter : operation.parameters) list.emplace_back(parameter_object(parameter));
     object["parameters"] = std::move(list);
   }
-  if (!operation.body.empty())
-    object["requestBody"] = json::object{{"required", true}, {"content", content("application/json", operation.body)}};
+  if (!operation.body.empty()) {
+    json::object types = content("application/json", operation.body);
+    for (const auto& [type, media] : operation.other_bodies) types[type] = media;
+    object["requestBody"] = json::object{{"required", true}, {"content", std::move(types)}};
+  }
   json::object responses;
   json::object success{{"description", http_reason(operation.status)}};
   json::object types = content(operation.content_type, operation.result);

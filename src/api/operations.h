@@ -39,8 +39,9 @@ struct Operation {
   std::string_view path;    // "/api/v1/models/{version}"
   std::string_view id, tag, summary, description;
   std::vector<Parameter> parameters{};
-  json::object body{};  // Schema of the JSON object that it needs; empty: it takes none.
-  int status = 200;     // Of success.
+  json::object body{};          // Schema of the JSON object that it needs; empty: it takes none.
+  json::object other_bodies{};  // Content types that the body may have instead, with their media type objects.
+  int status = 200;             // Of success.
   std::string_view content_type = "application/json";
   json::object result{};                        // Schema of the answer.
   std::vector<std::string_view> other_types{};  // Content types that the answer may have instead, on demand.

@@ -89,7 +89,7 @@ HttpResponse features_of(const OperationContext& context, const Arguments& given
                                               .until = given.text("until"),
                                               .as_of = given.text("as_of"),
                                               .last = static_cast<int>(given.integer("last")),
-                                              .key = given.text("key"),
+                                              .key = given.text_if("key"),
                                               .history = given.text("revisions") == "all"}));
 }
 

@@ -100,7 +100,7 @@ void add_record_operations(std::vector<Operation>& operations) {
                         .lane = Lane::kDeciding,
                         .run = [](Context context, Request, Given given) {
                           return answer_of(context.commands.erase({.group = given.text("group"),
-                                                                   .key = given.text("key"),
+                                                                   .key = given.text_if("key"),
                                                                    .from = given.text("from"),
                                                                    .until = given.text("until"),
                                                                    .why = given.text("why"),

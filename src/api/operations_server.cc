@@ -97,8 +97,12 @@ void add_server_operations(std::vector<Operation>& operations) {
            "NDJSON, one event a line, or a JSON array of events; Content-Encoding gzip or zstd.  Answered after "
            "the commit, so what is answered with 200 is on the disk.  429 with Retry-After: too much waits; "
            "after 503 the same events may be sent again, known ones are duplicates.",
-       .parameters = {{In::kPath, "name", schema::text("Name of the source.")}},
-       .body = schema::typed("object", "Events."),
+       .parameters = {{In::kPath, "name", schema::text("Name of the source.")},
+                      {In::kHeader, "Content-Encoding",
+                       schema::one_of("How the body is packed; up to 64 MB unpacked.", {"identity", "gzip", "zstd"})}},
+       .body = json::object{{"type", "array"}, {"items", schema::typed("object", "An event.")}},
+       .other_bodies = {{"application/x-ndjson",
+                         json::object{{"schema", schema::text("One event a line, each a JSON object.")}}}},
        .result = schema::ref("Pushed"),
        .problems = {404, 413, 415, 429, 503},
        .lane = Lane::kPushing,

@@ -53,7 +53,8 @@ void add_record_schemas(json::object& schemas) {
                                   "Newest first.")}});
   schemas["Verification"] =
       object("Rows recomputed from the raw archive beside those that are stored.",
-             {{"ok", boolean("Every row is equal.")},
+             {{"ok", boolean("There are rows, and every one is equal.")},
+              {"compared", count("Rows in all; 0 proves nothing.")},
               {"records", count("Of the archive, gone through.")},
               {"groups", list_of(object("", {{"group", text("")},
                                              {"compared", count("Rows in either.")},

@@ -86,7 +86,12 @@ Answer of_stopped(const Situation& at) {
                                   : fmt::format("Tidecast is not running: the newest window closed {} ago.", age),
           .emphasis = "not running",
           .tone = "alarm",
-          .detail = fmt::format("Start it: tidecast run. What {} no longer shows by then is a known gap.", at.source)};
+          .detail =
+              at.pushed
+                  ? fmt::format("Start it: tidecast run. Whoever pushes to {} is not answered till then, and "
+                                "sends again.",
+                                at.source)
+                  : fmt::format("Start it: tidecast run. What {} no longer shows by then is a known gap.", at.source)};
 }
 
 Answer without_model(const Situation& at) {
@@ -270,8 +275,9 @@ Answer answer_of(const Situation& at) {
             .detail = at.loop.source && !at.loop.source->text.empty() ? at.loop.source->text + "." : ""};
   if (!at.forecasts)
     return {.state = "features_only",
-            .sentence = fmt::format("Healthy: {} closed; nothing is forecast.",
-                                    counted(static_cast<std::int64_t>(at.windows), "window")),
+            .sentence = fmt::format("Healthy: {}; nothing is forecast.",
+                                    at.keyed ? counted(static_cast<std::int64_t>(at.windows), "row")
+                                             : counted(static_cast<std::int64_t>(at.windows), "window") + " closed"),
             .emphasis = "Healthy",
             .tone = "ok",
             .detail = ingestion(at)};

@@ -90,13 +90,13 @@ Status backfill(Project& project, Clock& clock, const BackfillOptions& options,
     TRY(pipeline->ingest(last, batch));
     const ProcessingTime arrival = batch.records.back().arrival;
     if (!next_flush) next_flush = arrival + kFlushEvery;
-    if (arrival >= *next_flush || project.features().raw_outbox_full()) {
-      TRY(project.features().flush(arrival));
+    if (arrival >= *next_flush) {
+      TRY(project.features().flush());
       next_flush = arrival + kFlushEvery;
     }
     progress({history->progress(), project.features().books()});
   }
-  return project.features().flush(TRY(project.features().recover()).arrival, true);
+  return project.features().flush(true);
 }
 
 }  // namespace tidecast

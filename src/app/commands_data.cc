@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kMostRows = 100'000;  // Of one answer.
 constexpr Milliseconds kLongestSpan = 24h * 365 * 10;
 constexpr ProcessingTime kFarFuture = ProcessingTime::from_ms(4'102'444'800'000);  // 2100: no later window is open.
-constexpr std::size_t kMostReplayed = 10'000;    // Dead letters, the newest, in one commit.
+constexpr std::size_t kReplayedAtOnce = 1'000;                                     // Dead letters, in one commit.
 constexpr std::size_t kMostRawBytes = 16 << 20;  // Of dead letters or late records in one answer.
 
 Result<std::int64_t> time_or(std::string_view name, const std::string& text, std::int64_t otherwise) {
@@ -96,18 +96,6 @@ json::object letter_json(const DeadLetter& letter) {
 
 Status check_last(int last) { return last < 1 ? invalid_argument("last: found {}, allowed: 1 or more", last) : ok(); }
 
-// As the records were read: history came from a source that the definition does not name.
-Result<PipelineOptions> pipeline_as_read(const Project& project, const FeatureStore& store) {
-  PipelineOptions options = project.pipeline_options();
-  for (const auto& [name, cursor] : TRY(store.recover()).cursors) {
-    if (std::ranges::find(options.sources, name, &PipelineSource::name) != options.sources.end()) continue;
-    for (EventMapping& event : options.events)
-      if (!event.sources.empty()) event.sources.push_back(options.sources.size());
-    options.sources.push_back({.name = name});
-  }
-  return options;
-}
-
 }  // namespace
 
 Result<const FeatureGroup*> ProjectCommands::group_named(const std::string& name) const {
@@ -116,6 +104,13 @@ Result<const FeatureGroup*> ProjectCommands::group_named(const std::string& name
     if (name.empty() || group.name == name) return &group;
     known += (known.empty() ? "" : ", ") + group.name;
   }
+  const std::filesystem::path kept = parts_.project.definition().data / "offline" / name;
+  std::error_code ignored;
+  if (!name.empty() && std::filesystem::is_directory(kept, ignored))
+    return not_found(
+        "the definition has no feature group '{}' any more, but {}; its rows are kept, and shown again when it has; "
+        "what was flushed by then is in {}",
+        name, known, kept.string());
   return not_found("no feature group '{}'; there are: {}", name, known);
 }
 
@@ -124,7 +119,7 @@ Result<json::object> ProjectCommands::features(const FeaturesQuery& query) {
   if (query.last < 0) return invalid_argument("last: found {}, allowed: 0 or more", query.last);
   RowQuery wanted{.range = TRY(range_of(query.from, query.until)), .history = query.history};
   wanted.as_of = ProcessingTime::from_ms(TRY(time_or("as_of", query.as_of, ProcessingTime::max().ms())));
-  if (!query.key.empty()) wanted.key = TRY(parse_key(group.keys, query.key));
+  if (query.key) wanted.key = TRY(parse_key(group.keys, *query.key));
   const std::vector<FeatureRow> rows = TRY(newest_rows(parts_.project.features(), group, wanted, query.last));
   if (rows.size() > kMostRows)
     return invalid_argument("{} rows of {}; allowed: {}; narrow from and until", rows.size(), group.name, kMostRows);
@@ -154,7 +149,7 @@ Result<json::object> ProjectCommands::erase(const Erasure& erasure) {
     return invalid_argument("why: found nothing, allowed: the reason, which whoever comes next will read");
   const EventRange range = TRY(range_of(erasure.from, erasure.until));
   std::optional<std::string> key;
-  if (!erasure.key.empty()) key = TRY(parse_key(group.keys, erasure.key));
+  if (erasure.key) key = TRY(parse_key(group.keys, *erasure.key));
   return parts_.on_loop([&]() -> Result<json::object> {
     const std::uint64_t rows = TRY(parts_.scheduler.erase(group.name, key, range, erasure.actor, erasure.why));
     return json::object{{"group", group.name}, {"rows", rows}};
@@ -178,22 +173,41 @@ Result<json::object> ProjectCommands::dead_letter(std::int64_t number) {
 }
 
 Result<json::object> ProjectCommands::replay_dead(const std::vector<std::int64_t>& numbers, const std::string& actor) {
-  return parts_.on_loop([&]() -> Result<json::object> {
-    std::vector<DeadLetter> letters;
-    const FeatureStore& store = parts_.project.features();
-    if (numbers.empty()) letters = TRY(store.dead_letters(kMostReplayed, kMostRawBytes));
-    for (const std::int64_t number : numbers) {
-      auto letter = number < 0 ? std::nullopt : TRY(store.dead_letter(static_cast<std::uint64_t>(number)));
-      if (!letter) return not_found("no dead letter {}; tidecast dead list shows them", number);
-      letters.push_back(std::move(*letter));
-    }
-    std::erase_if(letters, [](const DeadLetter& letter) { return letter.replayed_as.has_value(); });
-    std::ranges::sort(letters, {}, &DeadLetter::number);
-    const auto [first, last] = std::ranges::unique(letters, {}, &DeadLetter::number);
-    letters.erase(first, last);
-    const Replayed replayed = TRY(parts_.scheduler.replay_dead(letters, actor));
-    return json::object{{"taken", books_json(replayed.ingested.books)}, {"still_dead", replayed.still_dead}};
-  });
+  const FeatureStore& store = parts_.project.features();
+  const auto answer = [](const Books& taken, std::uint64_t still_dead) {
+    return json::object{{"taken", books_json(taken)}, {"still_dead", still_dead}};
+  };
+  if (!numbers.empty())
+    return parts_.on_loop([&]() -> Result<json::object> {
+      std::vector<DeadLetter> letters;
+      for (const std::int64_t number : numbers) {
+        auto letter = number < 0 ? std::nullopt : TRY(store.dead_letter(static_cast<std::uint64_t>(number)));
+        if (!letter) return not_found("no dead letter {}; tidecast dead list shows them", number);
+        if (!letter->replayed_as) letters.push_back(std::move(*letter));
+      }
+      std::ranges::sort(letters, {}, &DeadLetter::number);
+      const auto [first, last] = std::ranges::unique(letters, {}, &DeadLetter::number);
+      letters.erase(first, last);
+      const Replayed replayed = TRY(parts_.scheduler.replay_dead(letters, actor));
+      return answer(replayed.ingested.books, replayed.still_dead);
+    });
+  // All that are there now, in portions between which the stream goes on.
+  const std::uint64_t until = store.books().read;
+  std::uint64_t next = 0, still_dead = 0;
+  Books taken;
+  while (next < until)
+    TRY(parts_.on_loop([&]() -> Result<json::object> {
+      std::vector<DeadLetter> letters = TRY(store.dead_letters_from(next, kReplayedAtOnce, kMostRawBytes));
+      next = letters.empty() ? until : letters.back().number + 1;
+      std::erase_if(letters, [&](const DeadLetter& letter) { return letter.replayed_as || letter.number >= until; });
+      const Replayed replayed = TRY(parts_.scheduler.replay_dead(letters, actor));
+      const Books& more = replayed.ingested.books;
+      taken.read += more.read, taken.stored += more.stored, taken.duplicate += more.duplicate;
+      taken.late += more.late, taken.dead += more.dead;
+      still_dead += replayed.still_dead;
+      return json::object();
+    }));
+  return answer(taken, still_dead);
 }
 
 Result<json::object> ProjectCommands::late(int last) {
@@ -214,8 +228,12 @@ Result<json::object> ProjectCommands::late(int last) {
 
 Result<json::object> ProjectCommands::verify(const std::string& from, const std::string& until) {
   const EventRange range = TRY(range_of(from, until));
-  const FeatureStore& store = parts_.project.features();
-  const Verification found = TRY(tidecast::verify(store, TRY(pipeline_as_read(parts_.project, store)), range));
+  const Project& project = parts_.project;
+  const auto as_defined = [&](const std::string& text) -> Result<PipelineOptions> {
+    return pipeline_options(TRY(parse_definition(text, project.definition().file)));
+  };
+  const Verification found =
+      TRY(tidecast::verify(parts_.project.features(), project.pipeline_options(), range, 20'000, as_defined));
   json::array groups;
   for (const GroupVerification& group : found.groups) {
     json::array differences;
@@ -229,11 +247,14 @@ Result<json::object> ProjectCommands::verify(const std::string& from, const std:
                                   {"erased", group.erased},
                                   {"differences", std::move(differences)}});
   }
-  return json::object{{"ok", found.equal()}, {"records", found.records}, {"groups", std::move(groups)}};
+  return json::object{{"ok", found.equal() && found.compared() > 0},
+                      {"compared", found.compared()},
+                      {"records", found.records},
+                      {"groups", std::move(groups)}};
 }
 
 Result<SqlFile> ProjectCommands::join(const JoinRequest& request) {
-  JoinOptions options{.known_now = request.known_now};
+  JoinOptions options{.name = "entities", .known_now = request.known_now};
   if (!request.time_column.empty()) options.time_column = request.time_column;
   if (!request.max_age.empty()) options.max_age = TRY(parse_duration(request.max_age).in("max_age"));
   options.groups = request.groups;

@@ -75,6 +75,17 @@ class Comparison {
 };
 
 void compare_sources(const Definition& before, const Definition& now, Comparison& out) {
+  const auto stays = [&](const SourceDefinition& source) { return named(now.sources, source.name) != nullptr; };
+  const auto names = [](const std::vector<SourceDefinition>& sources) {
+    std::string text;
+    for (const SourceDefinition& source : sources) text += (text.empty() ? "" : ", ") + source.name;
+    return text;
+  };
+  if (std::ranges::none_of(before.sources, stays))
+    return out.add(Kind::kRefused, "sources",
+                   fmt::format("was {}, is {}: read from the beginning, what was read so far would count twice",
+                               names(before.sources), names(now.sources)),
+                   "give one its name back, or use another data folder (data:, --data)");
   for (const SourceDefinition& source : now.sources)
     if (named(before.sources, source.name) == nullptr) out.add(Kind::kFree, "sources." + source.name, "is new");
   for (const SourceDefinition& source : before.sources) {
@@ -167,7 +178,8 @@ std::vector<DefinitionChange> changes_of(const Definition& before, const Definit
   }
   for (const WindowGroup& group : before.groups)
     if (named(now.groups, group.name) == nullptr)
-      out.add(Kind::kRefused, "features." + group.name, "is gone: its windows are open", kNewFolder);
+      out.add(Kind::kFree, "features." + group.name,
+              "is gone, and its open windows with it; its rows are kept, and there again when it comes back");
   return std::move(out.changes);
 }
 

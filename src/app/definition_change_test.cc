@@ -60,6 +60,21 @@ TEST(DefinitionChange, WhatOnlyTheFutureKnowsIsFree) {
   EXPECT_EQ(changes("[ {", "[ { name: more, kind: file, path: more.ndjson }, {"), "free sources.more: is new");
 }
 
+TEST(DefinitionChange, AGroupMayGoAndItsRowsStay) {
+  const std::string two = "features:\n  - { group: days, window: 1d, columns: { n: count() } }\n";
+  Definition before = parsed(std::string(kBefore).replace(kBefore.find("features:\n"), 10, two));
+  const std::vector<DefinitionChange> changes = changes_of(before, parsed(std::string(kBefore)));
+  EXPECT_EQ(to_text(changes, Kind::kFree),
+            "features.days: is gone, and its open windows with it; its rows are kept, and there again when it comes "
+            "back");
+  EXPECT_EQ(changes.size(), 1u);
+}
+
+TEST(DefinitionChange, ASourceUnderAnotherNameIsRefusedForItWouldBeReadAgain) {
+  EXPECT_EQ(changes("name: trips", "name: rides"),
+            "refused sources: was trips, is rides: read from the beginning, what was read so far would count twice");
+}
+
 TEST(DefinitionChange, OtherColumnsAreANewVersionOfTheGroup) {
   EXPECT_EQ(changes("rides: count(),", "rides: count(), longest: max(duration),"),
             "new version features.rides.columns.longest: is new; null in rows before");

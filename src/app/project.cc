@@ -96,9 +96,10 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
   return project;
 }
 
-PipelineOptions Project::pipeline_options() const {
-  PipelineOptions options{.sources = {}, .events = definition_.events, .groups = definition_.groups};
-  for (const SourceDefinition& source : definition_.sources)
+PipelineOptions pipeline_options(const Definition& definition) {
+  PipelineOptions options{
+      .sources = {}, .events = definition.events, .groups = definition.groups, .definition = definition.text};
+  for (const SourceDefinition& source : definition.sources)
     options.sources.push_back({.name = source.name, .idle_after = source.idle_after});
   return options;
 }

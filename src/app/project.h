@@ -27,6 +27,9 @@ enum class DataFolder { kMustExist, kMayBeNew };
 // Against the definition under which the data folder was written last; empty where there is none.
 Result<std::vector<DefinitionChange>> changes_since_last(const Definition& now);
 
+// What the definition says to the stream.
+PipelineOptions pipeline_options(const Definition& definition);
+
 class Project {
  public:
   // `who` is shown to another process that finds the folder locked: "tidecast replay".
@@ -40,7 +43,7 @@ class Project {
   Registry& registry() { return *registry_; }
   Tracking& tracking() { return *tracking_; }
 
-  PipelineOptions pipeline_options() const;
+  PipelineOptions pipeline_options() const { return tidecast::pipeline_options(definition_); }
   Result<SourceSet> open_sources() const;
   Result<std::unique_ptr<Source>> open_source(const SourceDefinition& source) const;
   Result<FileOptions> file_options(FileOptions options) const;  // With the readers of the events' times.

@@ -127,7 +127,7 @@ Status Scheduler::run(const std::function<bool(const LoopProgress&)>& progress) 
   if (options_.until) clock_.wait_until(*options_.until);
   mode_ = Mode::kIdle;
   TRY(project_.set_simulated_now(clock_.now()));
-  return project_.features().flush(clock_.now(), true);
+  return project_.features().flush(true);
 }
 
 std::size_t Scheduler::open_windows() const {
@@ -151,7 +151,6 @@ Status Scheduler::take_batch(ProcessingTime until) {
                                 .late = ingested.books.late,
                                 .dead = ingested.books.dead,
                                 .reasons = ingested.reasons});
-  if (project_.features().raw_outbox_full()) TRY(project_.features().flush(clock_.now()));
   return take(ingested);
 }
 
@@ -438,7 +437,7 @@ Status Scheduler::reject(int version, const std::string& actor, const std::strin
 }
 
 Status Scheduler::tend_files(ProcessingTime now) {
-  TRY(project_.features().flush(now));
+  TRY(project_.features().flush());
   for (int merges = 0; merges < kMostMerges && TRY(project_.features().compact(kCompactAtOnce)); ++merges) continue;
   const StoreAgreement::Checked checked = TRY(agreement_.check_more());
   if (metrics_) metrics_->on_comparison(checked.compared, checked.mismatches);

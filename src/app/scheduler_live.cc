@@ -92,7 +92,7 @@ Status Scheduler::live(Mailbox& mailbox, const std::function<bool()>& stop, cons
     if (PushSource* push = push_source(sources_.at(s).name())) push->close();
   TRY(timeline_.note(clock_.now(), "stopped", "stopped",
                      fmt::format("at a commit, {} records read", project_.features().books().read)));
-  return project_.features().flush(clock_.now());
+  return project_.features().flush();
 }
 
 // The time is read before the source is looked at: what comes after that arrives later than it.

@@ -130,6 +130,7 @@ HttpResponse Service::push(const HttpRequest& request) {
   const auto given = request.headers.find("content-encoding");
   const std::string encoding = given == request.headers.end() ? "" : given->second;
   Result<RawBatch> batch = parse_push(request.body, encoding);
+  if (batch.code() == Code::kFailedPrecondition) return problem(413, batch.message());
   if (!batch.ok()) return problem(is_push_encoding(encoding) ? 400 : 415, batch.message());
   const Result<Taken> taken = source->push(std::move(batch).value(), kPushPatience);
   if (taken.ok()) {

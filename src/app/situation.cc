@@ -47,12 +47,16 @@ Result<Situation> Observer::look(const LoopState& loop) {
   at.project = definition.project;
   at.source = loop.source_name.empty() ? definition.sources[0].name : loop.source_name;
   at.loop = loop;
+  const auto shown = std::ranges::find(definition.sources, at.source, &SourceDefinition::name);
+  at.pushed = shown != definition.sources.end() && shown->kind == SourceDefinition::Kind::kHttpPush;
   at.live = live_;
   at.simulated = simulated_;
   at.books = project_.features().books();
   if (!definition.groups.empty()) {
     at.step = project_.features().groups()[group].step();
     at.lateness = definition.groups[group].lateness;
+    at.keyed = !definition.groups[group].key.empty();
+    at.session = definition.groups[group].kind == WindowKind::kSession;
   }
   at.forecasts = definition.forecast.has_value();
   if (at.forecasts) {
@@ -80,9 +84,14 @@ Status Observer::look_at_windows(Situation& at, std::map<std::string, std::uint6
   at.rows = std::move(rows);
   at.gaps = project_.features().gap_count();
   if (project_.definition().groups.empty()) return ok();
-  const std::string& group = project_.definition().groups[shown_group()].name;
-  at.windows = at.rows[group];
-  at.newest = TRY(project_.features().latest(group));
+  const WindowGroup& group = project_.definition().groups[shown_group()];
+  at.windows = at.rows[group.name];
+  if (group.key.empty()) {
+    at.newest = TRY(project_.features().latest(group.name));
+  } else if (const Freshness newest = project_.features().freshness(group.name); newest.event_time) {
+    at.newest =
+        FeatureRow{*newest.event_time - group.window, *newest.event_time, newest.write_time.value_or(at.loop.now), {}};
+  }
   at.forecast_made_at.reset();
   if (!at.production) return ok();
   if (const std::vector<Forecast> newest = TRY(project_.tracking().forecasts("production", 1));

@@ -28,6 +28,7 @@ struct Situation {
   std::string project, source, target;  // "bitcoin-fees", "blockchain", "tx_metrics.avg_fee_1min"
   LoopState loop;
   bool live = false;      // A live source, whose loop runs.
+  bool pushed = false;    // `source` is pushed to, and asks nobody.
   bool simulated = true;  // By a clock of a replay.
   Books books;
   std::map<std::string, std::uint64_t> rows;  // Windows ever closed, by group.
@@ -37,10 +38,11 @@ struct Situation {
   std::uint64_t gaps = 0;
 
   bool forecasts = false;           // The definition has a forecast; without one the rest stays empty.
-  std::uint64_t windows = 0;        // Closed, of the target's group (the first group without a forecast).
+  std::uint64_t windows = 0;        // Closed, one a series, of the target's group (the first group without a forecast).
   std::int64_t windows_needed = 0;  // For a first model.
   Milliseconds step{60'000}, lateness{0}, evaluate_every{3'600'000}, soak{0};
-  std::optional<FeatureRow> newest;  // Of that group.
+  std::optional<FeatureRow> newest;     // Of that group; of many series the times alone.
+  bool keyed = false, session = false;  // That group.
   int horizon = 0;
   std::optional<int> staging, production, previous;
   std::optional<ProcessingTime> production_since;

@@ -25,7 +25,9 @@ Stage source_stage(const Situation& at) {
   }
   const SourceHealth& source = *at.loop.source;
   stage.value = rate;
-  stage.note = source.last_reply_at ? "polled" : "no reply yet";
+  stage.note = at.pushed              ? source.last_reply_at ? "pushed" : "nothing yet"
+               : source.last_reply_at ? "polled"
+                                      : "no reply yet";
   stage.note_at = source.last_reply_at;
   if (is_down(source, at.loop.now)) {
     stage.state = "alarm";
@@ -257,7 +259,7 @@ std::vector<Next> next_of(const Situation& at) {
                           : "tidecast run goes on from here."}};
   if (loop.source && loop.source->state == SourceHealth::State::kRetrying && loop.source->next_poll_at)
     next.push_back({loop.source->next_poll_at, "The source is asked again.", loop.source->text + "."});
-  if (at.live && at.newest) {
+  if (at.live && at.newest && !at.session) {
     const EventTime end = at.newest->window_end + at.step, needed = end + at.lateness;
     next.push_back(
         {as_processing(needed),

@@ -5,14 +5,18 @@
 #include <map>
 #include <tuple>
 
+#include "app/verify_periods.h"
 #include "features/record_id.h"
 #include "storage/duck.h"
+#include "stream/aggregate_cells.h"
 #include "stream/sql_duckdb.h"
+#include "stream/sql_text.h"
 
 namespace tidecast {
 namespace {
 
 constexpr std::size_t kDifferences = 10;
+constexpr Milliseconds kNoWatermark = 24h * 365 * 10'000;  // As a lateness.
 constexpr const char* kNewSlice =
     "CREATE OR REPLACE TABLE slice(n BIGINT, arrival TIMESTAMP, source VARCHAR, event VARCHAR, record VARCHAR)";
 
@@ -23,6 +27,7 @@ using Place = std::tuple<EventTime, EventTime, std::string>;  // End, start, rec
 struct Computed {
   std::vector<json::value> values, within;  // One a column; within: null where values must be the same.
   json::value written, by_clock;
+  std::uint64_t first = UINT64_MAX;  // The number of the first record that counts; known where a column is new.
 };
 
 // What the store says of a window: its first revision, and what counts.
@@ -53,13 +58,47 @@ class GroupVerifier {
   static Result<GroupVerifier> make(duck::Session& session, const FeatureStore& store, const PipelineOptions& options,
                                     std::size_t index, EventRange range) {
     GroupVerifier verifier(session, store, options, index, range);
-    verifier.sql_ = TRY(duckdb_sql(options, index));
     TRY(session.exec(fmt::format("CREATE TABLE {} AS FROM slice LIMIT 0", verifier.carried_)));
     return verifier;
   }
 
+  // From the next slice on another definition holds, which calls today's columns so.  Both outlive this.
+  Status begin(const Period& period, const std::vector<std::string>& names) {
+    const PipelineOptions* before = std::exchange(options_, &period.options);
+    const WindowGroup* was = std::exchange(group_, group_named(period.options, result_.group));
+    const std::vector<std::string>* names_before = std::exchange(names_, &names);
+    at_ = carried_at_ = period.at;
+    // A source that is gone is forgotten; history that was read first ended here.
+    const auto is_gone = [&](const std::string& name) {
+      return std::ranges::find(options_->sources, name, &PipelineSource::name) == options_->sources.end() ||
+             name.starts_with(kBackfillPrefix);
+    };
+    std::erase_if(newest_, [&](const auto& source) { return is_gone(source.first); });
+    std::erase_if(idle_, is_gone);
+    for (const PipelineSource& source : options_->sources)
+      if (source.name.starts_with(kBackfillPrefix)) idle_.push_back(source.name);
+    if (group_ == nullptr) return watch(period.options);
+    event_ = &options_->events[group_->event];
+    JudgedBefore judged;
+    if (was == nullptr) {
+      watermark_ = 0;
+      since_.assign(names.size(), {});
+    } else {
+      // Records that are carried were judged, perhaps by other sources and another lateness: they count and move
+      // nothing.
+      judged = {next_, kNoWatermark, {}};
+      find_new_columns(AggregateLayout(was->columns, before->events[was->event]), *names_before);
+    }
+    before_ = judged;
+    corrected_ = corrected_ || group_->allowed_lateness > 0ms;
+    sql_ = TRY(
+        duckdb_sql(*options_, static_cast<std::size_t>(group_ - options_->groups.data()), before_).in(result_.group));
+    return ok();
+  }
+
   // The records of the table slice follow those of the slices before; `marks` are what the clock did in between.
   Status take(std::span<const ClockMark> marks) {
+    if (event_ == nullptr) return ok();
     TRY(set_marks(marks));
     TRY(
         session_->exec(fmt::format("CREATE OR REPLACE TEMP VIEW archive AS FROM {} UNION ALL FROM slice; CREATE OR "
@@ -68,16 +107,21 @@ class GroupVerifier {
                                    carried_, sql_.judged, sql_.assigned)));
     const duck::Table last = TRY(session_->query("FROM judged ORDER BY place$ DESC LIMIT 1"));
     if (last.rows.empty()) return ok();
-    const std::int64_t watermark = value(last, 0, "watermark$").as_int64();
-    TRY(compare(watermark));
-    TRY(carry(last, watermark));
-    watermark_ = watermark;
+    if (group_ != nullptr) {
+      const std::int64_t watermark = value(last, 0, "watermark$").as_int64();
+      TRY(compare(watermark));
+      TRY(keep_open());
+      watermark_ = watermark;
+      closed_ = std::max(closed_, watermark);
+    }
+    TRY(carry(last));
+    carried_at_ = ProcessingTime::from_ms(0);
     return ok();
   }
 
   // After the last slice: what the store has beyond the watermark cannot follow from the archive.
   Result<GroupVerification> finish() {
-    const EventTime closed = watermark_ > 0 ? EventTime::from_ms(watermark_ + 2) : EventTime::min();
+    const EventTime closed = closed_ > 0 ? EventTime::from_ms(closed_ + 2) : EventTime::min();
     const EventRange beyond{std::max(closed, range_.from), range_.until};
     const auto stored = beyond.from < beyond.until ? TRY(stored_in(beyond)) : std::map<Place, Stored>();
     for (const auto& [place, row] : stored) {
@@ -94,18 +138,46 @@ class GroupVerifier {
                 EventRange range)
       : session_(&session),
         store_(&store),
-        options_(&options),
-        group_(&options.groups[index]),
-        features_(feature_group_of(*group_, options.events[group_->event])),
+        features_(feature_group_of(options.groups[index], options.events[options.groups[index].event])),
         range_(range),
-        carried_(fmt::format("carried_{}", index)) {
-    result_.group = group_->name;
+        carried_(fmt::format("carried_{}", index)),
+        event_name_(options.events[options.groups[index].event].name),
+        since_(features_.columns.size()) {
+    result_.group = features_.name;
   }
 
   static json::value value(const duck::Table& table, std::size_t row, std::string_view name) {
     const auto column = std::ranges::find(table.columns, name, &duck::Column::name);
     if (column == table.columns.end()) return nullptr;
     return table.rows[row][static_cast<std::size_t>(column - table.columns.begin())];
+  }
+
+  // There is no such group yet, or no more; how far its event's sources are is where a new one begins.
+  Status watch(const PipelineOptions& options) {
+    const auto event = std::ranges::find(options.events, event_name_, &EventMapping::name);
+    event_ = event == options.events.end() ? nullptr : &*event;
+    if (closed_ > 0) compared_ = std::max(compared_, EventTime::from_ms(closed_ + 2));
+    if (event_ == nullptr) return ok();
+    watched_ = options;
+    watched_.groups = {{.name = result_.group, .columns = {{"n"}}}};
+    watched_.groups[0].event = static_cast<std::size_t>(event - options.events.begin());
+    sql_ = TRY(duckdb_sql(watched_, 0));
+    return session_->exec(fmt::format("DELETE FROM {}", carried_));
+  }
+
+  // Columns that the definition before had not are null in the rows before, and those that were not even counted also
+  // in the windows that were open.
+  void find_new_columns(const AggregateLayout& before, const std::vector<std::string>& names_before) {
+    for (std::size_t c = 0; c < names_->size(); ++c) {
+      const std::string& name = (*names_)[c];
+      if (name.empty()) continue;
+      if (names_before[c].empty()) since_[c].at = at_;
+      const auto column = std::ranges::find(group_->columns, name, &AggregateColumn::name);
+      const AggregateLayout alone({*column}, options_->events[group_->event]);
+      for (const auto& state : alone.states())
+        if (std::ranges::find(before.states(), state.text, &AggregateLayout::State::text) == before.states().end())
+          since_[c].counted = next_;
+    }
   }
 
   // What the slices before leave behind comes first: it is as if the clock had said so.
@@ -122,10 +194,13 @@ class GroupVerifier {
         table.null();
       return table.end_row();
     };
-    for (const auto& [source, newest] : newest_) TRY(append(next_, "newest", source, 0, newest));
-    for (const std::string& source : idle_) TRY(append(next_, "source_idle", source, 0, std::nullopt));
-    if (watermark_ > 0) TRY(append(next_, "forced_watermark", group_->name, 0, watermark_));
+    const auto number = static_cast<std::int64_t>(next_);
+    for (const auto& [source, newest] : newest_) TRY(append(number, "newest", source, carried_at_.ms(), newest));
+    for (const std::string& source : idle_) TRY(append(number, "source_idle", source, carried_at_.ms(), std::nullopt));
+    if (group_ != nullptr && watermark_ > 0)
+      TRY(append(number, "forced_watermark", group_->name, carried_at_.ms(), watermark_));
     for (const ClockMark& mark : marks) {
+      if (mark.kind == ClockMark::Kind::kDefinition) continue;
       const bool forced = mark.kind == ClockMark::Kind::kForcedWatermark;
       TRY(append(static_cast<std::int64_t>(mark.number), forced ? "forced_watermark" : "source_idle", mark.name,
                  mark.at.ms(), forced ? std::optional(mark.time.ms()) : std::nullopt));
@@ -141,9 +216,8 @@ class GroupVerifier {
 
   // The windows that were settled by this slice.
   Status compare(std::int64_t watermark) {
-    EventRange range{EventTime::min(), EventTime::min()};
-    if (watermark_ > 0) range.from = settled(watermark_) + 1ms;
-    if (watermark > 0) range.until = settled(watermark) + 1ms;
+    EventRange range{compared_, watermark > 0 ? settled(watermark) + 1ms : EventTime::min()};
+    compared_ = std::max(compared_, range.until);
     range = {std::max(range.from, range_.from), std::min(range.until, range_.until)};
     if (range.from >= range.until) return ok();
     std::map<Place, Computed> computed = TRY(computed_in(range));
@@ -174,34 +248,51 @@ class GroupVerifier {
         fmt::format("FROM ({}) WHERE end$ >= {} AND end$ < {}", sql_.rows, range.from.ms(), range.until.ms())));
     std::map<Place, Computed> rows;
     for (std::size_t r = 0; r < table.rows.size(); ++r) {
-      std::string id;
-      for (const FeatureKey& key : features_.keys) {
-        const json::value part = value(table, r, key.name);
-        if (part.is_null())
-          append_key_null(id);
-        else if (key.type == FieldType::kInteger)
-          append_key_integer(id, part.as_int64());
-        else if (key.type == FieldType::kBoolean)
-          append_key_boolean(id, part.as_bool());
-        else
-          append_key_text(id, std::string_view(part.as_string()));
-      }
       Computed row;
-      for (const FeatureColumn& column : features_.columns) {
-        row.values.push_back(value(table, r, column.name));
-        row.within.push_back(value(table, r, column.name + " within"));
+      for (const std::string& column : *names_) {
+        row.values.push_back(value(table, r, column));
+        row.within.push_back(value(table, r, column + " within"));
       }
       row.written = value(table, r, "written$");
       row.by_clock = value(table, r, "by_clock$");
-      rows.emplace(Place{EventTime::from_ms(value(table, r, "end$").as_int64()),
-                         EventTime::from_ms(value(table, r, "start$").as_int64()), id},
-                   std::move(row));
+      rows.emplace(place(table, r), std::move(row));
     }
+    if (std::ranges::all_of(since_, [](const Since& since) { return since.counted == 0; })) return rows;
+    const duck::Table first = TRY(session_->query(fmt::format(
+        "SELECT * EXCLUDE (n$), min(n$) AS n$ FROM (SELECT n$, start$, end${} FROM assigned) WHERE end$ >= {} AND end$ "
+        "< {} GROUP BY ALL",
+        key_names(), range.from.ms(), range.until.ms())));
+    for (std::size_t r = 0; r < first.rows.size(); ++r)
+      if (const auto row = rows.find(place(first, r)); row != rows.end())
+        row->second.first = static_cast<std::uint64_t>(value(first, r, "n$").as_int64());
     return rows;
   }
 
+  std::string key_names() const {
+    std::string names;
+    for (const FeatureKey& key : features_.keys) names += ", " + sql::identifier(key.name, '"');
+    return names;
+  }
+
+  Place place(const duck::Table& table, std::size_t r) const {
+    std::string id;
+    for (const FeatureKey& key : features_.keys) {
+      const json::value part = value(table, r, key.name);
+      if (part.is_null())
+        append_key_null(id);
+      else if (key.type == FieldType::kInteger)
+        append_key_integer(id, part.as_int64());
+      else if (key.type == FieldType::kBoolean)
+        append_key_boolean(id, part.as_bool());
+      else
+        append_key_text(id, std::string_view(part.as_string()));
+    }
+    return {EventTime::from_ms(value(table, r, "end$").as_int64()),
+            EventTime::from_ms(value(table, r, "start$").as_int64()), id};
+  }
+
   Result<std::map<Place, Stored>> stored_in(EventRange range) const {
-    const std::vector<FeatureRow> history = TRY(store_->select(group_->name, {.range = range, .history = true}));
+    const std::vector<FeatureRow> history = TRY(store_->select(result_.group, {.range = range, .history = true}));
     std::map<Place, Stored> rows;
     for (const FeatureRow& row : history) {
       Stored& stored =
@@ -213,13 +304,21 @@ class GroupVerifier {
   }
 
   std::string difference(const Stored& stored, const Computed& computed) const {
-    for (std::size_t c = 0; c < features_.columns.size(); ++c)
-      if (!same(stored.last.values[c], computed.values[c], computed.within[c]))
-        return fmt::format("{} is {} in the store and {} by the archive", features_.columns[c].name,
-                           shown(stored.last.values[c]), to_text(computed.values[c]));
+    const ProcessingTime written = stored.last.write_time;
+    for (std::size_t c = 0; c < features_.columns.size(); ++c) {
+      const FeatureValue& value = stored.last.values[c];
+      const bool null = std::holds_alternative<std::monostate>(value), absent = (*names_)[c].empty();
+      if (null && written <= since_[c].at) continue;    // It was written when there was no such column.
+      if (!null && absent && written <= at_) continue;  // It had the column, which went while it could be corrected.
+      const bool partly = computed.first < since_[c].counted;
+      const json::value expected = partly ? json::value(nullptr) : computed.values[c];
+      if (!same(value, expected, computed.within[c]))
+        return fmt::format("{} is {} in the store and {} by the archive", features_.columns[c].name, shown(value),
+                           to_text(expected));
+    }
     // A window that is corrected may have had no row when it closed, so only of the others it is known when it was
     // made.
-    if (group_->allowed_lateness > 0ms) return "";
+    if (group_->allowed_lateness > 0ms || corrected_) return "";
     if (stored.first.write_time.ms() != computed.written.as_int64())
       return fmt::format("it was written at {} and not, as by the archive, at {}", to_rfc3339(stored.first.write_time),
                          to_rfc3339(computed.written.as_int64()));
@@ -233,41 +332,71 @@ class GroupVerifier {
     const auto& [end, start, id] = place;
     const std::string key = features_.keys.empty() ? "" : " of " + key_text(features_.keys, id);
     result_.differences.push_back(
-        fmt::format("{}: [{}, {}){}: {}", group_->name, to_rfc3339(start), to_rfc3339(end), key, what));
+        fmt::format("{}: [{}, {}){}: {}", result_.group, to_rfc3339(start), to_rfc3339(end), key, what));
   }
 
-  // For the next slice: the records of windows that are not settled, and where sources and watermark stand.
-  Status carry(const duck::Table& last, std::int64_t watermark) {
-    const std::int64_t settled_ms = settled(watermark).ms();
-    TRY(session_->exec(
+  // For the next slice: the records of windows that are not settled,
+  Status keep_open() {
+    return session_->exec(
         fmt::format("CREATE OR REPLACE TEMP TABLE kept AS FROM archive WHERE n IN (SELECT n$ FROM assigned "
-                    "WHERE end$ > {1}); CREATE OR REPLACE TABLE {0} AS FROM kept",
-                    carried_, settled_ms)));
-    next_ = value(last, 0, "n$").as_int64() + 1;
+                    "WHERE end$ >= {1}); CREATE OR REPLACE TABLE {0} AS FROM kept",
+                    carried_, compared_.ms()));
+  }
+
+  // and where the sources stand.
+  Status carry(const duck::Table& last) {
+    next_ = static_cast<std::uint64_t>(value(last, 0, "n$").as_int64()) + (value(last, 0, "kind$") == "record" ? 1 : 0);
     newest_.clear();
     idle_.clear();
-    const EventMapping& event = options_->events[group_->event];
-    for (std::size_t s = 0, k = 1; s < options_->sources.size(); ++s) {
-      if (!event.sources.empty() && std::ranges::find(event.sources, s) == event.sources.end()) continue;
+    std::vector<std::string> sources;  // That may feed the event.
+    for (std::size_t s = 0; s < options_->sources.size(); ++s)
+      if (event_->sources.empty() || std::ranges::find(event_->sources, s) != event_->sources.end())
+        sources.push_back(options_->sources[s].name);
+    if (sources.size() == 1) {
+      if (const json::value newest = value(last, 0, "newest$"); newest.is_int64())
+        newest_.emplace_back(sources[0], newest.as_int64());
+      const duck::Table heard =
+          TRY(session_->query(fmt::format("SELECT kind$ FROM judged WHERE name$ = {} AND kind$ IN ('record', "
+                                          "'source_idle') ORDER BY place$ DESC LIMIT 1",
+                                          sql::text(sources[0]))));
+      if (!heard.rows.empty() && value(heard, 0, "kind$") == "source_idle") idle_ = sources;
+      return ok();
+    }
+    for (std::size_t k = 1; k <= sources.size(); ++k) {
       const json::value newest = value(last, 0, fmt::format("newest${}", k)),
                         idle = value(last, 0, fmt::format("idle${}", k));
-      if (newest.is_int64()) newest_.emplace_back(options_->sources[s].name, newest.as_int64());
-      if (idle.is_bool() && idle.as_bool()) idle_.push_back(options_->sources[s].name);
-      ++k;
+      if (newest.is_int64()) newest_.emplace_back(sources[k - 1], newest.as_int64());
+      if (idle.is_bool() && idle.as_bool()) idle_.push_back(sources[k - 1]);
     }
     return ok();
   }
 
   duck::Session* session_;
   const FeatureStore* store_;
-  const PipelineOptions* options_;
-  const WindowGroup* group_;
-  FeatureGroup features_;
+  const FeatureGroup features_;  // As it is today.
   EventRange range_;
-  std::string carried_;
+  std::string carried_, event_name_;
+  // Of the definition that holds:
+  const PipelineOptions* options_ = nullptr;
+  const WindowGroup* group_ = nullptr;               // nullptr: it has none like it.
+  const EventMapping* event_ = nullptr;              // The group's; nullptr: it has not even that.
+  const std::vector<std::string>* names_ = nullptr;  // Of today's columns.
+  ProcessingTime at_;                                // Since when it holds.
+  JudgedBefore before_;
+  bool corrected_ = false;  // It, or one before, had an allowed lateness.
   DuckdbSql sql_;
+  PipelineOptions watched_;
+  // Of a column that came later.
+  struct Since {
+    ProcessingTime at = ProcessingTime::min();  // Rows that were written before have none.
+    std::uint64_t counted = 0;                  // The number of the first record that it counts.
+  };
+  std::vector<Since> since_;
   // After the slices so far:
-  std::int64_t watermark_ = 0, next_ = 0;
+  std::int64_t watermark_ = 0, closed_ = 0;  // The greatest of the group as it is, and ever.
+  EventTime compared_ = EventTime::min();    // Windows that end before are done.
+  std::uint64_t next_ = 0;
+  ProcessingTime carried_at_;  // When what is carried comes into force.
   std::vector<std::pair<std::string, std::int64_t>> newest_;
   std::vector<std::string> idle_;
   GroupVerification result_;
@@ -279,8 +408,14 @@ bool Verification::equal() const {
   return std::ranges::all_of(groups, [](const GroupVerification& group) { return group.compared == group.equal; });
 }
 
+std::uint64_t Verification::compared() const {
+  std::uint64_t rows = 0;
+  for (const GroupVerification& group : groups) rows += group.compared;
+  return rows;
+}
+
 Result<Verification> verify(const FeatureStore& store, const PipelineOptions& options, EventRange range,
-                            std::size_t slice) {
+                            std::size_t slice, const AsDefined& as_defined) {
   duck::Session session = TRY(duck::Session::open());
   TRY(session.exec(
       "SET TimeZone = 'UTC'; "
@@ -295,29 +430,46 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
   }
   const Books books = store.books();
   const std::vector<ClockMark> marks = TRY(store.clock_marks());
+  const std::vector<Period> periods = TRY(periods_of(store, options, marks, as_defined));
+  std::vector<std::vector<std::vector<std::string>>> names;
+  for (const WindowGroup& group : options.groups) names.push_back(names_in(periods, group));
 
   Verification out;
-  std::size_t waiting = 0, marks_done = 0;
+  std::size_t waiting = 0, marks_done = 0, period = 0;
   std::optional<duck::Appender> table;
-  // `until`: the number of the first record that is not in the slice.
-  const auto take_slice = [&](std::uint64_t until) -> Status {
+  const auto begin_period = [&]() -> Status {
+    for (std::size_t g = 0; g < groups.size(); ++g) TRY(groups[g].begin(periods[period], names[g][period]));
+    return ok();
+  };
+  TRY(begin_period());
+  // `until`: the number of the first record, `mark` the index of the first mark that is not in the slice.
+  const auto take_slice = [&](std::uint64_t until, std::size_t mark) -> Status {
     if (table) TRY(table->close());
     table.reset();
     const std::size_t first = marks_done;
-    while (marks_done < marks.size() && marks[marks_done].number < until) ++marks_done;
+    while (marks_done < mark && marks[marks_done].number < until) ++marks_done;
     for (GroupVerifier& group : groups) TRY(group.take(std::span(marks).subspan(first, marks_done - first)));
     waiting = 0;
     return session.exec(kNewSlice);  // A truncated one would keep its memory.
   };
+  const auto begin_periods = [&](std::uint64_t number) -> Status {
+    while (period + 1 < periods.size() && periods[period + 1].number <= number) {
+      TRY(take_slice(periods[period + 1].number + 1, periods[period + 1].mark));
+      ++period;
+      TRY(begin_period());
+    }
+    return ok();
+  };
   const auto add = [&](std::string_view line) -> Status {
     const ArchivedRecord record = TRY(parse_archived(line));
+    TRY(begin_periods(record.number));
     if (!table) table.emplace(TRY(duck::Appender::open(session, "slice")));
     table->integer(static_cast<std::int64_t>(record.number)).time(record.arrival.ms());
     // Before there could be several, records had no source.
     table->text(record.source.empty() ? options.sources[0].name : record.source).text(record.event).text(record.raw);
     TRY(table->end_row());
     ++out.records;
-    return ++waiting < slice ? ok() : take_slice(record.number + 1);
+    return ++waiting < slice ? ok() : take_slice(record.number + 1, marks.size());
   };
   Status status = ok();
   TRY(store.visit_archive_range({.after = books.read}, [&](std::string_view line) {
@@ -325,7 +477,8 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
     return status.ok();
   }));
   TRY(std::move(status));
-  TRY(take_slice(UINT64_MAX));
+  TRY(begin_periods(UINT64_MAX));
+  TRY(take_slice(UINT64_MAX, marks.size()));
   if (out.records < books.stored + books.late)
     return failed_precondition(
         "the raw archive holds {} of {} records; allowed: all, for what was counted follows from all", out.records,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/rng.h"
 #include "features/record_id.h"
@@ -210,6 +211,50 @@ TEST_P(Verify, FindsTheEnginesRowsEqual) {
     const GroupVerification& rows = found.value().groups[0];
     EXPECT_GT(rows.equal, 50u) << "seed " << seed;
     EXPECT_EQ(rows.compared, rows.equal) << "seed " << seed << testing::PrintToString(rows.differences);
+  }
+}
+
+// Sources come and go, and lateness changes, at restarts at any moment.
+TEST_P(Verify, ComparesEachRowByTheDefinitionThatHeldWhenItWasMade) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    Rng rng(seed, 200 + static_cast<std::uint64_t>(GetParam()));
+    const PipelineOptions base = random_stream(GetParam(), seed).options;
+    const bool session = GetParam() == WindowKind::kSession;
+    constexpr Milliseconds kLateness[] = {5s, 20s, 2s, 12s, 5s}, kAllowed[] = {0s, 6s, 15s, 0s, 3s};
+    const std::vector<PipelineSource> sources[] = {
+        {{"a"}, {"b", 5s}}, {{"a"}}, {{"a", 9s}, {"c", 4s}}, {{"c"}, {"b", 7s}}, {{"a"}, {"b", 5s}}};
+    std::map<std::string, PipelineOptions> definitions;
+    MemoryStore store({feature_group_of(base.groups[0], base.events[0])});
+    std::int64_t now = 1'700'000'000'000;
+    for (std::size_t phase = 0; phase < std::size(kLateness); ++phase) {
+      PipelineOptions options = base;
+      options.definition = fmt::to_string(phase);
+      options.sources = sources[phase];
+      options.groups[0].lateness = kLateness[phase];
+      if (!session && seed % 2 == 0) options.groups[0].allowed_lateness = kAllowed[phase];
+      definitions[options.definition] = options;
+      const auto pipeline = Pipeline::open(options, store).value();
+      for (int n = 0; n < 80; ++n) {
+        now += static_cast<std::int64_t>(rng.below(20) == 0 ? 15'000 : rng.below(1'500));
+        std::int64_t time = now - static_cast<std::int64_t>(rng.below(4'000));
+        if (rng.below(6) == 0) time -= static_cast<std::int64_t>(rng.below(30'000));
+        RawBatch batch;
+        batch.append(fmt::format(R"({{"time":{},"key":"k{}","fee":{}}})", time, rng.below(3), rng.below(20)),
+                     ProcessingTime::from_ms(now));
+        batch.pad();
+        batch.cursor = fmt::format("{} {}", phase, n);
+        const auto ingested = pipeline->ingest(rng.below(options.sources.size()), batch);
+        ASSERT_TRUE(ingested.ok()) << ingested.message();
+      }
+    }
+    const auto as_defined = [&](const std::string& text) -> Result<PipelineOptions> { return definitions.at(text); };
+    const auto found = verify(store, definitions.at("4"), {}, 70, as_defined);
+    ASSERT_TRUE(found.ok()) << found.message();
+    EXPECT_GT(found->groups[0].equal, 50u) << "seed " << seed;
+    EXPECT_EQ(found->groups[0].compared, found->groups[0].equal)
+        << "seed " << seed << testing::PrintToString(found->groups[0].differences);
+    const auto by_today = verify(store, definitions.at("4"), {}, 70);
+    EXPECT_FALSE(by_today.ok() && by_today->equal()) << "seed " << seed << ": the definitions differ in nothing";
   }
 }
 

@@ -156,11 +156,16 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--last", features.last, "Only the newest so many; 0: all")->capture_default_str();
   sub->add_option("--as-of", features.as_of, "As known at this time");
   sub->add_option("--format", features.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
-  sub->add_option("--key", features.key, "One series of a group with keys, like JC014 or JC014,true");
+  constexpr const char* kKeyHelp =
+      "One series, like JC014 or JC014,true: keys in their order, with commas; a comma inside a text is \\,, a "
+      "backslash \\\\, a null \\N";
+  std::string key;
+  const CLI::Option* of_features = sub->add_option("--key", key, kKeyHelp);
   sub->add_flag("--history", features.history, "Every revision and tombstone");
   sub->require_subcommand(0, 1);
   CLI::App* rows = sub;
-  sub->callback([&, rows] {
+  sub->callback([&, rows, of_features] {
+    if (of_features->count() > 0) features.key = key;
     if (rows->get_subcommands().empty()) status = features_command(context, features);
   });
 
@@ -168,12 +173,15 @@ int run_cli(int argc, char** argv) {
   sub = rows->add_subcommand("erase", "Take rows out of a group for good");
   sub->footer("Example:\n  tidecast features erase stations --key JC014 -m \"asked to be forgotten\"");
   sub->add_option("group", erase.group, "The feature group")->required();
-  sub->add_option("--key", erase.key, "Of one series");
+  const CLI::Option* of_erase = sub->add_option("--key", key, kKeyHelp);
   sub->add_option("--from", erase.from, "Of windows that ended at or after");
   sub->add_option("--until", erase.until, "Of windows that ended before");
   sub->add_flag("--all", erase.all, "All rows of the group");
   sub->add_option("-m,--message", erase.why, "Why")->required();
-  sub->callback([&] { status = erase_command(context, erase); });
+  sub->callback([&, of_erase] {
+    if (of_erase->count() > 0) erase.key = key;
+    status = erase_command(context, erase);
+  });
 
   JoinArguments join;
   sub =
@@ -200,7 +208,7 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = dead_show_command(context, letter); });
   std::vector<std::int64_t> letters;
   sub = dead->add_subcommand("replay", "Try them again, by the definition as it is now");
-  sub->add_option("numbers", letters, "Which; all that were not taken yet by default");
+  sub->add_option("numbers", letters, "Which; by default all that were not taken yet, the oldest first");
   sub->callback([&] { status = dead_replay_command(context, letters); });
 
   BackfillArguments history;

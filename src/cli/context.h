@@ -80,13 +80,15 @@ struct ForecastArguments {
 };
 Status forecast_command(const Context& context, const ForecastArguments& arguments);
 struct FeaturesArguments {
-  std::string group, from, until, as_of, key, format = "table";
+  std::string group, from, until, as_of, format = "table";
+  std::optional<std::string> key;
   int last = 20;
   bool history = false;
 };
 Status features_command(const Context& context, const FeaturesArguments& arguments);
 struct EraseArguments {
-  std::string group, key, from, until, why;
+  std::string group, from, until, why;
+  std::optional<std::string> key;
   bool all = false;
 };
 Status erase_command(const Context& context, const EraseArguments& arguments);

@@ -75,6 +75,9 @@ Status verify_command(const Context& context, const std::string& from, const std
                    std::string_view(difference.as_string()));
     fmt::print("{} records of the archive, computed anew by SQL.\n", to_text(answer.at("records")));
   }
+  if (answer.at("compared") == 0)
+    return failed_precondition("nothing to compare in {}..{}: no row, and no record whose window can change no more",
+                               begin.empty() ? "the beginning" : begin, end.empty() ? "now" : end);
   return answer.at("ok").as_bool() ? ok() : data_loss("stored rows are not what the archive gives");
 }
 

@@ -20,6 +20,15 @@ std::string time_of(const json::value& object, std::string_view key) {
   return short_time(parse_rfc3339(text_of(object, key)).value());
 }
 
+// What was sent is known there as `entities`; here it is a file.
+Status naming(const std::filesystem::path& file, const Status& status) {
+  constexpr std::string_view kSent = "entities: ";
+  std::string message(status.message());
+  const std::size_t at = message.find(kSent);
+  if (at == message.npos || (at > 0 && message[at - 1] != ' ')) return status;
+  return {status.code(), message.replace(at, kSent.size(), file.string() + ": ")};
+}
+
 }  // namespace
 
 Status dead_list_command(const Context& context, int last) {
@@ -97,7 +106,7 @@ Status late_command(const Context& context, int last) {
 }
 
 Status erase_command(const Context& context, const EraseArguments& arguments) {
-  if (!arguments.all && arguments.key.empty() && arguments.from.empty() && arguments.until.empty())
+  if (!arguments.all && !arguments.key && arguments.from.empty() && arguments.until.empty())
     return invalid_argument("which rows? --key, --from, --until; or --all of {}", arguments.group);
   Connection connection = TRY(connect(context, "tidecast features erase"));
   const json::object answer = TRY(connection.commands().erase({.group = arguments.group,
@@ -121,13 +130,15 @@ Status join_command(const Context& context, const JoinArguments& arguments) {
     return invalid_argument("-o {}: found '{}', allowed: .csv, .parquet", arguments.output.string(),
                             arguments.output.extension().string());
   Connection connection = TRY(connect(context, "tidecast features join"));
-  const SqlFile file = TRY(connection.commands().join({.entities = TRY(read_file(arguments.entities)),
+  Result<SqlFile> joined = connection.commands().join({.entities = TRY(read_file(arguments.entities)),
                                                        .parquet = arguments.entities.extension() == ".parquet",
                                                        .time_column = arguments.time_column,
                                                        .groups = arguments.groups,
                                                        .known_now = arguments.known_now,
                                                        .max_age = arguments.max_age,
-                                                       .format = parquet ? "parquet" : "csv"}));
+                                                       .format = parquet ? "parquet" : "csv"});
+  if (!joined.ok()) return naming(arguments.entities, joined.status());
+  const SqlFile& file = *joined;
   if (arguments.output.empty()) {
     fmt::print("{}", file.bytes);
     return ok();

@@ -5,6 +5,19 @@
 #include "features/record_id.h"
 
 namespace tidecast {
+namespace {
+
+// No window that ended before `bound` ended later; min: there is none.  Of a file only its first and last are known.
+EventTime last_before(const FeatureStore::OfflineView& view, EventTime bound) {
+  EventTime last = EventTime::min();
+  for (const OfflineFile& file : view.files)
+    if (file.range.from < bound) last = std::max(last, std::min(file.range.until, bound) - 1ms);
+  for (const FeatureRow& row : view.outbox)
+    if (row.window_end < bound) last = std::max(last, row.window_end);
+  return last;
+}
+
+}  // namespace
 
 Status StoreAgreement::check(const FeatureGroup& group, EventRange range, Checked& found) const {
   constexpr std::size_t kShown = 10;
@@ -30,9 +43,9 @@ Result<StoreAgreement::Checked> StoreAgreement::check_more() {
     place.checked_until = until;
     if (place.older == EventTime::min()) place.older = floor_to(*newest, 1h);
     TRY(check(group, {place.older - 1h, place.older}, found));
-    place.older = place.older - 1h;
-    const auto view = TRY(store_.offline(group.name));  // Round again after the oldest.
-    if (view.files.empty() || place.older <= view.files.front().range.from) place.older = EventTime::min();
+    const EventTime last = last_before(TRY(store_.offline(group.name)), place.older - 1h);
+    const bool nothing_older = last == EventTime::min() || (group.keep_online && last < *newest - *group.keep_online);
+    place.older = nothing_older ? EventTime::min() : floor_to(last, 1h) + 1h;  // Round again after the oldest.
   }
   return found;
 }

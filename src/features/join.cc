@@ -77,33 +77,46 @@ class Join {
 
  private:
   Join(const FeatureStore& store, const JoinOptions& options, duck::Session session)
-      : store_(store), options_(options), session_(std::move(session)) {}
+      : store_(store),
+        options_(options),
+        name_(options.name.empty() ? options.entities.string() : options.name),
+        session_(std::move(session)) {}
+
+  // DuckDB's messages name the file that it reads.
+  template <typename T>
+  T by_name(T result) const {
+    if (result.ok()) return result;
+    const std::string path = options_.entities.string();
+    std::string message(result.message());
+    for (std::size_t at = 0; (at = message.find(path, at)) != message.npos; at += name_.size())
+      message.replace(at, path.size(), name_);
+    return Status(result.code(), name_ + ": " + message);
+  }
 
   Status read_entities() {
     const std::string file = options_.entities.string();
     std::error_code error;
-    if (!fs::exists(options_.entities, error)) return not_found("{}: no such file", file);
+    if (!fs::exists(options_.entities, error)) return not_found("{}: no such file", name_);
     const bool parquet = options_.entities.extension() == ".parquet";
     const std::string source = fmt::format("{}({})", parquet ? "read_parquet" : "read_csv",
                                            quoted_text(file) + (parquet ? "" : ", header = true"));
-    const auto columns = TRY(session_.query("DESCRIBE SELECT * FROM " + source).in(file));
+    const auto columns = TRY(by_name(session_.query("DESCRIBE SELECT * FROM " + source)));
     for (const auto& row : columns.rows)
       types_.emplace_back(std::string(row[0].as_string()), std::string(row[1].as_string()));
     const std::string type = TRY(type_of(options_.time_column, "the time"));
     if (!type.starts_with("TIMESTAMP") && type != "VARCHAR" && type != "DATE")
-      return invalid_argument("{}: column {} is {}, expected a TIMESTAMP or text in RFC 3339", file,
+      return invalid_argument("{}: column {} is {}, expected a TIMESTAMP or text in RFC 3339", name_,
                               options_.time_column, type);
     const std::string time = quoted_name(options_.time_column);
-    TRY(session_
-            .exec(fmt::format("CREATE TABLE entities AS SELECT *, row_number() OVER () AS __row, TRY_CAST({} AS "
-                              "TIMESTAMPTZ) AS __time FROM {}",
-                              time, source))
-            .in(file));
+    TRY(
+        by_name(session_.exec(fmt::format("CREATE TABLE entities AS SELECT *, row_number() OVER () AS __row, "
+                                          "TRY_CAST({} AS TIMESTAMPTZ) AS __time FROM {}",
+                                          time, source))));
     const auto wrong = TRY(session_.query(
         fmt::format("SELECT __row, {}::VARCHAR FROM entities WHERE __time IS NULL ORDER BY __row LIMIT 1", time)));
     if (!wrong.rows.empty())
       return invalid_argument(
-          "{}: column {}, row {}: {} is no time", file, options_.time_column, wrong.rows[0][0].as_int64(),
+          "{}: column {}, row {}: {} is no time", name_, options_.time_column, wrong.rows[0][0].as_int64(),
           wrong.rows[0][1].is_null() ? "nothing" : "'" + std::string(wrong.rows[0][1].as_string()) + "'");
     select_ = "SELECT e.* EXCLUDE (__row, __time)";
     from_ = fmt::format(" FROM (SELECT *, {} AS __moment FROM entities) e", packed_moment(ms_of("__time")));
@@ -117,7 +130,7 @@ class Join {
       if (name == column) return type;
       known += (known.empty() ? "" : ", ") + name;
     }
-    return invalid_argument("{}: no column {} for {}; there are: {}", options_.entities.string(), column, what, known);
+    return invalid_argument("{}: no column {} for {}; there are: {}", name_, column, what, known);
   }
 
   // Joins the group's timeline: for each series a row and since when it answers.
@@ -177,6 +190,7 @@ class Join {
 
   const FeatureStore& store_;
   const JoinOptions& options_;
+  const std::string name_;  // Of the frame, in errors.
   duck::Session session_;
   std::vector<std::pair<std::string, std::string>> types_;  // Of the frame's columns.
   std::vector<FeatureStore::OfflineView> views_;            // Hold their files.

@@ -19,6 +19,7 @@ namespace tidecast {
 
 struct JoinOptions {
   std::filesystem::path entities;          // .csv, .tsv or .parquet
+  std::string name{};                      // What errors call it; "": by its path.
   std::string time_column = "event_time";  // A TIMESTAMP (without a zone: UTC), or text in RFC 3339.
   std::vector<std::string> groups;
   bool known_now = false;                 // Rows count from the end of their window on, in the version of today.

@@ -61,7 +61,7 @@ TEST_F(PointInTimeJoin, TakesTheNewestRowThatHadEndedAndWasWritten) {
     EXPECT_EQ(joined(frame), "null 1 1 2 3 null ");
     EXPECT_EQ(joined(frame, {.known_now = true}), "1 1 2 2 3 null ");
     EXPECT_EQ(joined(frame, {.max_age = 6min}), "null 1 1 null 3 null ");
-    ASSERT_TRUE(store_->flush({}, true).ok());
+    ASSERT_TRUE(store_->flush(true).ok());
   }
 }
 
@@ -132,6 +132,21 @@ TEST_F(PointInTimeJoin, ErrorsNameFileAndColumn) {
             "entities.csv: column event_time is BIGINT, expected a TIMESTAMP or text in RFC 3339");
   EXPECT_EQ(joined("event_time,station\n2026-05-06T00:01:29Z,A\nnoon,A\n"),
             "entities.csv: column event_time, row 2: 'noon' is no time");
+}
+
+TEST_F(PointInTimeJoin, CallsTheFrameByTheNameThatItHasForTheUser) {
+  const auto error_of = [&](const std::string& csv, const std::string& time) {
+    JoinOptions options{.entities = folder_.path() / "copy.csv", .name = "labels.csv", .time_column = time};
+    options.groups = {"trips"};
+    std::ofstream(options.entities) << csv;
+    return join_to_rows(*store_, options, 100).message();
+  };
+  EXPECT_EQ(error_of("paid_at,station\nsoon,A\n", "paid_at"), "labels.csv: column paid_at, row 1: 'soon' is no time");
+  EXPECT_EQ(error_of("paid_at\n2026-05-06T00:00:00Z\n", "paid_at"),
+            "group trips: labels.csv: no column station for key of group trips; there are: paid_at");
+  const std::string torn = error_of(std::string("paid_at,station\n\xff\xfe,A\n"), "paid_at");  // DuckDB's own words.
+  EXPECT_EQ(torn.find("copy.csv"), torn.npos) << torn;
+  EXPECT_NE(torn.find("labels.csv"), torn.npos) << torn;
 }
 
 }  // namespace

@@ -168,23 +168,21 @@ std::string encode_keys(std::span<const KeySeen> keys) {
   return writer.seal();
 }
 
-Result<std::vector<KeySeen>> decode_keys(std::string_view value) {
+Status decode_keys(std::string_view value, std::vector<KeySeen>& keys) {
   constexpr std::string_view kWhat = "de-duplication keys";
+  constexpr std::size_t kRun = 12;
   auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
   reader.number<std::int64_t>();
-  std::vector<KeySeen> keys;
-  for (auto runs = reader.count(12); runs > 0; --runs) {
-    const auto seen = ProcessingTime::from_ms(reader.number<std::int64_t>());
-    const std::size_t count = keys.size() + reader.number<std::uint32_t>();
-    if (count > reader.left() / sizeof(RecordKey)) return data_loss("{}: damaged, {} cannot be in it", kWhat, count);
-    keys.resize(count, KeySeen{{}, seen});
+  const std::size_t count = reader.count(kRun);
+  ByteReader runs = reader;  // Beside the keys, which follow all runs.
+  reader.raw(count * kRun);
+  for (std::size_t run = 0; run < count; ++run) {
+    const auto seen = ProcessingTime::from_ms(runs.number<std::int64_t>());
+    const std::string_view bytes = reader.raw(runs.number<std::uint32_t>() * sizeof(RecordKey));
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(RecordKey))
+      std::memcpy(keys.emplace_back(KeySeen{{}, seen}).key.data(), bytes.data() + at, sizeof(RecordKey));
   }
-  for (KeySeen& seen : keys) {
-    const std::string_view bytes = reader.raw(seen.key.size());
-    if (bytes.size() == seen.key.size()) std::memcpy(seen.key.data(), bytes.data(), sizeof(RecordKey));
-  }
-  TRY(reader.finish(kWhat));
-  return keys;
+  return reader.finish(kWhat);
 }
 
 Result<ProcessingTime> newest_of_keys(std::string_view value) {
@@ -265,8 +263,8 @@ Result<ClockMark> decode_mark(std::string_view key, std::string_view value) {
   auto reader = TRY(ByteReader::unseal(value, kVersion, kWhat));
   ClockMark mark;
   mark.number = number_in(key.substr(0, key.size() - sizeof mark.number));
-  const auto kind = reader.number<std::uint8_t>();
-  mark.kind = kind == 0 ? ClockMark::Kind::kSourceIdle : ClockMark::Kind::kForcedWatermark;
+  mark.kind = static_cast<ClockMark::Kind>(
+      std::min(reader.number<std::uint8_t>(), static_cast<std::uint8_t>(ClockMark::Kind::kDefinition)));
   mark.at = ProcessingTime::from_ms(reader.number<std::int64_t>());
   mark.time = EventTime::from_ms(reader.number<std::int64_t>());
   mark.name = reader.rest();
@@ -298,6 +296,11 @@ Result<SourceGap> decode_gap(std::string_view value) {
 }
 
 // ---- manifest -----------------------------------------------------------------------------------------------------
+
+std::string hour_folder(std::int64_t ms) {
+  const Civil at = civil_of(ms);
+  return fmt::format("date={:04}-{:02}-{:02}/hour={:02}", at.year, at.month, at.day, at.hour);
+}
 
 std::string encode_rows_file(const RowsFile& file) {
   return ByteWriter(kRowsFileVersion)
@@ -362,6 +365,24 @@ Result<RawFile> decode_raw_file(std::string_view value) {
   }
   TRY(reader.finish(kWhat));
   return file;
+}
+
+std::string encode_raw_copy(std::string_view path, std::uint64_t offset, std::span<const std::string_view> frames) {
+  ByteWriter writer(1);
+  writer.text(path).number(offset);
+  for (const std::string_view frame : frames) writer.raw(frame);
+  return writer.seal();
+}
+
+Result<RawCopy> decode_raw_copy(std::string_view value) {
+  constexpr std::string_view kWhat = "copy of raw records";
+  auto reader = TRY(ByteReader::unseal(value, 1, kWhat));
+  RawCopy copy;
+  copy.path = reader.text();
+  copy.offset = reader.number<std::uint64_t>();
+  copy.frames = reader.rest();
+  TRY(reader.finish(kWhat));
+  return copy;
 }
 
 }  // namespace tidecast::keyspace

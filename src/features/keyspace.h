@@ -12,13 +12,14 @@
 //   n <group> 0 <id>        online: newest row of a series
 //   o <group> 0 <sequence>  outbox: every version of every row, tombstones too, until it is in a Parquet file
 //   q <group>               counters of the group
-//   r <number>              block of raw records from this arrival number on
 //   d <number>              dead letter
 //   l <number>              late record
 //   m <number> <count>      what the wall clock did before the record of this number
 //   g <until> <number>      gap of the source; numbers count from 0
 //   O <group> 0 <sequence>  Parquet file whose first row, by sequence, is this
-//   A <number>              raw file whose first record has this number
+//   A <number>              raw file whose first record has this number; appends go on with the last
+//   R <number>              copy of what one commit appended to the last raw file and may not be on the disk there
+//   r <number>              of earlier versions: raw records that are in no file yet
 
 #include <span>
 #include <string>
@@ -39,6 +40,7 @@ inline constexpr std::string_view kLateRecords = "l";
 inline constexpr std::string_view kMarks = "m";
 inline constexpr std::string_view kGaps = "g";
 inline constexpr std::string_view kRawFiles = "A";
+inline constexpr std::string_view kRawCopies = "R";
 
 std::string numbered(std::string_view prefix, std::uint64_t number);
 std::uint64_t number_in(std::string_view key);  // Of a key made by `numbered` with a one-letter prefix.
@@ -86,7 +88,7 @@ std::string encode_counters(const GroupCounters& counters);
 Result<GroupCounters> decode_counters(std::string_view value, std::string_view what);
 
 std::string encode_keys(std::span<const KeySeen> keys);
-Result<std::vector<KeySeen>> decode_keys(std::string_view value);
+Status decode_keys(std::string_view value, std::vector<KeySeen>& keys);  // Appends them.
 Result<ProcessingTime> newest_of_keys(std::string_view value);  // Latest first_seen, without decoding the pack.
 
 std::string encode_dead_letter(const DeadLetter& letter);
@@ -102,6 +104,10 @@ std::string encode_gap(const SourceGap& gap);
 Result<SourceGap> decode_gap(std::string_view value);
 
 // A file of the manifest; paths are relative to the store's folder.
+
+// "date=2026-05-06/hour=13", where the files of an hour lie.
+std::string hour_folder(std::int64_t ms);
+
 struct RowsFile {
   std::string path;
   EventTime first, last;  // Least and greatest window_end.
@@ -122,5 +128,13 @@ struct RawFile {
 };
 std::string encode_raw_file(const RawFile& file);
 Result<RawFile> decode_raw_file(std::string_view value);
+
+struct RawCopy {
+  std::string_view path;
+  std::uint64_t offset = 0;  // Where the frames lie in the file.
+  std::string_view frames;   // Point into the value, both.
+};
+std::string encode_raw_copy(std::string_view path, std::uint64_t offset, std::span<const std::string_view> frames);
+Result<RawCopy> decode_raw_copy(std::string_view value);
 
 }  // namespace tidecast::keyspace

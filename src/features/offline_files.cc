@@ -33,8 +33,14 @@ std::string layout(const FeatureGroup& group) {
   return columns;
 }
 
-// A bound of EventTime in SQL; the extremes lie beyond DuckDB's calendar, so times are compared as integers.
 std::string ms_of_column(std::string_view column) { return fmt::format("epoch_us({}) // 1000", column); }
+
+// A bound in SQL, as a constant of the columns' own type: then Parquet's statistics tell which row groups need not be
+// read.  The extremes of our times lie beyond DuckDB's calendar; the bound stands for them, since no row does.
+std::string moment(std::int64_t ms) {
+  constexpr std::int64_t kFar = 9'000'000'000'000'000;  // The year 287,000.
+  return fmt::format("make_timestamptz({})", std::clamp(ms, -kFar, kFar) * 1000);
+}
 
 Status append_keys(duck::Appender& appender, const FeatureGroup& group, const FeatureRow& row) {
   if (group.keys.empty()) return ok();
@@ -195,19 +201,16 @@ std::string latest_sql(const FeatureGroup& group, const std::string& history) {
       history, key_columns(group), same);
 }
 
-Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files,
-                                             const RowQuery& query) {
+Result<std::vector<FeatureRow>> read_parquet(duck::Session& session, const FeatureGroup& group,
+                                             std::span<const OfflineFile> files, const RowQuery& query) {
   std::vector<FeatureRow> rows;
   if (files.empty()) return rows;
-  const std::string end = ms_of_column("window_end"), written = ms_of_column("write_time");
   const std::string sql = fmt::format(
-      "SELECT {}, {}, {}, revision::BIGINT, is_deleted, closed_by_idle{}{} FROM ({}) WHERE {} >= ({}) AND {} < ({}) "
-      "AND "
-      "{} <= ({}) AND {}",
-      ms_of_column("window_start"), end, written, key_columns(group), feature_columns(group),
-      history_sql(group, files, ""), end, query.range.from.ms(), end, query.range.until.ms(), written, query.as_of.ms(),
-      query.key ? TRY(is_series(group, *query.key)) : "true");
-  auto session = TRY(duck::Session::open());
+      "SELECT {}, {}, {}, revision::BIGINT, is_deleted, closed_by_idle{}{} FROM ({}) WHERE window_end >= {} AND "
+      "window_end < {} AND write_time <= {} AND {}",
+      ms_of_column("window_start"), ms_of_column("window_end"), ms_of_column("write_time"), key_columns(group),
+      feature_columns(group), history_sql(group, files, ""), moment(query.range.from.ms()),
+      moment(query.range.until.ms()), moment(query.as_of.ms()), query.key ? TRY(is_series(group, *query.key)) : "true");
   const std::size_t first_feature = 6 + group.keys.size();
   TRY(damaged(group, session.scan(sql, [&](const duck::Chunk& chunk) {
     for (std::size_t r = 0; r < chunk.rows(); ++r) {

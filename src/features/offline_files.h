@@ -38,8 +38,8 @@ Status merge_parquet(duck::Session& session, const FeatureGroup& group, std::spa
 
 // Every version of the files' rows with window_end in `range`, written at or before `as_of`, of one series or of all,
 // in no order.  Errors: kDataLoss - a file is missing or no Parquet of this group.
-Result<std::vector<FeatureRow>> read_parquet(const FeatureGroup& group, std::span<const OfflineFile> files,
-                                             const RowQuery& query);
+Result<std::vector<FeatureRow>> read_parquet(duck::Session& session, const FeatureGroup& group,
+                                             std::span<const OfflineFile> files, const RowQuery& query);
 
 // ---- SQL ----------------------------------------------------------------------------------------------------------
 

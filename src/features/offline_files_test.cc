@@ -16,7 +16,7 @@ TEST(OfflineFiles, AFileThatFailsDoesNotStandInTheWayOfTheNext) {
   const Status written = write_parquet(session, group, good, folder.path() / "a");
   ASSERT_TRUE(written.ok()) << written.message();
   const OfflineFile file{group.name, folder.path() / "a", {}, 1};
-  EXPECT_EQ(rows_text(read_parquet(group, {&file, 1}, {}).value()), "00:01=7,0.5 ");
+  EXPECT_EQ(rows_text(read_parquet(session, group, {&file, 1}, {}).value()), "00:01=7,0.5 ");
 }
 
 }  // namespace

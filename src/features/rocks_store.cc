@@ -3,7 +3,9 @@
 #include "features/rocks_store.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/workers.h"
 #include "features/commit_check.h"
 #include "features/record_id.h"
 #include "features/row_codec.h"
@@ -48,12 +50,11 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   for (std::size_t i = 0; i < commit.marks.size(); ++i)
     batch.put(keyspace::mark_key(commit.marks[i].number, next_mark_ + i), keyspace::encode_mark(commit.marks[i]));
   if (commit.gap) batch.put(keyspace::gap_key(commit.gap->until, gap_count_), keyspace::encode_gap(*commit.gap));
-  std::uint64_t raw_bytes = 0;
-  if (options_.raw_archive)
-    TRY(raw_writer_.write(commit.archived, [&](std::uint64_t first_number, std::string_view block) {
-      batch.put(keyspace::numbered(keyspace::kRawBlocks, first_number), block);
-      raw_bytes += block.size();
-    }));
+  const bool archives = options_.raw_archive && !commit.archived.empty();
+  if (archives) {
+    TRY(step("append raw"));
+    TRY(raw_.append(commit.archived, batch));
+  }
   TRY(step("commit"));
   TRY(write(batch));
 
@@ -62,8 +63,10 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   if (!commit.engine_goes_on) engine_pieces_ = 1;
   if (commit.engine_goes_on && !commit.engine_state.empty()) ++engine_pieces_;
   next_mark_ += commit.marks.size();
-  if (options_.raw_archive && !commit.archived.empty()) last_number_ = commit.archived.back().number;
-  raw_outbox_bytes_ += raw_bytes;
+  if (archives) {
+    raw_.committed();
+    last_number_ = commit.archived.back().number;
+  }
   const std::unique_lock lock(mutex_);
   totals_ = std::move(totals);
   if (commit.gap) ++gap_count_;
@@ -231,12 +234,37 @@ Result<Recovered> RocksFeatureStore::recover() const {
   return recovered;
 }
 
+// To read and to remember take about as long: while `visit` has some, the next are read.
 Status RocksFeatureStore::visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const {
-  return database_.scan(keyspace::kKeyPacks, rocks::after_prefix(keyspace::kKeyPacks), database_.snapshot(),
-                        [&](std::string_view, std::string_view value) -> Result<Go> {
-                          visit(TRY(keyspace::decode_keys(value)));
-                          return Go::kOn;
-                        });
+  constexpr std::size_t kAtOnce = 16'384;
+  const rocks::Snapshot now = database_.snapshot();
+  const std::string end = rocks::after_prefix(keyspace::kKeyPacks);
+  std::string next(keyspace::kKeyPacks);
+  std::vector<KeySeen> read, visited;
+  const auto read_some = [&]() -> Status {
+    read.clear();
+    const std::string from = std::exchange(next, end);
+    return database_.scan(from, end, now, [&](std::string_view key, std::string_view value) -> Result<Go> {
+      if (read.size() >= kAtOnce) {
+        next = key;
+        return Go::kStop;
+      }
+      TRY(keyspace::decode_keys(value, read));
+      return Go::kOn;
+    });
+  };
+  Status status = read_some();
+  Workers workers(next == end ? 1 : 2);
+  while (status.ok() && !read.empty()) {
+    std::swap(read, visited);
+    workers.run(2, [&](int task) {
+      if (task == 0)
+        visit(visited);
+      else
+        status = read_some();
+    });
+  }
+  return status;
 }
 
 }  // namespace tidecast

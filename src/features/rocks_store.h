@@ -13,7 +13,8 @@
 
 #include "features/file_epoch.h"
 #include "features/keyspace.h"
-#include "features/raw_block.h"
+#include "features/raw_archive.h"
+#include "features/reader_sessions.h"
 #include "features/schema_history.h"
 #include "features/store.h"
 #include "storage/duck.h"
@@ -32,8 +33,7 @@ class RocksFeatureStore final : public FeatureStore {
   Result<Recovered> recover() const override;
   Status visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const override;
   Status commit(const Commit& commit) override;
-  Status flush(ProcessingTime now, bool everything) override;
-  bool raw_outbox_full() const override;
+  Status flush(bool everything) override;
 
   Books books() const override;
   std::uint64_t rows(std::string_view group) const override;
@@ -47,6 +47,8 @@ class RocksFeatureStore final : public FeatureStore {
   Result<std::uint64_t> erase(std::string_view group, const std::optional<std::string>& key, EventRange range,
                               ProcessingTime at) override;
   Result<bool> compact(std::uint64_t most_bytes) override;
+  Result<std::vector<DeadLetter>> dead_letters_from(std::uint64_t number, std::size_t most,
+                                                    std::size_t most_bytes) const override;
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t number) const override;
   Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes) const override;
   Result<std::vector<ClockMark>> clock_marks() const override;
@@ -75,6 +77,7 @@ class RocksFeatureStore final : public FeatureStore {
     // Changed by the writer after each commit or flush, read by everybody.
     Latest latest;
     keyspace::GroupCounters counters;
+    std::uint64_t outbox_from = 0;  // No row of the outbox has a lesser sequence number.
     // The writer's own: least window_end of the rows in the outbox.
     EventTime oldest_in_outbox = EventTime::max();
   };
@@ -86,12 +89,16 @@ class RocksFeatureStore final : public FeatureStore {
   };
 
   RocksFeatureStore(Options options, rocks::Database database, StepHook before_step)
-      : options_(std::move(options)), database_(std::move(database)), before_step_(std::move(before_step)) {}
+      : options_(std::move(options)),
+        database_(std::move(database)),
+        before_step_(std::move(before_step)),
+        raw_(options_.directory, options_.sync) {}
 
   // Opening.
   Status load_schemas();
   Status migrate(std::size_t group);
   Status load();
+  Status bring_over_raw();
   Status load_group(std::size_t group, const rocks::Snapshot& now);
   Status check_files();
 
@@ -104,11 +111,9 @@ class RocksFeatureStore final : public FeatureStore {
   Result<bool> was_erased(std::size_t group, const FeatureRow& row) const;
 
   // Flushing, each until nothing more is finished.
+  using NumberedRows = std::vector<std::pair<std::uint64_t, FeatureRow>>;  // By sequence number.
   Status flush_rows(std::size_t group, bool everything);
-  Status write_rows_file(std::size_t group, std::uint32_t schema,
-                         std::vector<std::pair<std::uint64_t, FeatureRow>> rows);
-  Status flush_raw(ProcessingTime now, bool everything);
-  Status write_raw_file(ProcessingTime hour);
+  Status write_rows_file(std::size_t group, std::uint32_t schema, NumberedRows rows);
   Status drop_old_rows(std::size_t group);
   Status drop_old_files(std::size_t group);
   Status drop_old_raw();
@@ -140,28 +145,33 @@ class RocksFeatureStore final : public FeatureStore {
   // The same of one series, from window to window of the grid.
   Result<std::vector<FeatureRow>> online_series(std::size_t group, EventRange range, const std::string& key,
                                                 const rocks::Snapshot& at) const;
-  Result<std::vector<FeatureRow>> outbox_rows(std::size_t group, const RowQuery& query,
-                                              const rocks::Snapshot& at) const;
+  // Taken in this order no file goes that the snapshot names, and no row of its outbox is passed over.
+  struct View {
+    std::shared_ptr<const void> hold;
+    std::uint64_t outbox_from;
+    rocks::Snapshot now;
+  };
+  View view_of(std::size_t group) const;
+  Result<std::vector<FeatureRow>> outbox_rows(std::size_t group, const RowQuery& query, const View& at) const;
   // Every version in files and outbox, oldest first; and the newest of each window, but what is deleted.
-  Result<std::vector<FeatureRow>> history(std::size_t group, const RowQuery& query, const rocks::Snapshot& at) const;
-  Result<std::vector<FeatureRow>> newest_in_history(std::size_t group, const RowQuery& query,
-                                                    const rocks::Snapshot& at) const;
+  Result<std::vector<FeatureRow>> history(std::size_t group, const RowQuery& query, const View& at) const;
+  Result<std::vector<FeatureRow>> newest_in_history(std::size_t group, const RowQuery& query, const View& at) const;
   Result<std::optional<FeatureRow>> online_row(std::size_t group, EventTime window_end, std::string_view key) const;
 
   const Options options_;
   rocks::Database database_;
   const StepHook before_step_;
   FileEpochs epochs_;
+  mutable ReaderSessions sessions_;
   std::mutex files_mutex_;  // Held by who replaces files of the manifest.
 
   // The writer's own.
-  RawBlockWriter raw_writer_;
+  RawArchive raw_;
   std::optional<duck::Session> parquet_writer_;  // From the first file on; opening one takes longer than a file.
   std::uint64_t next_pack_ = 0;
   std::uint64_t engine_pieces_ = 0;
   std::uint64_t next_mark_ = 0;
   std::optional<std::uint64_t> last_number_;  // Of the last archived record.
-  std::uint64_t raw_outbox_bytes_ = 0;        // Of the blocks that are in no file yet.
 
   // Changed by the writer after each commit or flush, read by everybody.
   mutable std::shared_mutex mutex_;

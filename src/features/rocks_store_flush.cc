@@ -1,9 +1,10 @@
-// From the outboxes to files, and out of the store what has expired.  Each file goes the same way: written under a
+// From the outbox to files, and out of the store what has expired.  Each file goes the same way: written under a
 // temporary name, published (fsync, rename, fsync of the folder), then one write to RocksDB that puts it into the
 // manifest and empties that part of the outbox. A crash before the last step leaves an orphan that the next open
 // removes; the next flush writes the same file again.
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/hash.h"
@@ -18,17 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using rocks::Go;
 
-// An hour's raw records are cut into files of about this size, so that a busy hour need not wait, nor be read, as a
-// whole.
-constexpr std::uint64_t kRawFileBytes = 64 << 20;
-
-// "date=2026-05-06/hour=13"
-std::string hour_folder(std::int64_t ms) {
-  const Civil at = civil_of(ms);
-  return fmt::format("date={:04}-{:02}-{:02}/hour={:02}", at.year, at.month, at.day, at.hour);
-}
-
-// An hour with more rows than this becomes several files, so that none need be held as a whole.
+// Rows held at once, so also the most of a file: an hour with more becomes several.
 constexpr std::size_t kRowsOfAFile = 250'000;
 
 // A row belongs to the hour of the last moment of its window.
@@ -38,58 +29,66 @@ fs::path temporary(const fs::path& path) { return path.string() + ".tmp"; }
 
 }  // namespace
 
-// An hour of rows is over when a row of a later one says so: event times know no clock.  Arrivals do.
-Status RocksFeatureStore::flush(ProcessingTime now, bool everything) {
+// An hour is over when a row of a later one says so: event times know no clock.
+Status RocksFeatureStore::flush(bool everything) {
+  epochs_.remove_left();
   for (std::size_t group = 0; group < options_.groups.size(); ++group) {
     TRY(flush_rows(group, everything));
     TRY(drop_old_rows(group));
     TRY(drop_old_files(group));
   }
-  TRY(flush_raw(now, everything));
   TRY(drop_old_raw());
   return drop_old_keys();
 }
 
-// The oldest hour first; corrections and tombstones lie in the outbox behind rows of later hours.
+// In one pass, since corrections and tombstones lie in the outbox behind rows of later hours.  At most a file's rows
+// are held at once: then the oldest hour goes, and what of it comes later in a file of its own.
 Status RocksFeatureStore::flush_rows(std::size_t index, bool everything) {
   const FeatureGroup& group = options_.groups[index];
   GroupState& state = state_[index];
-  if (!state.counters.newest_end) return ok();
+  if (state.oldest_in_outbox == EventTime::max()) return ok();
   const EventTime newest_hour = row_hour(*state.counters.newest_end);
-  const std::string prefix = keyspace::outbox_prefix(group.name);
-  while (state.oldest_in_outbox != EventTime::max()) {
-    const EventTime hour = row_hour(state.oldest_in_outbox);
-    if (hour >= newest_hour && !everything) return ok();
-    std::vector<std::pair<std::uint64_t, FeatureRow>> rows;
-    EventTime oldest_left = EventTime::max();
-    std::uint32_t schema = 0;  // Of the first row; a file has one, in which nothing of its rows is lost.
-    SchemaHistory schemas;
-    TRY(database_.scan(
-        prefix, rocks::after_prefix(prefix), database_.snapshot(),
-        [&](std::string_view key, std::string_view value) -> Result<Go> {
-          const EventTime end = TRY(keyspace::end_of_row_version(value));
-          const auto version = TRY(keyspace::schema_of_row_version(value));
-          if (row_hour(end) != hour || rows.size() == kRowsOfAFile || (schema != 0 && version != schema)) {
-            oldest_left = std::min(oldest_left, end);
-            return Go::kOn;
-          }
-          if (schema == 0) {
-            if (!state.schemas.has(version)) return data_loss("row of {}: schema version {}", group.name, version);
-            schema = version;
-            schemas = state.schemas.until(version);
-          }
-          rows.emplace_back(keyspace::number_in(key), TRY(keyspace::decode_row_version(group, schemas, value)));
+  const auto is_finished = [&](EventTime end) { return everything || row_hour(end) < newest_hour; };
+  if (!is_finished(state.oldest_in_outbox)) return ok();
+  // By hour and schema: a file has one schema, in which nothing of its rows is lost.
+  std::map<std::pair<EventTime, std::uint32_t>, NumberedRows> held;
+  std::map<std::uint32_t, SchemaHistory> schemas;
+  std::size_t held_rows = 0;
+  const auto write_oldest = [&]() -> Status {
+    auto oldest = held.extract(held.begin());
+    held_rows -= oldest.mapped().size();
+    return write_rows_file(index, oldest.key().second, std::move(oldest.mapped()));
+  };
+  EventTime oldest_left = EventTime::max();
+  std::uint64_t outbox_from = state.counters.next_sequence;
+  TRY(database_.scan(
+      keyspace::outbox_key(group.name, state.outbox_from), rocks::after_prefix(keyspace::outbox_prefix(group.name)),
+      database_.snapshot(), [&](std::string_view key, std::string_view value) -> Result<Go> {
+        const EventTime end = TRY(keyspace::end_of_row_version(value));
+        if (!is_finished(end)) {
+          oldest_left = std::min(oldest_left, end);
+          outbox_from = std::min(outbox_from, keyspace::number_in(key));
           return Go::kOn;
-        }));
-    if (!rows.empty()) TRY(write_rows_file(index, schema, std::move(rows)));
-    state.oldest_in_outbox = oldest_left;
-  }
+        }
+        const auto schema = TRY(keyspace::schema_of_row_version(value));
+        if (!state.schemas.has(schema)) return data_loss("row of {}: schema version {}", group.name, schema);
+        const auto then = schemas.find(schema);
+        const SchemaHistory& history =
+            then != schemas.end() ? then->second : schemas.emplace(schema, state.schemas.until(schema)).first->second;
+        held[{row_hour(end), schema}].emplace_back(keyspace::number_in(key),
+                                                   TRY(keyspace::decode_row_version(group, history, value)));
+        if (++held_rows == kRowsOfAFile) TRY(write_oldest());
+        return Go::kOn;
+      }));
+  while (!held.empty()) TRY(write_oldest());
+  state.oldest_in_outbox = oldest_left;
+  const std::unique_lock lock(mutex_);
+  state.outbox_from = outbox_from;
   return ok();
 }
 
 // `rows` with their sequence numbers, all of one hour and one schema.
-Status RocksFeatureStore::write_rows_file(std::size_t index, std::uint32_t schema,
-                                          std::vector<std::pair<std::uint64_t, FeatureRow>> rows) {
+Status RocksFeatureStore::write_rows_file(std::size_t index, std::uint32_t schema, NumberedRows rows) {
   const FeatureGroup group = state_[index].schemas.group_as_of(options_.groups[index], schema);
   const std::uint64_t first = rows.front().first, last = rows.back().first;
   rocks::Batch batch;
@@ -105,7 +104,7 @@ Status RocksFeatureStore::write_rows_file(std::size_t index, std::uint32_t schem
     return std::tuple<EventTime, std::string_view, std::uint32_t>(row.window_end, row.key, row.revision);
   });
   keyspace::RowsFile file{.path = fmt::format("offline/{}/{}/{:012}-{:012}.parquet", group.name,
-                                              hour_folder(row_hour(sorted[0].window_end).ms()), first, last),
+                                              keyspace::hour_folder(row_hour(sorted[0].window_end).ms()), first, last),
                           .first = sorted.front().window_end,
                           .last = sorted.back().window_end,
                           .rows = sorted.size(),
@@ -180,77 +179,38 @@ Status RocksFeatureStore::drop_old_files(std::size_t index) {
   return old.empty() ? ok() : replace_files(batch, std::move(old), "drop files");
 }
 
-bool RocksFeatureStore::raw_outbox_full() const { return raw_outbox_bytes_ >= kRawFileBytes; }
-
-Status RocksFeatureStore::flush_raw(ProcessingTime now, bool everything) {
-  // Everything before this hour is finished; so is what fills a file.
-  const ProcessingTime unfinished = hour_of(std::max(now, totals_.arrival));
-  const bool unfinished_too = everything || raw_outbox_full();
-  for (;;) {
-    std::optional<ProcessingTime> oldest;
-    TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), database_.snapshot(),
-                       [&](std::string_view, std::string_view value) -> Result<Go> {
-                         oldest = TRY(decode_raw_block(value)).hour;
-                         return Go::kStop;
-                       }));
-    if (!oldest || (*oldest >= unfinished && !unfinished_too)) return ok();
-    TRY(write_raw_file(*oldest));
-  }
-}
-
-// Moves the oldest blocks, all of `hour`, to a file.
-Status RocksFeatureStore::write_raw_file(ProcessingTime hour) {
-  keyspace::RawFile file;
-  std::uint64_t outbox_bytes = 0;
-  std::optional<FileWriter> out;
-  fs::path path;
-  TRY(step("write raw"));
-  const auto append = [&](std::string_view key, std::string_view value) -> Result<Go> {
-    const RawBlock block = TRY(decode_raw_block(value));
-    if (block.hour != hour || file.bytes >= kRawFileBytes) return Go::kStop;
-    if (!out) {
-      file.first = keyspace::number_in(key);
-      file.hour = hour;
-      file.path = fmt::format("raw/{}/{:012}.ndjson.zst", hour_folder(hour.ms()), file.first);
-      path = options_.directory / file.path;
-      TRY(make_folders(path.parent_path()));
-      out.emplace(TRY(FileWriter::create(temporary(path))));
-    }
-    TRY(out->write(block.frame));
-    file.last = block.last_number;
-    file.records += block.records;
-    file.bytes += block.frame.size();
-    outbox_bytes += value.size();
-    return Go::kOn;
-  };
-  TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), database_.snapshot(), append));
-  TRY(step("publish raw"));
-  TRY(publish_file(temporary(path), path));
-  TRY(step("raw into the manifest"));
-  rocks::Batch batch;
-  batch.put(keyspace::numbered(keyspace::kRawFiles, file.first), keyspace::encode_raw_file(file));
-  batch.remove_range(keyspace::numbered(keyspace::kRawBlocks, file.first),
-                     keyspace::numbered(keyspace::kRawBlocks, file.last + 1));
-  TRY(write(batch));
-  raw_outbox_bytes_ -= outbox_bytes;
-  return ok();
-}
-
-// Raw files whole, once all of their hour has expired; late records and dead letters one by one.
+// Raw files whole, once all of their hour has expired, and the clock marks before their last record; late records and
+// dead letters one by one.
 Status RocksFeatureStore::drop_old_raw() {
   if (!options_.keep_raw) return ok();
   const ProcessingTime oldest_kept = totals_.arrival - *options_.keep_raw;
   rocks::Batch batch;
   std::vector<fs::path> old;
+  std::uint64_t after = 0;  // The last record that goes.
   TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), database_.snapshot(),
                      [&](std::string_view key, std::string_view value) -> Result<Go> {
                        const auto file = TRY(keyspace::decode_raw_file(value));
                        if (file.hour + 1h > oldest_kept) return Go::kStop;
                        batch.remove(key);
                        old.push_back(options_.directory / file.path);
+                       raw_.forget(file.first, batch);
+                       after = file.last + 1;
                        return Go::kOn;
                      }));
-  if (!old.empty()) TRY(replace_files(batch, std::move(old), "drop raw"));
+  if (!old.empty()) {
+    // Clock marks tell when, among the records, the wall clock acted: without the records they say nothing.  But the
+    // last definition holds on.
+    const std::string end = keyspace::mark_key(after, 0);
+    batch.remove_range(keyspace::kMarks, end);
+    TRY(database_.scan_back(keyspace::kMarks, end, database_.snapshot(),
+                            [&](std::string_view key, std::string_view value) -> Result<Go> {
+                              if (TRY(keyspace::decode_mark(key, value)).kind != ClockMark::Kind::kDefinition)
+                                return Go::kOn;
+                              batch.put(key, value);
+                              return Go::kStop;
+                            }));
+    TRY(replace_files(batch, std::move(old), "drop raw"));
+  }
   TRY(drop_old_records(keyspace::kDeadLetters, oldest_kept));
   return drop_old_records(keyspace::kLateRecords, oldest_kept);
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 
-#include "base/rng.h"
 #include "features/rocks_store.h"
 #include "features/test_store.h"
 #include "storage/duck.h"
@@ -13,15 +12,6 @@ namespace tidecast {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string files_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  if (fs::exists(folder))
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), folder).string());
-  std::sort(names.begin(), names.end());
-  return fmt::format("{}", fmt::join(names, "\n"));
-}
 
 // Rows for every minute that ends in (from, to].
 std::vector<ClosedWindow> minutes(std::string_view from, std::string_view to) {
@@ -41,7 +31,7 @@ TEST(Flush, FinishedHoursGoToFilesAndTheRestStaysInTheOutbox) {
   const TemporaryFolder folder;
   const auto store = open_store(folder);
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T02:00:00Z"))).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());
+  ASSERT_TRUE(store->flush(false).ok());
   // The row that ends at 01:00 belongs to hour 0; the hour that ends at 02:00 may not be over.
   EXPECT_EQ(files_in(folder.path() / "offline"), "fees/date=2026-05-06/hour=00/000000000000-000000000059.parquet");
   auto view = store->offline("fees").value();
@@ -52,7 +42,7 @@ TEST(Flush, FinishedHoursGoToFilesAndTheRestStaysInTheOutbox) {
   ASSERT_EQ(view.outbox.size(), 60u);
   EXPECT_EQ(to_rfc3339(view.outbox[0].window_end), "2026-05-06T01:01:00Z");
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T02:00:00Z", "2026-05-06T02:01:00Z"))).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());
+  ASSERT_TRUE(store->flush(false).ok());
   view = store->offline("fees").value();
   EXPECT_EQ(view.files.size(), 2u);
   EXPECT_EQ(view.outbox.size(), 1u);
@@ -63,15 +53,42 @@ TEST(Flush, EverythingMeansTheUnfinishedHourToo) {
   const TemporaryFolder folder;
   const auto store = open_store(folder);
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T00:10:00Z"))).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->flush(true).ok());
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:10:00Z", "2026-05-06T00:12:00Z"))).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());  // A repeat changes nothing.
+  ASSERT_TRUE(store->flush(true).ok());
+  ASSERT_TRUE(store->flush(true).ok());  // A repeat changes nothing.
   EXPECT_EQ(files_in(folder.path() / "offline"),
             "fees/date=2026-05-06/hour=00/000000000000-000000000009.parquet\n"
             "fees/date=2026-05-06/hour=00/000000000010-000000000011.parquet");
   EXPECT_TRUE(store->offline("fees")->outbox.empty());
   EXPECT_EQ(all_rows(*store).size(), 12u);
+}
+
+TEST(Flush, ManyHoursAreFlushedAtOnceEachWithTheCorrectionsBehindTheOthers) {
+  const TemporaryFolder folder;
+  auto store = open_store(folder);
+  std::vector<ClosedWindow> rows;
+  for (const char* end : {"2026-05-06T00:30:00Z", "2026-05-06T01:30:00Z", "2026-05-06T02:30:00Z"})
+    rows.push_back(fee_row(end, 1));
+  for (const std::size_t corrected : {0, 1, 2}) {
+    ClosedWindow row = rows[corrected];
+    row.row.revision = 1;
+    row.row.values[0] = std::int64_t{7};
+    rows.push_back(row);
+  }
+  ASSERT_TRUE(store->commit(closing(rows)).ok());
+  ASSERT_TRUE(store->flush(false).ok());
+  EXPECT_EQ(files_in(folder.path() / "offline"),
+            "fees/date=2026-05-06/hour=00/000000000000-000000000003.parquet\n"
+            "fees/date=2026-05-06/hour=01/000000000001-000000000004.parquet");
+  EXPECT_EQ(rows_text(store->offline("fees")->outbox), "02:30=1,0.5 02:30=7,0.5 ");
+  store.reset();
+  store = open_store(folder);
+  EXPECT_EQ(rows_text(store->offline("fees")->outbox), "02:30=1,0.5 02:30=7,0.5 ");
+  EXPECT_EQ(rows_text(all_rows(*store)), "00:30=7,0.5 01:30=7,0.5 02:30=7,0.5 ");
+  ASSERT_TRUE(store->flush(true).ok());
+  EXPECT_TRUE(store->offline("fees")->outbox.empty());
+  EXPECT_EQ(rows_text(all_rows(*store)), "00:30=7,0.5 01:30=7,0.5 02:30=7,0.5 ");
 }
 
 TEST(Flush, AnyParquetReaderSeesTheSameRows) {
@@ -80,7 +97,7 @@ TEST(Flush, AnyParquetReaderSeesTheSameRows) {
   ClosedWindow nulls = fee_row("2026-05-06T00:03:00Z", 0);
   nulls.row.values = {FeatureValue(), FeatureValue()};
   ASSERT_TRUE(store->commit(closing({fee_row("2026-05-06T00:01:00Z", INT64_MAX, 0.1), nulls})).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->flush(true).ok());
   auto session = std::move(duck::Session::open()).value();
   const auto table =
       session.query(fmt::format("SELECT * FROM read_parquet('{}', hive_partitioning=false) ORDER BY event_time",
@@ -109,7 +126,7 @@ TEST(Flush, RowsThatLeaveTheOnlineStoreAreStillReadOverAllHistory) {
   const auto closed = minutes("2026-05-06T00:00:00Z", "2026-05-06T03:10:00Z");
   auto store = open_store(options);
   ASSERT_TRUE(store->commit(closing(closed)).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());
+  ASSERT_TRUE(store->flush(false).ok());
   const auto at = [&](std::string_view time) { return store->get("fees", event_time(time)).value(); };
   EXPECT_EQ(at("2026-05-06T00:01:00Z"), std::nullopt);
   EXPECT_EQ(at("2026-05-06T02:39:00Z"), std::nullopt);
@@ -137,75 +154,28 @@ TEST(Flush, RowsNotYetInAFileNeverLeaveTheOnlineStore) {
   options.groups[0].keep_online = 1min;
   const auto store = open_store(options);
   ASSERT_TRUE(store->commit(closing(minutes("2026-05-06T00:00:00Z", "2026-05-06T00:50:00Z"))).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());  // The hour is not finished.
+  ASSERT_TRUE(store->flush(false).ok());  // The hour is not finished.
   EXPECT_EQ(store->offline("fees")->outbox.size(), 50u);
   EXPECT_EQ(all_rows(*store).size(), 50u);
 }
 
-Commit raw_commit(std::string_view arrival, std::uint64_t first, std::uint64_t count) {
-  static const std::string record = R"({"a":1})";
-  Commit commit;
-  commit.source = "poll";
-  commit.arrival = arrival_time(arrival);
-  for (std::uint64_t i = 0; i < count; ++i) commit.archived.push_back({first + i, commit.arrival, "stored", record});
-  return commit;
-}
-
-TEST(Flush, FinishedHoursOfTheRawArchiveGoToFilesThatZstdReads) {
+TEST(Flush, ClockMarksGoWithTheRecordsThatTheyStandBetweenButForTheDefinitionThatHolds) {
   const TemporaryFolder folder;
-  const auto store = open_store(folder);
-  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:10:00Z", 0, 2)).ok());
-  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:59:00Z", 2, 3)).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());
-  EXPECT_EQ(files_in(folder.path() / "raw"), "");
-  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T01:00:00Z", 5, 1)).ok());
-  const std::string before = archive_of(*store);
-  ASSERT_TRUE(store->flush({}, false).ok());
-  EXPECT_EQ(files_in(folder.path() / "raw"), "date=2026-05-06/hour=00/000000000000.ndjson.zst");
-  EXPECT_EQ(archive_of(*store), before);
-  ASSERT_TRUE(store->flush({}, true).ok());
-  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T01:30:00Z", 7, 1)).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());
-  EXPECT_EQ(files_in(folder.path() / "raw"),
-            "date=2026-05-06/hour=00/000000000000.ndjson.zst\n"
-            "date=2026-05-06/hour=01/000000000005.ndjson.zst\n"
-            "date=2026-05-06/hour=01/000000000007.ndjson.zst");
-  EXPECT_EQ(std::count(before.begin(), before.end(), '\n') + 1, std::ranges::count(archive_of(*store), '\n'));
-}
-
-TEST(Flush, AnHourOfTheRawArchiveIsFinishedWhenItHasPassedWhateverArrivesAfterIt) {
-  const TemporaryFolder folder;
-  const auto store = open_store(folder);
-  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:10:00Z", 0, 2)).ok());
-  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T00:59:59Z"), false).ok());
-  EXPECT_EQ(files_in(folder.path() / "raw"), "");
-  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T01:00:00Z"), false).ok());
-  EXPECT_EQ(files_in(folder.path() / "raw"), "date=2026-05-06/hour=00/000000000000.ndjson.zst");
-}
-
-TEST(Flush, RawRecordsThatFillAFileNeedNotWaitForTheHourNorForgetItInARestart) {
-  const TemporaryFolder folder;
-  auto store = open_store(folder);
-  Rng rng(1);
-  std::string noise(1 << 20, ' ');  // Hardly to be compressed; the archive does not ask what a record is.
-  std::uint64_t next = 0;
-  const auto commit_mebibytes = [&](int count) {
-    for (int i = 0; i < count; ++i) {
-      for (char& c : noise) c = static_cast<char>(rng.below(256));
-      Commit commit = raw_commit("2026-05-06T00:10:00Z", 0, 0);
-      commit.archived = {{next++, commit.arrival, "stored", noise}};
-      ASSERT_TRUE(store->commit(commit).ok());
-    }
-  };
-  commit_mebibytes(40);
-  EXPECT_FALSE(store->raw_outbox_full());
-  store.reset();
-  store = open_store(folder);
-  commit_mebibytes(25);
-  EXPECT_TRUE(store->raw_outbox_full());
-  ASSERT_TRUE(store->flush(arrival_time("2026-05-06T00:10:00Z"), false).ok());
-  EXPECT_FALSE(store->raw_outbox_full());
-  EXPECT_NE(files_in(folder.path() / "raw"), "");
+  auto options = store_options(folder.path());
+  options.keep_raw = 1h;
+  const auto store = open_store(options);
+  for (const int hour : {0, 1, 3}) {
+    const auto number = static_cast<std::uint64_t>(hour) * 10;
+    Commit commit = raw_commit(fmt::format("2026-05-06T0{}:20:00Z", hour), number, 3);
+    commit.marks = {{ClockMark::Kind::kDefinition, fmt::format("of hour {}", hour), number, commit.arrival, {}},
+                    {ClockMark::Kind::kSourceIdle, "poll", number, commit.arrival, EventTime::epoch()}};
+    if (hour == 3) commit.marks.erase(commit.marks.begin());
+    ASSERT_TRUE(store->commit(commit).ok());
+  }
+  ASSERT_TRUE(store->flush(false).ok());
+  std::string left;
+  for (const ClockMark& mark : store->clock_marks().value()) left += fmt::format("{} {}, ", mark.number, mark.name);
+  EXPECT_EQ(left, "10 of hour 1, 30 poll, ");
 }
 
 TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
@@ -218,11 +188,15 @@ TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
     commit.arrival = arrival_time(arrival);
     commit.new_keys = {{RecordKey{key}, ProcessingTime::epoch()}, {RecordKey{key, 1}, arrival_time(seen)}};
     ASSERT_TRUE(store->commit(commit).ok());
-    ASSERT_TRUE(store->flush({}, false).ok());
+    ASSERT_TRUE(store->flush(false).ok());
   };
   const auto packs = [&](const FeatureStore& in) {
     std::string text;
-    EXPECT_TRUE(in.visit_keys([&](auto pack) { text += fmt::format("{} ", pack[0].key[0]); }).ok());
+    const auto add = [&](std::span<const KeySeen> keys) {
+      for (const KeySeen& seen : keys)
+        if (seen.key[1] == 0) text += fmt::format("{} ", seen.key[0]);
+    };
+    EXPECT_TRUE(in.visit_keys(add).ok());
     return text;
   };
   commit_key(1, "2026-05-06T00:00:00Z", "2026-05-06T00:00:00Z");
@@ -233,7 +207,7 @@ TEST(Flush, KeysAreDroppedByThePackOnceTheLastOfItHasExpired) {
   Commit idle = closing({});
   idle.arrival = arrival_time("2026-05-07T00:00:00Z");
   ASSERT_TRUE(store->commit(idle).ok());
-  ASSERT_TRUE(store->flush({}, false).ok());
+  ASSERT_TRUE(store->flush(false).ok());
   EXPECT_EQ(packs(*store), "");
   commit_key(4, "2026-05-07T00:00:00Z", "2026-05-07T00:00:00Z");
   EXPECT_EQ(packs(*store), "4 ");
@@ -269,7 +243,7 @@ TEST(Flush, AMissingShortenedOrDamagedFileOfTheManifestIsDataLossByName) {
     Commit commit = raw_commit("2026-05-06T00:30:00Z", 0, 2);
     commit.closed = minutes("2026-05-06T00:00:00Z", "2026-05-06T00:10:00Z");
     ASSERT_TRUE(store->commit(commit).ok());
-    ASSERT_TRUE(store->flush({}, true).ok());
+    ASSERT_TRUE(store->flush(true).ok());
     parquet = store->offline("fees")->files[0].path;
     raw = folder.path() / "raw/date=2026-05-06/hour=00/000000000000.ndjson.zst";
   }
@@ -312,7 +286,7 @@ bool live_until(const FeatureStore::Options& options, int fatal_step) {
   const auto store = open_store(options, hook);
   const auto committed = store->recover()->cursors;
   int next = committed.empty() ? 0 : std::stoi(committed.at("poll")) + 1;  // What a restarted source does.
-  if (next > 0) static_cast<void>(store->flush({}, next - 1 == 2));        // The last one may have been cut short.
+  if (next > 0) static_cast<void>(store->flush(next - 1 == 2));            // The last one may have been cut short.
   for (; next < 4 && !died; ++next) {
     Commit commit = raw_commit(fmt::format("2026-05-06T0{}:20:00Z", next), static_cast<std::uint64_t>(next) * 10, 3);
     commit.cursor = std::to_string(next);
@@ -330,13 +304,13 @@ bool live_until(const FeatureStore::Options& options, int fatal_step) {
         window.row.window_start += 24h, window.row.window_end += 24h;
       }
     }
-    if (store->commit(commit).ok()) static_cast<void>(store->flush(commit.arrival, next == 2));
+    if (store->commit(commit).ok()) static_cast<void>(store->flush(next == 2));
     if (!died) static_cast<void>(store->compact(64 << 20));
   }
   // Once only: whoever asks for it again finds nothing left to erase.
   const EventRange gone{event_time("2026-05-07T03:04:00Z"), event_time("2026-05-07T03:07:00Z")};
   if (!died) static_cast<void>(store->erase("fees", std::nullopt, gone, arrival_time("2026-05-06T05:00:00Z")));
-  if (!died) static_cast<void>(store->flush({}, true));
+  if (!died) static_cast<void>(store->flush(true));
   while (!died) {
     const auto merged = store->compact(64 << 20);
     if (!merged.ok() || !*merged) break;
@@ -348,7 +322,10 @@ std::string content_of(const FeatureStore::Options& options) {
   const auto store = open_store(options);
   std::string text = rows_text(all_rows(*store)) + archive_of(*store);
   text += "history " + rows_text(store->select("fees", {.history = true}).value());
-  EXPECT_TRUE(store->visit_keys([&](auto pack) { text += fmt::format("key {} ", pack[0].key[0]); }).ok());
+  const auto add = [&](std::span<const KeySeen> keys) {
+    for (const KeySeen& seen : keys) text += fmt::format("key {} ", seen.key[0]);
+  };
+  EXPECT_TRUE(store->visit_keys(add).ok());
   text += fmt::format("rows {} read {} ", store->rows("fees"), store->books().read);
   const auto view = store->offline("fees").value();
   for (const auto& file : view.files)

@@ -1,11 +1,13 @@
 // Opening the feature store: the definition fits what is stored, the files are those of the manifest.
 
 #include <algorithm>
+#include <deque>
 #include <regex>
 #include <set>
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "features/codec.h"
 #include "features/offline_files.h"
 #include "features/rocks_store.h"
 #include "features/row_codec.h"
@@ -230,16 +232,8 @@ Status RocksFeatureStore::load() {
     next_pack_ = keyspace::number_in(key) + 1;
     return ok();
   }));
-  TRY(last_key(keyspace::kRawFiles, [&](std::string_view, std::string_view value) -> Status {
-    last_number_ = TRY(keyspace::decode_raw_file(value)).last;
-    return ok();
-  }));
-  TRY(database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
-                     [&](std::string_view, std::string_view value) -> Result<Go> {
-                       last_number_ = TRY(decode_raw_block(value)).last_number;
-                       raw_outbox_bytes_ += value.size();
-                       return Go::kOn;
-                     }));
+  TRY(raw_.resume(database_));
+  last_number_ = raw_.last_number();
 
   TRY(database_.scan(keyspace::kGaps, rocks::after_prefix(keyspace::kGaps), now,
                      [&](std::string_view, std::string_view) -> Result<Go> {
@@ -256,7 +250,34 @@ Status RocksFeatureStore::load() {
     return ok();
   }));
   for (std::size_t index = 0; index < options_.groups.size(); ++index) TRY(load_group(index, now));
-  return ok();
+  return bring_over_raw();
+}
+
+// Earlier versions kept raw records in RocksDB until their hour was over: a block a commit.
+Status RocksFeatureStore::bring_over_raw() {
+  return database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), database_.snapshot(),
+                        [&](std::string_view key, std::string_view value) -> Result<Go> {
+                          constexpr std::string_view kWhat = "block of raw records";
+                          auto block = TRY(ByteReader::unseal(value, 1, kWhat));
+                          block.raw(8 + 8 + 4);  // Hour, last number, count: the lines say the same.
+                          std::deque<std::string> lines;
+                          std::vector<ArchivedRecord> records;
+                          Status read;
+                          TRY(RawLineReader().visit(block.rest(), kWhat, [&](std::string_view line) {
+                            auto record = parse_archived(lines.emplace_back(line));
+                            if (!record.ok()) return read = record.status(), false;
+                            records.push_back(*record);
+                            return true;
+                          }));
+                          TRY(std::move(read));
+                          rocks::Batch batch;
+                          TRY(raw_.append(records, batch));
+                          batch.remove(key);
+                          TRY(write(batch));
+                          raw_.committed();
+                          last_number_ = records.back().number;
+                          return Go::kOn;
+                        });
 }
 
 Status RocksFeatureStore::load_group(std::size_t index, const rocks::Snapshot& now) {
@@ -272,8 +293,10 @@ Status RocksFeatureStore::load_group(std::size_t index, const rocks::Snapshot& n
                        state.latest.emplace(std::move(key), std::move(row));
                        return Go::kOn;
                      }));
+  state.outbox_from = state.counters.next_sequence;
   return database_.scan(
-      outbox, rocks::after_prefix(outbox), now, [&](std::string_view, std::string_view value) -> Result<Go> {
+      outbox, rocks::after_prefix(outbox), now, [&](std::string_view key, std::string_view value) -> Result<Go> {
+        state.outbox_from = std::min(state.outbox_from, keyspace::number_in(key));
         state.oldest_in_outbox = std::min(state.oldest_in_outbox, TRY(keyspace::end_of_row_version(value)));
         return Go::kOn;
       });

@@ -71,9 +71,9 @@ class RandomLife {
     if (dice < 7)
       commit();
     else if (dice < 9)
-      ASSERT_TRUE(store_->flush(now_, false).ok());
+      ASSERT_TRUE(store_->flush(false).ok());
     else if (dice < 10)
-      ASSERT_TRUE(store_->flush(now_, true).ok());
+      ASSERT_TRUE(store_->flush(true).ok());
     else if (dice < 12)
       compact();
     else if (dice < 13)

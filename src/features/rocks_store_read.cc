@@ -16,6 +16,9 @@ using rocks::Go;
 // Of so many series and fewer, reading them all costs less than looking each row of one up.
 constexpr std::size_t kFewSeries = 8;
 
+// A search for the next window that has a row costs as much as a few look-ups.
+constexpr int kLooksBeforeSearch = 16;
+
 bool before(const FeatureRow& a, const FeatureRow& b) {
   return std::tie(a.window_end, a.key, a.revision) < std::tie(b.window_end, b.key, b.revision);
 }
@@ -137,6 +140,11 @@ Result<std::optional<FeatureRow>> RocksFeatureStore::get(std::string_view group,
   {
     const std::shared_lock lock(mutex_);
     if (!is_online(index, window_end)) return std::optional<FeatureRow>();
+    // Most ask for the newest row, which is at hand; after it a series has none.
+    const auto newest = state_[index].latest.find(key);
+    if (newest == state_[index].latest.end() || newest->second.window_end < window_end)
+      return std::optional<FeatureRow>();
+    if (newest->second.window_end == window_end) return std::optional<FeatureRow>(newest->second);
   }
   auto row = TRY(online_row(index, window_end, key));
   if (row && row->deleted) row.reset();
@@ -191,10 +199,19 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::online_series(std::size_t ind
   TRY(database_.scan(from, until, at, note(first)));
   TRY(database_.scan_back(from, until, at, note(last)));
   if (!first) return rows;
+  int missing = 0;  // Windows in a row without one.
   for (EventTime end = *first; end <= *last; end += group.step()) {
     const std::string row_key = keyspace::row_key(group.name, end, key);
-    if (const auto value = TRY(database_.get(row_key, at)))
+    if (const auto value = TRY(database_.get(row_key, at))) {
       rows.push_back(TRY(keyspace::decode_row(group, state_[index].schemas, row_key, *value)));
+      missing = 0;
+    } else if (++missing == kLooksBeforeSearch) {  // A gap of all series is passed over in one step.
+      std::optional<EventTime> next;
+      TRY(database_.scan(keyspace::row_key(group.name, end + group.step()), until, at, note(next)));
+      if (!next) break;
+      end = *next - group.step();
+      missing = 0;
+    }
   }
   return rows;
 }
@@ -222,12 +239,21 @@ Result<std::vector<OfflineFile>> RocksFeatureStore::files_of(std::size_t index, 
   return files;
 }
 
+RocksFeatureStore::View RocksFeatureStore::view_of(std::size_t index) const {
+  auto hold = epochs_.hold();
+  std::shared_lock lock(mutex_);
+  const std::uint64_t outbox_from = state_[index].outbox_from;
+  lock.unlock();
+  return {std::move(hold), outbox_from, database_.snapshot()};
+}
+
+// Before outbox_from lies what a flush has taken out, which RocksDB would step through.
 Result<std::vector<FeatureRow>> RocksFeatureStore::outbox_rows(std::size_t index, const RowQuery& query,
-                                                               const rocks::Snapshot& at) const {
+                                                               const View& at) const {
   const FeatureGroup& group = options_.groups[index];
-  const std::string prefix = keyspace::outbox_prefix(group.name);
   std::vector<FeatureRow> rows;
-  TRY(database_.scan(prefix, rocks::after_prefix(prefix), at,
+  TRY(database_.scan(keyspace::outbox_key(group.name, at.outbox_from),
+                     rocks::after_prefix(keyspace::outbox_prefix(group.name)), at.now,
                      [&](std::string_view, std::string_view value) -> Result<Go> {
                        const EventTime end = TRY(keyspace::end_of_row_version(value));
                        if (end < query.range.from || end >= query.range.until) return Go::kOn;
@@ -240,10 +266,15 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::outbox_rows(std::size_t index
 }
 
 Result<std::vector<FeatureRow>> RocksFeatureStore::history(std::size_t index, const RowQuery& query,
-                                                           const rocks::Snapshot& at) const {
+                                                           const View& at) const {
   if (query.range.from >= query.range.until) return std::vector<FeatureRow>();
-  const auto files = TRY(files_of(index, query.range, at));
-  auto rows = TRY(read_parquet(options_.groups[index], files, query));
+  const auto files = TRY(files_of(index, query.range, at.now));
+  std::vector<FeatureRow> rows;
+  if (!files.empty()) {
+    duck::Session session = TRY(sessions_.take());
+    rows = TRY(read_parquet(session, options_.groups[index], files, query));
+    sessions_.give_back(std::move(session));
+  }
   auto in_outbox = TRY(outbox_rows(index, query, at));
   rows.insert(rows.end(), std::make_move_iterator(in_outbox.begin()), std::make_move_iterator(in_outbox.end()));
   sort_rows(rows);
@@ -251,17 +282,15 @@ Result<std::vector<FeatureRow>> RocksFeatureStore::history(std::size_t index, co
 }
 
 Result<std::vector<FeatureRow>> RocksFeatureStore::newest_in_history(std::size_t index, const RowQuery& query,
-                                                                     const rocks::Snapshot& at) const {
+                                                                     const View& at) const {
   return newest_versions(TRY(history(index, query, at)));
 }
 
 Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view group) const {
   const std::size_t index = TRY(index_of(group));
-  OfflineView view;
-  view.hold = epochs_.hold();  // Before the look at the manifest.
-  const rocks::Snapshot now = database_.snapshot();
-  view.files = TRY(files_of(index, {}, now));
-  view.outbox = TRY(outbox_rows(index, {}, now));
+  View at = view_of(index);
+  OfflineView view{TRY(files_of(index, {}, at.now)), TRY(outbox_rows(index, {}, at))};
+  view.hold = std::move(at.hold);
   return view;
 }
 
@@ -271,18 +300,18 @@ Result<FeatureStore::OfflineView> RocksFeatureStore::offline(std::string_view gr
 // time, a row that was corrected or erased since hides what was known then: history tells.
 Result<std::vector<FeatureRow>> RocksFeatureStore::select(std::string_view group, const RowQuery& query) const {
   const std::size_t index = TRY(index_of(group));
-  const auto hold = epochs_.hold();
-  const rocks::Snapshot now = database_.snapshot();
-  if (query.history) return history(index, query, now);
-  const EventTime online_since = TRY(online_from(index, now));
-  auto online = TRY(online_rows(index, {std::max(query.range.from, online_since), query.range.until}, query.key, now));
+  const View at = view_of(index);
+  if (query.history) return history(index, query, at);
+  const EventTime online_since = TRY(online_from(index, at.now));
+  auto online =
+      TRY(online_rows(index, {std::max(query.range.from, online_since), query.range.until}, query.key, at.now));
   for (const FeatureRow& row : online)
-    if (row.write_time > query.as_of && (row.revision > 0 || row.deleted)) return newest_in_history(index, query, now);
+    if (row.write_time > query.as_of && (row.revision > 0 || row.deleted)) return newest_in_history(index, query, at);
   std::erase_if(online, [&](const FeatureRow& row) { return row.deleted || row.write_time > query.as_of; });
   if (query.range.from >= online_since) return online;
   RowQuery older = query;
   older.range.until = std::min(query.range.until, online_since);
-  auto rows = TRY(newest_in_history(index, older, now));
+  auto rows = TRY(newest_in_history(index, older, at));
   rows.insert(rows.end(), std::make_move_iterator(online.begin()), std::make_move_iterator(online.end()));
   return rows;
 }
@@ -326,18 +355,17 @@ Result<StoreComparison> RocksFeatureStore::compare(std::string_view name, EventR
   constexpr std::size_t kShown = 10;
   const std::size_t index = TRY(index_of(name));
   const FeatureGroup& group = options_.groups[index];
-  const auto hold = epochs_.hold();
-  const rocks::Snapshot now = database_.snapshot();
-  range.from = std::max(range.from, TRY(online_from(index, now)));
+  const View at = view_of(index);
+  range.from = std::max(range.from, TRY(online_from(index, at.now)));
   {
     const std::shared_lock lock(mutex_);
     const keyspace::GroupCounters& counters = state_[index].counters;
     if (group.keep_offline && counters.newest_end)
       range.from = std::max(range.from, *counters.newest_end - *group.keep_offline);
   }
-  auto online = TRY(online_rows(index, range, std::nullopt, now));
+  auto online = TRY(online_rows(index, range, std::nullopt, at.now));
   std::erase_if(online, [](const FeatureRow& row) { return row.deleted; });
-  const auto offline = TRY(newest_in_history(index, {.range = range}, now));
+  const auto offline = TRY(newest_in_history(index, {.range = range}, at));
   StoreComparison result;
   const auto mismatch = [&](const FeatureRow& row, std::string what) {
     ++result.mismatches;

@@ -52,6 +52,22 @@ Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t most
   return newest_of<DeadLetter>(database_, keyspace::kDeadLetters, most, most_bytes, keyspace::decode_dead_letter);
 }
 
+Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters_from(std::uint64_t number, std::size_t most,
+                                                                     std::size_t most_bytes) const {
+  std::vector<DeadLetter> letters;
+  std::size_t bytes = 0;
+  TRY(database_.scan(keyspace::numbered(keyspace::kDeadLetters, number), rocks::after_prefix(keyspace::kDeadLetters),
+                     database_.snapshot(), [&](std::string_view key, std::string_view value) -> Result<Go> {
+                       if (letters.size() == most) return Go::kStop;
+                       DeadLetter letter = TRY(keyspace::decode_dead_letter(key, value));
+                       bytes += letter.reason.size() + letter.raw.size();
+                       if (bytes > most_bytes && !letters.empty()) return Go::kStop;
+                       letters.push_back(std::move(letter));
+                       return Go::kOn;
+                     }));
+  return letters;
+}
+
 Result<std::optional<DeadLetter>> RocksFeatureStore::dead_letter(std::uint64_t number) const {
   const std::string key = keyspace::numbered(keyspace::kDeadLetters, number);
   const auto value = TRY(database_.get(key));
@@ -82,10 +98,9 @@ Status RocksFeatureStore::visit_archive_range(const ArchiveRange& range,
   const auto hold = epochs_.hold();
   const rocks::Snapshot now = database_.snapshot();
   RawLineReader reader;
-  bool more = true;
   const auto visit_frames = [&](std::string_view frames, std::string_view what, bool whole) -> Result<Go> {
     Status damaged;
-    more = TRY(reader.visit(frames, what, [&](std::string_view line) {
+    const bool more = TRY(reader.visit(frames, what, [&](std::string_view line) {
       if (whole) return visit(line);
       const auto record = parse_archived(line);
       if (!record.ok()) return (damaged = record.status()).ok();
@@ -105,26 +120,22 @@ Status RocksFeatureStore::visit_archive_range(const ArchiveRange& range,
     const bool all = first >= range.first && last < range.after && hour >= range.from && hour + 1h <= range.until;
     return all ? Part::kAll : Part::kSome;
   };
-  TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now,
-                     [&](std::string_view, std::string_view value) -> Result<Go> {
-                       const auto file = TRY(keyspace::decode_raw_file(value));
-                       const Part part = part_of(file.first, file.last, file.hour);
-                       if (part == Part::kNone) return Go::kOn;
-                       if (part == Part::kBeyond) return Go::kStop;
-                       const auto path = options_.directory / file.path;
-                       const auto frames = read_file(path);
-                       if (frames.code() == Code::kNotFound) return data_loss("{}", frames.message());
-                       if (!frames.ok()) return frames.status();
-                       return visit_frames(*frames, path.string(), part == Part::kAll);
-                     }));
-  if (!more) return ok();
-  return database_.scan(keyspace::kRawBlocks, rocks::after_prefix(keyspace::kRawBlocks), now,
-                        [&](std::string_view key, std::string_view value) -> Result<Go> {
-                          const RawBlock block = TRY(decode_raw_block(value));
-                          const Part part = part_of(keyspace::number_in(key), block.last_number, block.hour);
+  return database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), now,
+                        [&](std::string_view, std::string_view value) -> Result<Go> {
+                          const auto file = TRY(keyspace::decode_raw_file(value));
+                          const Part part = part_of(file.first, file.last, file.hour);
                           if (part == Part::kNone) return Go::kOn;
                           if (part == Part::kBeyond) return Go::kStop;
-                          return visit_frames(block.frame, "block of raw records", part == Part::kAll);
+                          const auto path = options_.directory / file.path;
+                          const auto frames = read_file(path);
+                          if (frames.code() == Code::kNotFound) return data_loss("{}", frames.message());
+                          if (!frames.ok()) return frames.status();
+                          if (frames->size() < file.bytes)
+                            return data_loss("{}: {} bytes, {} in the manifest", path.string(), frames->size(),
+                                             file.bytes);
+                          // The writer may be ahead.
+                          const std::string_view counted = std::string_view(*frames).substr(0, file.bytes);
+                          return visit_frames(counted, path.string(), part == Part::kAll);
                         });
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 
 #include "features/test_store.h"
@@ -63,6 +64,35 @@ TEST(FeatureStore, EverythingOfACommitIsThereAfterReopening) {
   EXPECT_EQ(dead[0].raw, "{}");
 }
 
+TEST(FeatureStore, KeysComeBackInTheirOrderHoweverManyThereAre) {
+  const TemporaryFolder folder;
+  constexpr std::uint32_t kCommits = 60, kEach = 1'000;
+  const auto key_of = [](std::uint32_t n) {
+    RecordKey key{};
+    std::memcpy(key.data(), &n, sizeof n);
+    return key;
+  };
+  {
+    const auto store = open_store(folder);
+    for (std::uint32_t n = 0; n < kCommits * kEach;) {
+      Commit commit = closing({});
+      for (std::uint32_t i = 0; i < kEach; ++i, ++n)
+        commit.new_keys.push_back({key_of(n), ProcessingTime::from_ms(n / 7)});
+      ASSERT_TRUE(store->commit(commit).ok());
+    }
+  }
+  std::uint32_t next = 0;
+  const auto check = [&](std::span<const KeySeen> keys) {
+    for (const KeySeen& seen : keys) {
+      ASSERT_EQ(seen.key, key_of(next));
+      ASSERT_EQ(seen.first_seen.ms(), next / 7);
+      ++next;
+    }
+  };
+  ASSERT_TRUE(open_store(folder)->visit_keys(check).ok());
+  EXPECT_EQ(next, kCommits * kEach);
+}
+
 TEST(FeatureStore, OfManyDeadLettersTheNewestAreShownInTheirOrder) {
   const TemporaryFolder folder;
   const auto store = open_store(folder);
@@ -90,7 +120,7 @@ TEST(FeatureStore, AnArchiveIsReadNoFurtherThanItsVisitorWants) {
     commit.archived = {{n, commit.arrival, "stored", "{}"}, {n + 1, commit.arrival, "stored", "{}"}};
     ASSERT_TRUE(store->commit(commit).ok());
     if (n == 0) {
-      ASSERT_TRUE(store->flush({}, true).ok());
+      ASSERT_TRUE(store->flush(true).ok());
     }
   }
   for (std::size_t wanted = 1; wanted <= 4; ++wanted) {
@@ -196,7 +226,7 @@ TEST(FeatureStore, WithoutTheRawArchiveNothingIsArchived) {
   Commit commit = closing({});
   commit.archived = {{0, {}, "stored", "1"}};
   ASSERT_TRUE(store->commit(commit).ok());
-  ASSERT_TRUE(store->flush({}, true).ok());
+  ASSERT_TRUE(store->flush(true).ok());
   EXPECT_EQ(archive_of(*store), "");
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "raw"));
 }

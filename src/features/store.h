@@ -2,7 +2,7 @@
 // The feature store and everything else that one atomic commit of the stream touches: source cursors, de-duplication
 // keys, open windows, online rows, the offline outbox and its Parquet files, the raw archive, dead letters, counters.
 //
-// One RocksDB (directory/state) holds the online store, the outboxes and the manifest; files live beside it:
+// One RocksDB (directory/state) holds the online store, the outbox and the manifest; files live beside it:
 //   directory/offline/<group>/date=YYYY-MM-DD/hour=HH/<first>-<last>.parquet     by event time (window_end - 1 ms);
 //   merged later into one a day, date=.../day/, and one a month, month=YYYY-MM/
 //   directory/raw/date=YYYY-MM-DD/hour=HH/<number of its first record>.ndjson.zst    by arrival time
@@ -73,12 +73,13 @@ struct LateRecord {
   bool counted = false;  // In a window of another group: then it is "stored" in the books.
 };
 
-// What the wall clock did to the stream, in the order of the records: with it, whoever has the archive can repeat every
-// decision of the engine.
+// What the wall clock or a restart did to the stream, in the order of the records: with it, whoever has the archive can
+// repeat every decision of the engine.
 struct ClockMark {
   enum class Kind {
     kSourceIdle,       // From here on the watermark does not wait for `name`, a source, until it brings a record.
     kForcedWatermark,  // The watermark of `name`, a group, is `time` at least.
+    kDefinition,       // From here on the definition whose text is `name` holds.
   };
   Kind kind;
   std::string name;
@@ -176,7 +177,7 @@ class FeatureStore {
     bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
-    std::optional<Milliseconds> keep_raw;   // The same for the raw archive, and for late records and dead letters.
+    std::optional<Milliseconds> keep_raw;   // The same for the raw archive, clock marks, late records, dead letters.
   };
 
   // Opens or creates; removes files that no manifest names (a crash came before their commit).
@@ -187,7 +188,7 @@ class FeatureStore {
 
   virtual const std::vector<FeatureGroup>& groups() const = 0;
   virtual Result<Recovered> recover() const = 0;
-  // Calls `visit` for every remembered key, oldest commit first.
+  // Calls `visit` for every remembered key, oldest commit first; one call at a time, perhaps on another thread.
   virtual Status visit_keys(const std::function<void(std::span<const KeySeen>)>& visit) const = 0;
 
   // All of it, or none.  On an error nothing of the batch happened (the same batch may be committed again); after a
@@ -197,12 +198,9 @@ class FeatureStore {
   // that ends before it begins or lies outside the calendar.
   virtual Status commit(const Commit& commit) = 0;
 
-  // Writes outbox rows of finished hours to Parquet and finished hours of the raw archive to files, drops what has
-  // expired.  No record may arrive before `now` any more.  `everything`: unfinished hours too.  Crash-safe at every
-  // step; a repeat changes nothing.
-  virtual Status flush(ProcessingTime now, bool everything = false) = 0;
-  // Raw records fill a file although their hour is not over: the writer, whose thread may ask, had better flush.
-  virtual bool raw_outbox_full() const = 0;
+  // Writes outbox rows of finished hours to Parquet, drops what has expired.  `everything`: unfinished hours too.
+  // Crash-safe at every step; a repeat changes nothing.
+  virtual Status flush(bool everything = false) = 0;
 
   // Tombstones for the rows of one series (of all, without a key) whose window ends in `range`; how many.  They are
   // gone from every reader but history and what asks as of an earlier time, at once and for good.
@@ -263,9 +261,9 @@ class FeatureStore {
   virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
   virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t number) const = 0;
   virtual Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
-  virtual Result<std::vector<ClockMark>> clock_marks() const = 0;  // By number, oldest first.
+  virtual Result<std::vector<ClockMark>> clock_marks() const = 0;  // Before archived records; by number.
   virtual std::uint64_t unmatched() const = 0;
-  // Every archived line (files, then outbox), in the order of arrival, until the visitor says false:
+  // Every archived line, in the order of arrival, until the visitor says false:
   // {"n":..,"arrival":"..","verdict":"..","source":"..","event":"..","record":{..}}; docs/formats/feature_store.md.
   virtual Status visit_archive(const std::function<bool(std::string_view line)>& visit) const = 0;
   // The same of a part, without reading the files that have nothing of it.
@@ -276,6 +274,9 @@ class FeatureStore {
   // Compares the rows online, of windows that end in `range`, with the newest of each in the offline store, value by
   // value, as of one moment.  What has left either store by its TTL is not compared.
   virtual Result<StoreComparison> compare(std::string_view group, EventRange range) const;
+  // Dead letters from `number` on: the oldest `most` of them, as far as they come to `most_bytes`, but one at least.
+  virtual Result<std::vector<DeadLetter>> dead_letters_from(std::uint64_t number, std::size_t most,
+                                                            std::size_t most_bytes = SIZE_MAX) const = 0;
 };
 
 }  // namespace tidecast

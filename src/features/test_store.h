@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -96,6 +98,26 @@ inline std::string archive_of(const FeatureStore& store) {
   });
   EXPECT_TRUE(status.ok()) << status.message();
   return lines;
+}
+
+// Records `first`, `first + 1`, ... that all arrive then.
+inline Commit raw_commit(std::string_view arrival, std::uint64_t first, std::uint64_t count) {
+  Commit commit;
+  commit.source = "poll";
+  commit.arrival = arrival_time(arrival);
+  for (std::uint64_t i = 0; i < count; ++i)
+    commit.archived.push_back({first + i, commit.arrival, "stored", R"({"a":1})"});
+  return commit;
+}
+
+// Names of files below the folder, a line each.
+inline std::string files_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  if (std::filesystem::exists(folder))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) names.push_back(std::filesystem::relative(entry.path(), folder).string());
+  std::sort(names.begin(), names.end());
+  return fmt::format("{}", fmt::join(names, "\n"));
 }
 
 }  // namespace tidecast

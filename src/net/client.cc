@@ -4,6 +4,7 @@
 #include <boost/beast/http.hpp>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/version.h"
 #include "net/connection.h"
 #include "net/gzip.h"
@@ -20,13 +21,6 @@ using Parser = http::response_parser<http::string_body>;
 
 const std::string kUserAgent = fmt::format("tidecast/{}", kVersion);
 constexpr std::uint32_t kHeaderMax = 65'536;  // Bytes; proxies before a server add much to it.
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 class Client final : public HttpClient {
  public:
@@ -143,10 +137,13 @@ class Client final : public HttpClient {
     answer.bytes = answer.body.size();
     if (const auto coding = answer.headers.find("content-encoding"); coding != answer.headers.end()) {
       const std::string name = lower(coding->second);
-      if ((name == "gzip" || name == "x-gzip") && !answer.body.empty())
-        answer.body = TRY(gunzip(answer.body, options_.body_max));
-      else if (!name.empty() && name != "identity" && !answer.body.empty())
+      if ((name == "gzip" || name == "x-gzip") && !answer.body.empty()) {
+        auto text = gunzip(answer.body, options_.body_max);
+        if (!text.ok()) return unavailable("{}", text.message());
+        answer.body = std::move(text).value();
+      } else if (!name.empty() && name != "identity" && !answer.body.empty()) {
         return unavailable("the body is packed as {}, which was not asked for", name);
+      }
     }
     return answer;
   }

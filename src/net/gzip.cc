@@ -22,7 +22,7 @@ Result<std::string> gunzip(std::string_view packed, std::size_t most) {
     stream.avail_out = static_cast<uInt>(part.size());
     const int outcome = ::inflate(&stream, Z_NO_FLUSH);
     const std::size_t got = part.size() - stream.avail_out;
-    if (got > most - out.size()) return unavailable("the gzip body unpacks to more than {} bytes", most);
+    if (got > most - out.size()) return failed_precondition("the gzip body unpacks to more than {} bytes", most);
     out.append(part.data(), got);
     if (outcome == Z_STREAM_END) {
       if (stream.avail_in == 0) return out;

@@ -9,8 +9,8 @@
 
 namespace tidecast {
 
-// What was packed, of one or several members.  Errors: kUnavailable - it is damaged or cut short, or would be larger
-// than `most` bytes (a small body can unpack to gigabytes).
+// What was packed, of one or several members.  Errors: kUnavailable - it is damaged or cut short;  kFailedPrecondition
+// - it would be larger than `most` bytes (a small body can unpack to gigabytes).
 Result<std::string> gunzip(std::string_view packed, std::size_t most);
 
 }  // namespace tidecast

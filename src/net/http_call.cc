@@ -3,6 +3,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 
+#include "base/ascii.h"
 #include "net/http_message.h"
 
 namespace tidecast {

@@ -2,16 +2,10 @@
 
 #include <ctime>
 
+#include "base/ascii.h"
 #include "net/problem.h"
 
 namespace tidecast {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 Result<asio::ip::address> loopback_address(const std::string& text) {
   if (text == "localhost") return asio::ip::address(asio::ip::address_v4::loopback());

@@ -10,8 +10,6 @@
 
 namespace tidecast {
 
-std::string lower(std::string_view text);  // Of ASCII letters.
-
 // Errors: kFailedPrecondition - not a loopback address, and why only those are allowed.
 Result<asio::ip::address> loopback_address(const std::string& text);
 std::string name_of(const asio::ip::address& address, std::uint16_t port);  // "[::1]:8080"

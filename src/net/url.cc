@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace tidecast {
 namespace {
 
@@ -17,8 +19,6 @@ struct Schemes {
   std::string_view tls, plain;
 };
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 Result<Url> parse(std::string_view text, const Schemes& schemes) {
   const std::string_view whole = text;
   const auto wrong = [whole, schemes](std::string_view why) {
@@ -31,7 +31,7 @@ Result<Url> parse(std::string_view text, const Schemes& schemes) {
   Url url;
   const std::size_t colon = text.find("://");
   std::string scheme(text.substr(0, std::min(colon, text.size())));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), lower);
+  scheme = lower(scheme);
   if (colon == text.npos) return wrong(fmt::format("it has no {}://", schemes.tls));
   if (scheme != schemes.tls && scheme != schemes.plain) return wrong(fmt::format("its scheme is {}", scheme));
   url.tls = scheme == schemes.tls;
@@ -67,7 +67,7 @@ Result<Url> parse(std::string_view text, const Schemes& schemes) {
   if (host.empty()) return wrong("the host is missing");
   if (host.size() > 253) return wrong("the host is too long");
   url.host = host;
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(), lower);
+  url.host = lower(url.host);
 
   url.port = url.tls ? 443 : 80;
   if (has_port) {

@@ -149,6 +149,11 @@ std::invoke_result_t<Answer, duck::Session&, const std::string&> within_limits(
   };
   auto result = run();
   if (!result.ok()) TRY(deadline.check());  // Whatever an interrupt looks like from within.
+  if (!result.ok() && result.message().find("Out of Memory") != std::string::npos)
+    return invalid_argument(
+        "the query needs more than the {} MB of memory that one may have; narrow it: a shorter time in WHERE, fewer "
+        "columns, an aggregate or a LIMIT before the ORDER BY",
+        limits.memory_mb);
   return result;
 }
 

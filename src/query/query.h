@@ -68,9 +68,9 @@ struct QueryFile {
   bool truncated = false;  // There are more rows than the limit.
 };
 
-// Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or its
-// result is too large;  kCancelled - the time is up;  kUnavailable - memory or disk said no;  kDataLoss - the feature
-// store is damaged.  Any number of threads.
+// Errors: kInvalidArgument - the text is wrong, or not one SELECT or EXPLAIN, or asks for what it may not, or it
+// takes too much memory, or its result is too large;  kCancelled - the time is up;  kUnavailable - the disk said no;
+// kDataLoss - the feature store is damaged.  Any number of threads.
 Result<QueryResult> run_query(const FeatureStore& store, std::span<const SqlTable> tables, std::string_view sql,
                               const QueryLimits& limits = {});
 

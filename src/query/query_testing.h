@@ -43,7 +43,7 @@ class QueryFixture : public testing::Test {
     const EventTime hour = EventTime::from_ms(parse_rfc3339("2026-05-06T01:00:00Z").value());
     commit.gap = SourceGap{"file", hour, hour + 90s, ProcessingTime::from_ms(hour.ms()) + 100s};
     ASSERT_TRUE(store_->commit(commit).ok());
-    ASSERT_TRUE(store_->flush({}).ok());
+    ASSERT_TRUE(store_->flush().ok());
     const auto view = store_->offline("fees").value();
     ASSERT_EQ(view.files.size(), 1u);
     ASSERT_EQ(view.outbox.size(), 30u);

@@ -16,6 +16,11 @@ class CsvReader final : public RecordReader {
   Status begin(bool header) {
     const auto found = TRY(next_row());
     if (!found) return ok();
+    if (found->cut && header) return invalid_argument("line 1: a header longer than {} MB", kLongestLine >> 20);
+    if (found->cut) {
+      columns_ = CsvObject(std::vector<std::string>(1));
+      return lines_.seek(found->begin);
+    }
     std::string_view text = lines_.text(found->begin, found->end);
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
       return invalid_argument("line 1: the file is UTF-16; allowed: UTF-8");
@@ -37,6 +42,10 @@ class CsvReader final : public RecordReader {
   Result<bool> next(FileRecord& record) override {
     const auto found = TRY(next_row());
     if (!found) return false;
+    if (found->cut) {
+      record.set(too_long(found->begin, found->end - found->begin, lines_.text(*found->cut)), found->end);
+      return true;
+    }
     std::string_view text = lines_.text(found->begin, found->end);
     if (found->state == CsvRow::State::kWhole && row_.size() == columns_.size()) {
       record.bytes.clear();
@@ -59,6 +68,7 @@ class CsvReader final : public RecordReader {
     std::uint64_t begin = 0, end = 0;
     std::size_t first_line = 0;  // Its length.
     CsvRow::State state = CsvRow::State::kOpen;
+    std::optional<Line> cut{};  // The line, where it is too long.
   };
 
   // Reads on until a row is whole or known to be broken.  One that is still open at the end of the file, or when it is
@@ -68,6 +78,10 @@ class CsvReader final : public RecordReader {
     const auto line = TRY(lines_.next(UINT64_MAX));
     if (!line) return std::optional<Found>();
     Found found{.begin = line->offset, .end = line->end(), .first_line = line->length};
+    if (line->cut > 0) {
+      found.cut = *line;
+      return std::optional(found);
+    }
     if (found.begin == 0 && lines_.text(*line).starts_with(kByteOrderMark)) {
       found.begin += kByteOrderMark.size();
       found.first_line -= kByteOrderMark.size();
@@ -77,6 +91,12 @@ class CsvReader final : public RecordReader {
       if (found.state != CsvRow::State::kOpen) return std::optional(found);
       const auto more = lines_.next(found.begin);
       if (more.code() == Code::kUnavailable) return more.status();
+      if (more.ok() && *more && (*more)->cut > 0) {  // Then the first line is at hand no more.
+        TRY(lines_.seek(found.begin));
+        TRY(lines_.next(UINT64_MAX));
+        found.end = found.begin + found.first_line;
+        return std::optional(found);
+      }
       if (!more.ok() || !*more || (*more)->end() - found.begin > kLongestLine) return std::optional(found);
       found.end = (*more)->end();
     }

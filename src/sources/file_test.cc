@@ -256,16 +256,23 @@ TEST(FileSource, ATruncatedPackedFileGivesEveryWholeRecordAndThenDataLoss) {
   }
 }
 
-TEST(FileSource, ALineTooLongStopsOnlyBehindTheRecordsBeforeIt) {
+TEST(FileSource, ALineTooLongIsARecordThatSaysSoBetweenThoseAroundIt) {
   const TestFolder folder;
-  const auto lines = disordered_lines(30, 4);
-  auto source = open(folder.write("f", joined(lines) + std::string((64 << 20) + 1, 'x') + "\n1\n")).value();
-  const auto [records, error] = until_fault(*source);
-  EXPECT_EQ(records, by_definition(lines, leading_ms));
-  EXPECT_EQ(error.code(), Code::kInvalidArgument);
-  EXPECT_LT(source->progress(), 1);
-  ASSERT_TRUE(source->seek("").ok());
-  EXPECT_EQ(until_fault(*source).first, records);
+  for (const char* name : {"f", "f.csv"}) {
+    auto source = open(folder.write(name, "1\n2\n" + std::string((64 << 20) + 1, 'x') + "\n3\n"), [](std::string_view) {
+                    return std::optional(EventTime::from_ms(1));
+                  }).value();
+    const RawBatch batch = source->read(ProcessingTime::max(), 10).value();
+    const bool csv = std::string_view(name) == "f.csv";  // Whose first line is the header.
+    ASSERT_EQ(batch.records.size(), csv ? 3u : 4u) << name;
+    const std::size_t cut = csv ? 1 : 2;
+    EXPECT_TRUE(batch.raw(cut).starts_with(
+        "a line of 67108865 bytes from byte 4 on, longer than 64 MB; its first 65536 bytes: xxx"))
+        << batch.raw(cut).substr(0, 100);
+    EXPECT_LT(batch.raw(cut).size(), 66'000u);
+    EXPECT_NE(batch.raw(cut - 1).find('2'), std::string_view::npos);
+    EXPECT_NE(batch.raw(cut + 1).find('3'), std::string_view::npos);
+  }
 }
 
 TEST(FileSource, SaysWhyItCannotBeOpened) {

@@ -27,9 +27,7 @@ Result<std::optional<Line>> LineReader::next(std::uint64_t keep_from) {
     const void* const found = searched < filled_ ? std::memchr(data + searched, '\n', filled_ - searched) : nullptr;
     std::size_t end = filled_;
     if (found != nullptr) end = static_cast<std::size_t>(static_cast<const char*>(found) - data);
-    if (end - begin > kLongestLine) {
-      return invalid_argument("byte {}: a line longer than {} MB, the most that is allowed", next_, kLongestLine >> 20);
-    }
+    if (end - begin > kLongestLine) return pass_over();
     if (found == nullptr && !at_end_) {
       searched_ = buffer_offset_ + filled_;
       TRY(fill(std::clamp(keep_from, buffer_offset_, next_)));  // What lies before the buffer is gone already.
@@ -40,6 +38,26 @@ Result<std::optional<Line>> LineReader::next(std::uint64_t keep_from) {
     next_ = searched_ = buffer_offset_ + end + (found != nullptr ? 1 : 0);
     if (line.length > 0 && data[end - 1] == '\r') --line.length;
     if (line.length > 0) return std::optional<Line>(line);
+  }
+}
+
+// The line at next_, which is too long: its beginning is kept, and the rest read without keeping it.
+Result<std::optional<Line>> LineReader::pass_over() {
+  const std::uint64_t offset = next_;
+  cut_.assign(buffer_, next_ - buffer_offset_, kCutLine);
+  for (;;) {
+    const std::size_t searched = searched_ - buffer_offset_;
+    const void* const found = std::memchr(buffer_.data() + searched, '\n', filled_ - searched);
+    const std::size_t end =
+        found == nullptr ? filled_ : static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data());
+    next_ = searched_ = buffer_offset_ + end;
+    if (found == nullptr && !at_end_) {
+      TRY(fill(next_));
+      continue;
+    }
+    const Line line{offset, cut_.size(), next_ - offset - cut_.size()};
+    if (found != nullptr) ++next_, ++searched_;
+    return std::optional<Line>(line);
   }
 }
 

@@ -14,7 +14,8 @@ namespace tidecast {
 struct Line {
   std::uint64_t offset = 0;  // Of its first byte in the unpacked stream.
   std::size_t length = 0;    // Without the line end; > 0.
-  std::uint64_t end() const { return offset + length; }
+  std::uint64_t cut = 0;     // Bytes behind those, of a line longer than kLongestLine, that were passed over.
+  std::uint64_t end() const { return offset + length + cut; }
 };
 
 inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // What some programs begin a file of UTF-8 with.
@@ -27,11 +28,14 @@ class LineReader {
   Status seek(std::uint64_t offset);
 
   // The next line, or nullopt at the end.  Lines from `keep_from` on keep their bytes; those before may lose them.
-  // Errors: as UnpackedFile::read(); kInvalidArgument - a line longer than kLongestLine, with the byte where it begins.
+  // A line that is cut is the only one at hand: what lies before it is gone, and back_to() leads nowhere before its
+  // end. Errors: as UnpackedFile::read().
   Result<std::optional<Line>> next(std::uint64_t keep_from);
 
   // Valid until the next call of next() or seek(); kRawPadding bytes after it may be read (whatever they are).
-  std::string_view text(const Line& line) const { return text(line.offset, line.end()); }
+  std::string_view text(const Line& line) const {
+    return line.cut > 0 ? std::string_view(cut_) : text(line.offset, line.end());
+  }
   // All that stands from one byte to another, of lines that are kept.
   std::string_view text(std::uint64_t from, std::uint64_t end) const {
     return {buffer_.data() + (from - buffer_offset_), static_cast<std::size_t>(end - from)};
@@ -44,8 +48,10 @@ class LineReader {
 
  private:
   Status fill(std::uint64_t keep_from);
+  Result<std::optional<Line>> pass_over();
 
   UnpackedFile file_;
+  std::string cut_;     // The beginning of the last line that was cut.
   std::string buffer_;  // The unpacked stream from buffer_offset_ on; its first filled_ bytes are read.
   std::size_t filled_ = 0;
   std::uint64_t buffer_offset_ = 0;

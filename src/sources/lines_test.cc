@@ -61,7 +61,7 @@ TEST(LineReader, GoesOnAtALinesEnd) {
   EXPECT_EQ(reader.text(two.value()), "two");
 }
 
-TEST(LineReader, TakesLinesOf64MbAndNamesTheByteOfALongerOne) {
+TEST(LineReader, TakesLinesOf64MbAndCutsLongerOnes) {
   const TestFolder folder;
   const auto path = folder.write("f", "short\n" + std::string(kLongestLine, 'x') + "\nafter\n");
   const auto lines = lines_of(path);
@@ -69,9 +69,17 @@ TEST(LineReader, TakesLinesOf64MbAndNamesTheByteOfALongerOne) {
   EXPECT_EQ(lines->size(), 3u);
   EXPECT_EQ((*lines)[1].size(), kLongestLine);
 
-  const auto longer = lines_of(folder.write("f", "short\n" + std::string(kLongestLine + 1, 'x')));
-  EXPECT_EQ(longer.code(), Code::kInvalidArgument);
-  EXPECT_EQ(longer.message(), "byte 6: a line longer than 64 MB, the most that is allowed");
+  LineReader reader(
+      UnpackedFile::open(folder.write("f", "short\n" + std::string(3 * kLongestLine + 1, 'x') + "\r\nafter")).value());
+  EXPECT_EQ(reader.text(reader.next(0)->value()), "short");
+  const Line longer = reader.next(UINT64_MAX)->value();
+  EXPECT_EQ(longer.offset, 6u);
+  EXPECT_EQ(longer.end(), 6 + 3 * kLongestLine + 2);
+  EXPECT_EQ(reader.text(longer), std::string(kCutLine, 'x'));
+  EXPECT_EQ(reader.text(reader.next(UINT64_MAX)->value()), "after");
+  EXPECT_FALSE(reader.next(UINT64_MAX)->has_value());
+  ASSERT_TRUE(reader.seek(longer.end()).ok());
+  EXPECT_EQ(reader.text(reader.next(UINT64_MAX)->value()), "after");
 }
 
 }  // namespace

@@ -22,7 +22,10 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(from, text.find_last_not_of(kSpace) - from + 1);
 }
 
-Status too_large() { return invalid_argument("the body has more than {} bytes unpacked", kPushBodyMax); }
+Status too_large() {
+  return failed_precondition("the body has more than {} MB unpacked, the most that is allowed; send it in parts",
+                             kPushBodyMax >> 20);
+}
 
 Result<std::string> unzstd(std::string_view packed) {
   const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(::ZSTD_createDCtx(), ::ZSTD_freeDCtx);
@@ -45,9 +48,9 @@ Result<std::string> unzstd(std::string_view packed) {
 
 Result<std::string> unpack(std::string body, std::string_view encoding) {
   if (encoding == "gzip" || encoding == "x-gzip") {
-    Result<std::string> text = gunzip(body, kPushBodyMax);  // Its errors are those of a server's reply.
-    if (!text.ok()) return invalid_argument("{}", text.message());
-    return text;
+    Result<std::string> text = gunzip(body, kPushBodyMax);
+    if (text.ok()) return text;
+    return text.code() == Code::kFailedPrecondition ? too_large() : invalid_argument("{}", text.message());
   }
   if (encoding == "zstd") return unzstd(body);
   if (!is_push_encoding(encoding))

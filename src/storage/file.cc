@@ -115,6 +115,50 @@ Status FileWriter::write(std::string_view bytes) {
   return ok();
 }
 
+Result<AppendFile> AppendFile::open(const fs::path& path, std::uint64_t length) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return write_error(path, "open");
+  AppendFile file(path, fd);
+  TRY(file.cut(length));
+  return file;
+}
+
+AppendFile::AppendFile(AppendFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), length_(other.length_) {}
+AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
+  path_.swap(other.path_);
+  std::swap(fd_, other.fd_);
+  std::swap(length_, other.length_);
+  return *this;
+}
+AppendFile::~AppendFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status AppendFile::append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(length_));
+    if (put >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(put));
+      length_ += static_cast<std::uint64_t>(put);
+    } else if (errno != EINTR) {
+      return write_error(path_, "write");
+    }
+  }
+  return ok();
+}
+
+Status AppendFile::sync() {
+  if (::fdatasync(fd_) != 0) return write_error(path_, "flush");
+  return ok();
+}
+
+Status AppendFile::cut(std::uint64_t length) {
+  if (::ftruncate(fd_, static_cast<off_t>(length)) != 0) return write_error(path_, "cut");
+  length_ = length;
+  return ok();
+}
+
 Status write_file_atomically(const fs::path& path, std::string_view content) {
   fs::path temporary = path;
   temporary += ".tmp";

@@ -1,6 +1,8 @@
 #pragma once
-// Small files read whole and written all or nothing.  Errors carry the path and the system's words.
+// Small files read whole and written all or nothing, and files that grow.  Errors carry the path and the system's
+// words.
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -37,6 +39,27 @@ class FileWriter {
   FileWriter(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
   std::filesystem::path path_;
   int fd_;
+};
+
+// A file that grows at its end, of which only a length that somebody keeps elsewhere counts.
+class AppendFile {
+ public:
+  // Opens or creates it and goes on at `length`; what lies beyond is cut off.  Errors: kUnavailable.
+  static Result<AppendFile> open(const std::filesystem::path& path, std::uint64_t length);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+
+  Status append(std::string_view bytes);
+  Status sync();  // After an error nothing is known of what was appended since the last success.
+  Status cut(std::uint64_t length);
+  std::uint64_t length() const { return length_; }
+
+ private:
+  AppendFile(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::filesystem::path path_;
+  int fd_;
+  std::uint64_t length_ = 0;
 };
 
 // Flushes a folder's entries (names that appeared, went or changed) to the disk.

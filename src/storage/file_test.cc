@@ -60,5 +60,30 @@ TEST(File, FoldersAreMadeWithThoseAboveThemAndTwiceIsFine) {
   EXPECT_EQ(make_folders(folder.path() / "file" / "d").code(), Code::kUnavailable);
 }
 
+TEST(AppendFile, GoesOnAtTheLengthItIsGivenAndForgetsWhatLiesBeyond) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "a";
+  {
+    auto file = AppendFile::open(path, 0).value();
+    ASSERT_TRUE(file.append("one ").ok());
+    ASSERT_TRUE(file.append("two").ok());
+    EXPECT_EQ(file.length(), 7u);
+  }
+  auto file = AppendFile::open(path, 4).value();
+  EXPECT_EQ(read_file(path).value(), "one ");
+  ASSERT_TRUE(file.append("three").ok());
+  ASSERT_TRUE(file.sync().ok());
+  EXPECT_EQ(read_file(path).value(), "one three");
+  ASSERT_TRUE(file.cut(3).ok());
+  ASSERT_TRUE(file.append("!").ok());
+  EXPECT_EQ(read_file(path).value(), "one!");
+}
+
+TEST(AppendFile, NamesTheFileItCannotOpen) {
+  const Result<AppendFile> file = AppendFile::open("/proc/no/such", 0);
+  EXPECT_EQ(file.code(), Code::kUnavailable);
+  EXPECT_NE(file.message().find("/proc/no/such: cannot open"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tidecast

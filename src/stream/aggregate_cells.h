@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "base/huge_pages.h"
+#include "base/prefetch.h"
 #include "stream/event_batch.h"
 #include "stream/key_table.h"
 #include "stream/pipeline.h"
@@ -89,8 +91,8 @@ class AggregateCells {
   bool touch(std::uint32_t cell, std::uint64_t round) { return std::exchange(at(cell)[0], round) != round; }
   std::uint64_t touched(std::uint32_t cell) const { return at(cell)[0]; }
   void prefetch(std::uint32_t cell) const {
-    __builtin_prefetch(at(cell), 1);
-    __builtin_prefetch(at(cell) + layout_->words() - 1, 1);
+    tidecast::prefetch(at(cell));
+    tidecast::prefetch(at(cell) + layout_->words() - 1);
   }
 
   // ---- state --------------------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ class AggregateCells {
   QuantileSketch& sketch_of(std::uint64_t& handle);
 
   const AggregateLayout* layout_;
-  std::vector<std::uint64_t> words_;
+  LargeVector<std::uint64_t> words_;
   std::deque<Distinct> distinct_;  // Number handle - 1; 0: none yet.  Deques, so that a merge within keeps both sides.
   std::deque<QuantileSketch> sketches_;
 };

@@ -1,8 +1,7 @@
 #include "stream/deduplicator.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <ranges>
 
 #include "base/workers.h"
 
@@ -15,9 +14,12 @@ constexpr std::uint32_t place_in(std::uint64_t slot) { return static_cast<std::u
 
 }  // namespace
 
-// The hash orders a table about as the slots stand, so this reads and writes from front to back.
+// The hash orders a table about as the slots stand, so this reads and writes from front to back.  Large ones fill whole
+// huge pages.
 void Deduplicator::Table::resize(std::size_t capacity) {
-  std::vector<std::uint64_t> old(capacity);
+  constexpr std::size_t kPage = kHugePage / sizeof(std::uint64_t);
+  if (capacity > kPage) capacity = (capacity + kPage - 1) / kPage * kPage;
+  LargeVector<std::uint64_t> old(capacity);
   old.swap(slots);
   for (const std::uint64_t slot : old) {
     if (slot == 0) continue;
@@ -57,55 +59,54 @@ void Deduplicator::Table::remove(std::uint32_t tag, std::uint32_t place) {
 std::size_t Deduplicator::find(const Table& table, std::uint32_t tag, const RecordKey& key) const {
   if (table.slots.empty()) return kNone;
   for (std::size_t at = table.home(tag); table.slots[at] != 0; at = table.after(at))
-    if (tag_in(table.slots[at]) == tag && key_at(place_in(table.slots[at])) == key) return at;
+    if (tag_in(table.slots[at]) == tag && keys_[place_in(table.slots[at])] == key) return at;
   return kNone;
 }
 
 void Deduplicator::append(const RecordKey& key, ProcessingTime seen) {
-  if (next_ - base_ == chunks_.size() * kChunk) {
-    chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
-    ::madvise(chunks_.back().get(), sizeof(Chunk), MADV_HUGEPAGE);  // A hint: it is well without.
-  }
-  CHECK(next_ - base_ < UINT32_MAX);
-  if (runs_.empty() || (keep_ && runs_.back().seen != seen)) runs_.push_back({next_, seen});
-  const std::uint64_t i = next_++ - base_;
-  (*chunks_[i / kChunk])[i % kChunk] = key;
+  CHECK(keys_.end() - keys_.first() < UINT32_MAX);
+  if (runs_.empty() || (keep_ && runs_.back().seen != seen)) runs_.push_back({keys_.end(), seen});
+  keys_.push_back(key);
 }
 
 void Deduplicator::restore(std::span<const KeySeen> keys) {
   for (const KeySeen& seen : keys) append(seen.key, seen.first_seen);
 }
 
-// First by table, then table by table: each fits the cache as it fills.  Many keys are for two threads, half of the
-// tables each.
 void Deduplicator::end_restore() {
   constexpr std::uint64_t kWorthAThread = 100'000;
-  const std::size_t parts = next_ < kWorthAThread ? 1 : 2, each = tables_.size() / parts;
-  Workers(static_cast<int>(parts)).run(static_cast<int>(parts), [&](int part) {
-    const std::size_t first = static_cast<std::size_t>(part) * each;
-    std::vector<std::vector<std::uint64_t>> of(each);
-    for (auto& slots : of) slots.reserve(size() / tables_.size() * 17 / 16);
-    for (std::uint64_t place = 0; place < next_; ++place) {
-      const std::uint64_t hash = hash_of(key_at(place));
-      const std::size_t table = (hash >> kTableShift) - first;
-      if (table < each) of[table].push_back(slot_of(tag_of(hash), static_cast<std::uint32_t>(place)));
-    }
-    for (std::size_t t = 0; t < each; ++t) {
-      if (of[t].empty()) continue;
-      Table& table = tables_[first + t];
-      table.resize(std::max<std::size_t>(8, of[t].size() * 11 / 8));
-      for (const std::uint64_t slot : of[t]) set(table, tag_in(slot), place_in(slot));
-      of[t] = {};
-    }
-  });
+  const int parts = size() < kWorthAThread ? 1 : 2;
+  const std::size_t each = tables_.size() / static_cast<std::size_t>(parts);
+  Workers(parts).run(parts, [&](int part) { restore_tables(static_cast<std::size_t>(part) * each, each); });
 }
 
-// A key that was forgotten and seen again counts from its second first sight.
-void Deduplicator::set(Table& table, std::uint32_t tag, std::uint32_t place) {
-  if (const std::size_t at = find(table, tag, key_at(place)); at != kNone)
-    table.slots[at] = slot_of(tag, place);
-  else
-    table.insert(tag, place);
+// Finds out the keys of these tables some at a time, so that their slots are fetched while others are filled.
+void Deduplicator::restore_tables(std::size_t first, std::size_t count) {
+  for (std::size_t t = first; t < first + count; ++t)
+    tables_[t].resize(std::max<std::size_t>(8, size() / tables_.size() * 11 / 8));
+  struct Found {
+    std::uint64_t hash, place;
+  };
+  std::array<Found, 128> some;
+  for (std::uint64_t place = 0; place < keys_.end();) {
+    const std::uint64_t until = std::min(place + some.size(), keys_.end());
+    std::size_t found = 0;
+    for (; place < until; ++place) {
+      const std::uint64_t hash = hash_of(keys_[place]);
+      some[found] = {hash, place};
+      found += (hash >> kTableShift) - first < count;
+    }
+    for (std::size_t i = 0; i < found; ++i) prefetch(some[i].hash);
+    for (std::size_t i = 0; i < found; ++i) {
+      // A key that was forgotten and seen again counts from its second first sight.
+      Table& table = tables_[some[i].hash >> kTableShift];
+      const std::uint32_t tag = tag_of(some[i].hash), at = static_cast<std::uint32_t>(some[i].place);
+      if (const std::size_t slot = find(table, tag, keys_[at]); slot != kNone)
+        table.slots[slot] = slot_of(tag, at);
+      else
+        table.insert(tag, at);
+    }
+  }
 }
 
 bool Deduplicator::knows(const RecordKey& key, ProcessingTime arrival) const {
@@ -114,9 +115,11 @@ bool Deduplicator::knows(const RecordKey& key, ProcessingTime arrival) const {
   const std::size_t at = find(table, tag_of(hash), key);
   if (at == kNone || !is_live(table.slots[at])) return false;
   if (!expired(runs_.front().seen, arrival)) return true;
-  const std::uint64_t place = base_ + from_base(place_in(table.slots[at]));
-  const auto next = std::ranges::upper_bound(runs_, place, {}, &Run::first);
-  return !expired((next - 1)->seen, arrival);
+  // Its run is the last that does not begin behind it.
+  const std::uint64_t place = whole(place_in(table.slots[at]));
+  const auto next = *std::ranges::partition_point(std::views::iota(runs_.first() + 1, runs_.end()),
+                                                  [&](std::uint64_t run) { return runs_[run].first <= place; });
+  return !expired(runs_[next - 1].seen, arrival);
 }
 
 bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
@@ -125,7 +128,7 @@ bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
   Table& table = tables_[hash >> kTableShift];
   const std::size_t at = find(table, tag_of(hash), key);
   if (at != kNone && is_live(table.slots[at])) return false;
-  const auto place = static_cast<std::uint32_t>(next_);
+  const auto place = static_cast<std::uint32_t>(keys_.end());
   append(key, arrival);
   if (at != kNone)
     table.slots[at] = slot_of(tag_of(hash), place);
@@ -139,15 +142,13 @@ bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
 void Deduplicator::forget_before(ProcessingTime arrival) {
   while (!runs_.empty() && expired(runs_.front().seen, arrival)) {
     runs_.pop_front();
-    live_ = runs_.empty() ? next_ : runs_.front().first;
+    live_ = runs_.empty() ? keys_.end() : runs_.front().first;
   }
-  for (int i = 0; i < 8 && kept_ < live_; ++i) {
-    if (kept_ + 16 < live_) prefetch(key_at(kept_ + 16));
-    const std::uint64_t hash = hash_of(key_at(kept_));
-    tables_[hash >> kTableShift].remove(tag_of(hash), static_cast<std::uint32_t>(kept_));
-    if (++kept_ - base_ < kChunk) continue;
-    chunks_.pop_front();
-    base_ += kChunk;
+  for (int i = 0; i < 8 && keys_.first() < live_; ++i, keys_.pop_front()) {
+    const std::uint64_t place = keys_.first();
+    if (place + 16 < live_) prefetch(keys_[place + 16]);
+    const std::uint64_t hash = hash_of(keys_[place]);
+    tables_[hash >> kTableShift].remove(tag_of(hash), static_cast<std::uint32_t>(place));
   }
 }
 

@@ -3,26 +3,25 @@
 // before the record's own arrival; a key seen again after that counts as new from then on.  A duplicate does not
 // prolong anything.
 //
-// Keys stand in chunks in the order of their first sight, so what expires is always the oldest, and a table holds 32
-// bits of each key's hash and its place:
+// Keys stand in the order of their first sight, so what expires is always the oldest, and a table holds 32 bits of each
+// key's hash and its place:
 //
-//   chunks  | 65,536 keys | 65,536 keys | ...        32 bytes a key; the front one goes once all of it has expired
+//   keys    | key | key | ...                    32 bytes a key
 //   runs    | place, first seen | ...            16 bytes a moment
-//   tables  | hash, place | 0 | hash, place |    8 bytes a slot, at most 4 of 5 taken; 256 tables, so that one grows at
-//   a
-//                                                time.  The hash orders a table, so growing and removing read no keys.
+//   tables  | hash, place | 0 | hash, place |    8 bytes a slot, at most 4 of 5 taken; 32 tables, so that one grows at
+//                                                a time.  The hash orders a table: growing and removing read no keys.
 //
 // About 45 bytes a key; bench/deduplicator.cc has figures.  Arrivals must not decrease.  One thread.
 
 #include <array>
 #include <cstring>
-#include <deque>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "features/store.h"
+#include "stream/place_queue.h"
 
 namespace tidecast {
 
@@ -32,26 +31,20 @@ class Deduplicator {
 
   // Keys that were remembered before a restart, in the order of their first sight.  Before anything else is asked.
   void restore(std::span<const KeySeen> keys);
-  // Once all are restored, at one go, which takes half the time of one by one.
+  // Once all are restored: the tables are made at one go, by two threads if there are many.
   void end_restore();
 
   // Fetches what the two below will read; worth while for several keys beforehand.
-  void prefetch(const RecordKey& key) const {
-    const std::uint64_t hash = hash_of(key);
-    const Table& table = tables_[hash >> kTableShift];
-    if (!table.slots.empty()) __builtin_prefetch(&table.slots[table.home(tag_of(hash))]);
-  }
+  void prefetch(const RecordKey& key) const { prefetch(hash_of(key)); }
   // Whether a record with this key would be a duplicate if it arrived now.
   bool knows(const RecordKey& key, ProcessingTime arrival) const;
   // True if the key is new; it is known from now on.
   bool is_new(const RecordKey& key, ProcessingTime arrival);
 
-  std::size_t size() const { return next_ - live_; }
+  std::size_t size() const { return keys_.end() - live_; }
 
  private:
-  static constexpr std::size_t kChunk = 65'536;
-  static constexpr int kTableBits = 8, kTableShift = 64 - kTableBits;
-  struct alignas(2 << 20) Chunk : std::array<RecordKey, kChunk> {};  // As large as a huge page.
+  static constexpr int kTableBits = 5, kTableShift = 64 - kTableBits;
 
   struct Run {
     std::uint64_t first;  // Place of its first key.
@@ -60,15 +53,19 @@ class Deduplicator {
 
   // Open addressing, linear probing.  A slot is the hash's 32 bits above the lower 32 of the place; 0 is empty.
   struct Table {
-    std::vector<std::uint64_t> slots;
+    LargeVector<std::uint64_t> slots;
     std::size_t taken = 0;
     std::size_t home(std::uint32_t tag) const { return static_cast<std::uint64_t>(tag) * slots.size() >> 32; }
     std::size_t after(std::size_t slot) const { return slot + 1 == slots.size() ? 0 : slot + 1; }
-    void resize(std::size_t capacity);
+    void resize(std::size_t capacity);  // Or some more.
     void insert(std::uint32_t tag, std::uint32_t place);
     void remove(std::uint32_t tag, std::uint32_t place);
   };
 
+  void prefetch(std::uint64_t hash) const {
+    const Table& table = tables_[hash >> kTableShift];
+    if (!table.slots.empty()) tidecast::prefetch(&table.slots[table.home(tag_of(hash))]);
+  }
   static std::uint64_t hash_of(const RecordKey& key) {
     std::array<std::uint64_t, 4> words;
     std::memcpy(words.data(), key.data(), sizeof words);
@@ -80,27 +77,24 @@ class Deduplicator {
   }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash) | 1; }
 
-  // Places are counted from the first key ever; of a place's lower 32 bits, how far it is from the first chunk.
-  std::uint32_t from_base(std::uint32_t place) const { return place - static_cast<std::uint32_t>(base_); }
-  const RecordKey& key_at(std::uint64_t place) const {
-    const std::uint32_t i = from_base(static_cast<std::uint32_t>(place));
-    return (*chunks_[i / kChunk])[i % kChunk];
-  }
   // The slot of `key` in its table, whether it has expired or not; kNone.
   static constexpr std::size_t kNone = SIZE_MAX;
   std::size_t find(const Table& table, std::uint32_t tag, const RecordKey& key) const;
-  bool is_live(std::uint64_t slot) const { return from_base(static_cast<std::uint32_t>(slot)) >= live_ - base_; }
+  // All that a slot has of a place are its lower 32 bits.
+  std::uint64_t whole(std::uint32_t place) const {
+    return keys_.first() + static_cast<std::uint32_t>(place - static_cast<std::uint32_t>(keys_.first()));
+  }
+  bool is_live(std::uint64_t slot) const { return whole(static_cast<std::uint32_t>(slot)) >= live_; }
   void append(const RecordKey& key, ProcessingTime seen);
-  void set(Table& table, std::uint32_t tag, std::uint32_t place);
+  void restore_tables(std::size_t first, std::size_t count);
   bool expired(ProcessingTime seen, ProcessingTime arrival) const { return keep_ && arrival - seen >= *keep_; }
   void forget_before(ProcessingTime arrival);
 
   std::optional<Milliseconds> keep_;
   std::array<Table, 1 << kTableBits> tables_;
-  std::deque<std::unique_ptr<Chunk>> chunks_;
-  std::deque<Run> runs_;  // Of the keys that have not expired; one, if keys are kept for ever.
-  // Places: of the first chunk, the first key in a table, the first that has not expired, the next to come.
-  std::uint64_t base_ = 0, kept_ = 0, live_ = 0, next_ = 0;
+  PlaceQueue<RecordKey> keys_;
+  PlaceQueue<Run> runs_;    // Of the keys that have not expired; one, if keys are kept for ever.
+  std::uint64_t live_ = 0;  // The place of the first key that has not expired; those before it leave the tables.
 };
 
 }  // namespace tidecast

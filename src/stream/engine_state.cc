@@ -36,15 +36,6 @@ std::size_t index_of(const std::vector<Named>& all, std::string_view name) {
 }
 
 Status check_group(const PipelineOptions& options, std::size_t g, std::string_view name, std::string_view layout) {
-  if (g == options.groups.size()) {
-    std::string known;
-    for (const WindowGroup& group : options.groups)
-      known += fmt::format("{}'{}'", known.empty() ? "" : ", ", group.name);
-    return failed_precondition(
-        "the store has the group '{}' ({}), and the definition has {}; take the group back as it was, or start with a "
-        "new data folder",
-        name, layout, known);
-  }
   const std::string now = layout_of(options, g);
   if (layout == now) return ok();
   return failed_precondition(
@@ -62,6 +53,7 @@ Status read_groups(const PipelineOptions& options, PieceReader& piece, bool snap
     const std::string_view windows = piece.text();
     if (!piece.ok()) return damaged_engine_state("cut off");
     const std::size_t g = index_of(options.groups, name);
+    if (g == options.groups.size()) continue;
     TRY(check_group(options, g, name, layout));
     if (found[g]) return damaged_engine_state("a group twice");
     found[g] = true;
@@ -72,14 +64,18 @@ Status read_groups(const PipelineOptions& options, PieceReader& piece, bool snap
 }
 
 Status read_piece(const PipelineOptions& options, std::string_view bytes, bool first, Watermarks& watermarks,
-                  const Operators& operators) {
+                  const Operators& operators, std::vector<std::string>& gone) {
   PieceReader piece(bytes);
   const bool snapshot = piece.number(1) == 0;
   if (snapshot != first) return damaged_engine_state(first ? "it does not begin" : "it begins twice");
   for (std::uint64_t sources = piece.number(); sources > 0 && piece.ok(); --sources) {
-    const std::size_t s = index_of(options.sources, piece.text());
+    const std::string_view name = piece.text();
+    const std::size_t s = index_of(options.sources, name);
     const Watermarks::Source source{take_time<ProcessingTime>(piece), piece.number(1) == 1};
-    if (s < options.sources.size()) watermarks.sources()[s] = source;
+    if (s < options.sources.size())
+      watermarks.sources()[s] = source;
+    else if (std::ranges::find(gone, name) == gone.end())
+      gone.emplace_back(name);
   }
   for (std::uint64_t events = piece.number(); events > 0 && piece.ok(); --events) {
     const std::size_t e = index_of(options.events, piece.text());
@@ -130,14 +126,14 @@ void encode_engine_state(const PipelineOptions& options, const Watermarks& water
 }
 
 Status decode_engine_state(const PipelineOptions& options, std::span<const std::string> pieces, Watermarks& watermarks,
-                           const Operators& operators) {
+                           const Operators& operators, std::vector<std::string>& gone) {
   for (std::size_t p = 0; p < pieces.size(); ++p) {
     const std::string_view bytes = pieces[p];
     if (bytes.size() < kMagic.size() + kChecksum) return damaged_engine_state("too short");
     const std::string_view body = bytes.substr(0, bytes.size() - kChecksum);
     if (checksum(body) != bytes.substr(body.size())) return damaged_engine_state("its checksum is wrong");
     if (body.starts_with(kMagic))
-      TRY(read_piece(options, body.substr(kMagic.size()), p == 0, watermarks, operators));
+      TRY(read_piece(options, body.substr(kMagic.size()), p == 0, watermarks, operators, gone));
     else if (pieces.size() == 1 && (body.starts_with("TCS\1") || body.starts_with("TCS\2")))
       TRY(read_state_before(options, body, watermarks, operators));
     else

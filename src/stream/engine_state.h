@@ -29,10 +29,10 @@ void encode_engine_state(const PipelineOptions& options, const Watermarks& water
                          bool snapshot, std::string& bytes);
 
 // Takes the pieces from the last snapshot on.  What is matched by name: sources, events, groups.  A source or group
-// that is new is as at the beginning; a source that is gone is forgotten. Errors: kFailedPrecondition - a group is
-// gone, or its layout is another one; kDataLoss - damaged.
+// that is new is as at the beginning; one that is gone is forgotten, a source by its name in `gone`.
+// Errors: kFailedPrecondition - a group's layout is another one; kDataLoss - damaged.
 Status decode_engine_state(const PipelineOptions& options, std::span<const std::string> pieces, Watermarks& watermarks,
-                           const Operators& operators);
+                           const Operators& operators, std::vector<std::string>& gone);
 
 // "engine state is damaged: ..."
 Status damaged_engine_state(std::string_view what);

@@ -43,12 +43,13 @@ struct Engine {
     return bytes;
   }
   Status read(const std::vector<std::string>& pieces) {
-    return decode_engine_state(options, pieces, watermarks, operators);
+    return decode_engine_state(options, pieces, watermarks, operators, gone);
   }
 
   PipelineOptions options;
   Watermarks watermarks;
   Operators operators;
+  std::vector<std::string> gone;
 };
 
 std::vector<std::string> sample() {
@@ -107,12 +108,19 @@ TEST(EngineState, FindsSourcesEventsAndGroupsByTheirNames) {
   EXPECT_EQ(engine.operators[2]->open_windows(), 0u);
 }
 
-TEST(EngineState, RefusesAGroupThatIsGoneOrAnother) {
+TEST(EngineState, ForgetsWhatIsGone) {
   PipelineOptions fewer = sample_options();
   fewer.groups.pop_back();
-  EXPECT_EQ(Engine(fewer).read(sample()).message(),
-            "the store has the group 'sessions' (session 30s by name text of blocks), and the definition has "
-            "'minutes'; take the group back as it was, or start with a new data folder");
+  const std::string source = fewer.sources.back().name;
+  fewer.sources.pop_back();
+  Engine engine(fewer);
+  ASSERT_TRUE(engine.read(sample()).ok());
+  EXPECT_EQ(engine.gone, std::vector<std::string>{source}) << "once, however many pieces name it";
+  EXPECT_EQ(engine.operators.size(), 1u);
+  EXPECT_GT(engine.operators[0]->open_windows(), 0u);
+}
+
+TEST(EngineState, RefusesAGroupThatIsAnother) {
   PipelineOptions other = sample_options();
   other.groups[0].window = 5min;
   const Status status = Engine(other).read(sample());

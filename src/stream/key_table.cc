@@ -15,7 +15,7 @@ std::uint32_t KeyTable::find(std::string_view key) const {
 }
 
 void KeyTable::grow() {
-  std::vector<Slot> before(std::max<std::size_t>(8, 2 * slots_.size()));
+  LargeVector<Slot> before(std::max<std::size_t>(8, 2 * slots_.size()));
   std::swap(before, slots_);
   const std::size_t mask = slots_.size() - 1;
   for (const Slot& slot : before) {

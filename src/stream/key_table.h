@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/huge_pages.h"
+#include "base/prefetch.h"
 #include "base/result.h"
 
 namespace tidecast {
@@ -29,10 +31,10 @@ class KeyTable {
   std::vector<std::uint32_t> sorted() const;  // All numbers, by the bytes of their strings.
 
   // A key of this hash will be asked for: first its slot, then, once that is at hand, what the slot names.
-  void prefetch_slot(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]); }
+  void prefetch_slot(std::uint32_t hash) const { prefetch(&slots_[hash & (slots_.size() - 1)]); }
   std::uint32_t prefetch_key(std::uint32_t hash) const {  // The key's number, very likely; or kNone.
     const Slot& slot = slots_[hash & (slots_.size() - 1)];
-    if (slot.number != kNone) __builtin_prefetch(&refs_[slot.number]);
+    if (slot.number != kNone) prefetch(&refs_[slot.number]);
     return slot.number;
   }
 
@@ -52,9 +54,9 @@ class KeyTable {
   std::string_view text_of(const Ref& ref) const;
   void grow();
 
-  std::vector<Ref> refs_;
+  LargeVector<Ref> refs_;
   std::string long_;
-  std::vector<Slot> slots_;  // A power of two of them.
+  LargeVector<Slot> slots_;  // A power of two of them.
 };
 
 // ---- the hot path

@@ -73,8 +73,7 @@ class MemoryStore : public FeatureStore {
     ++commits_;
     return ok();
   }
-  Status flush(ProcessingTime, bool) override { return ok(); }  // There are no files to write.
-  bool raw_outbox_full() const override { return false; }
+  Status flush(bool) override { return ok(); }  // There are no files to write.
 
   Books books() const override { return recovered_.books; }
   std::uint64_t rows(std::string_view group) const override {
@@ -183,6 +182,13 @@ class MemoryStore : public FeatureStore {
   Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX) const override {
     const auto count = static_cast<std::ptrdiff_t>(std::min(most, dead_.size()));
     return std::vector<DeadLetter>(dead_.end() - count, dead_.end());
+  }
+  Result<std::vector<DeadLetter>> dead_letters_from(std::uint64_t number, std::size_t most,
+                                                    std::size_t /*most_bytes*/ = SIZE_MAX) const override {
+    std::vector<DeadLetter> letters;
+    for (const DeadLetter& letter : dead_)
+      if (letter.number >= number && letters.size() < most) letters.push_back(letter);
+    return letters;
   }
   Status visit_archive(const std::function<bool(std::string_view line)>& visit) const override {
     for (const Archived& record : archive_)

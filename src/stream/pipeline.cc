@@ -51,8 +51,10 @@ class WindowedPipeline final : public Pipeline {
   Status restore() {
     Recovered recovered = TRY(store_.recover());
     TRY(take_cursors(recovered.cursors));
-    for (const ClockMark& mark : TRY(store_.clock_marks()))
-      if (mark.kind == ClockMark::Kind::kSourceIdle) std::erase(gone_, mark.name);
+    std::string definition;
+    for (ClockMark& mark : TRY(store_.clock_marks()))
+      if (mark.kind == ClockMark::Kind::kDefinition) definition = std::move(mark.name);
+    changed_ = definition != options_.definition;
 
     commit_.arrival = recovered.arrival;
     commit_.books = recovered.books;
@@ -61,7 +63,7 @@ class WindowedPipeline final : public Pipeline {
     for (const WindowGroup& group : options_.groups) commit_.late_by_group.try_emplace(group.name, 0);
     if (recovered.engine_state.empty() && recovered.books.read > 0)
       return data_loss("{} records were read, but there is no engine state", recovered.books.read);
-    TRY(decode_engine_state(options_, recovered.engine_state, watermarks_, operators_));
+    TRY(decode_engine_state(options_, recovered.engine_state, watermarks_, operators_, gone_));
     if (!deduplicates_) return ok();
     TRY(store_.visit_keys([this](std::span<const KeySeen> keys) { known_.restore(keys); }));
     known_.end_restore();
@@ -72,7 +74,7 @@ class WindowedPipeline final : public Pipeline {
     CHECK(source < options_.sources.size());
     if (failed_) return must_be_opened_again();
     if (batch.empty() && batch.cursor == cursors_[source]) return Ingested{};
-    begin_commit();
+    begin_commit(batch.empty() ? commit_.arrival : batch.records.front().arrival);
     commit_.source = options_.sources[source].name;
     commit_.cursor = batch.cursor;
     decoder_.decode(batch, source, decoded_);
@@ -105,7 +107,7 @@ class WindowedPipeline final : public Pipeline {
     if (failed_) return must_be_opened_again();
     const std::optional<Due> due = first_due();
     if (!due || due->at > now) return Ingested{};
-    begin_commit();
+    begin_commit(due->at);
     run_clock(now + 1ms);
     commit_.arrival = std::max(commit_.arrival, commit_.marks.back().at);
     Ingested ingested;
@@ -115,7 +117,7 @@ class WindowedPipeline final : public Pipeline {
 
   Result<Replayed> replay(std::span<const DeadLetter> letters, ProcessingTime now) override {
     if (failed_) return must_be_opened_again();
-    begin_commit();
+    begin_commit(now);
     Replayed replayed;
     std::vector<RawBatch> taken;  // The archive's records stand in them until the commit.
     taken.reserve(letters.size());
@@ -135,7 +137,7 @@ class WindowedPipeline final : public Pipeline {
       take({source, letter.source, batch, 0, now});
       commit_.arrival = now;
     }
-    if (commit_.replayed.empty()) return failed_ = false, replayed;
+    if (commit_.replayed.empty() && commit_.marks.empty()) return failed_ = false, replayed;
     TRY(finish(replayed.ingested));
     return replayed;
   }
@@ -169,9 +171,6 @@ class WindowedPipeline final : public Pipeline {
   Status take_cursors(const std::map<std::string, std::string>& cursors) {
     // History that was read first is no source in whose place this one stands.
     bool known = std::ranges::all_of(cursors, [](const auto& c) { return c.first.starts_with(kBackfillPrefix); });
-    for (const auto& [source, cursor] : cursors)
-      if (std::ranges::find(options_.sources, source, &PipelineSource::name) == options_.sources.end())
-        gone_.push_back(source);
     for (std::size_t s = 0; s < cursors_.size(); ++s) {
       const auto cursor = cursors.find(options_.sources[s].name);
       if (cursor == cursors.end()) continue;
@@ -191,7 +190,7 @@ class WindowedPipeline final : public Pipeline {
 
   // The totals go on from the batch before; everything else is this batch's own.  Until the commit has succeeded what
   // is in memory runs ahead of the store.
-  void begin_commit() {
+  void begin_commit(ProcessingTime at) {
     failed_ = true;
     commit_.source.clear();
     commit_.cursor.clear();
@@ -203,12 +202,26 @@ class WindowedPipeline final : public Pipeline {
     commit_.marks.clear();
     commit_.replayed.clear();
     commit_.gap.reset();
-    for (const std::string& source : gone_)  // Whoever repeats the decisions waits for it no more, from here on.
-      commit_.marks.push_back(
-          {ClockMark::Kind::kSourceIdle, source, commit_.books.read, commit_.arrival, EventTime::epoch()});
     before_ = commit_.books;
     late_.assign(operators_.size(), 0);
     look_at_clock_ = ProcessingTime::min();
+    if (restarted_) mark_restart(at);
+  }
+
+  // What the first commit does differently from the last one before: on record for whoever repeats the decisions.
+  void mark_restart(ProcessingTime at) {
+    const auto mark = [&](ClockMark::Kind kind, const std::string& name, EventTime time) {
+      commit_.marks.push_back({kind, name, commit_.books.read, at, time});
+    };
+    if (!options_.definition.empty() && (changed_ || !gone_.empty()))
+      mark(ClockMark::Kind::kDefinition, options_.definition, EventTime::epoch());
+    for (const std::string& source : gone_) mark(ClockMark::Kind::kSourceIdle, source, EventTime::epoch());
+    for (std::size_t g = 0; g < operators_.size(); ++g) {
+      const auto watermark = watermarks_.raise(g);
+      if (!watermark || *watermark == EventTime::epoch()) continue;
+      mark(ClockMark::Kind::kForcedWatermark, options_.groups[g].name, *watermark);
+      operators_[g]->advance(*watermark, at, true, commit_.closed);
+    }
   }
 
   Status finish(Ingested& ingested) {
@@ -226,6 +239,7 @@ class WindowedPipeline final : public Pipeline {
     TRY(store_.commit(commit_));
     failed_ = false;
     gone_.clear();
+    restarted_ = false;
     const Books& now = commit_.books;
     ingested.books = {now.read - before_.read, now.stored - before_.stored, now.duplicate - before_.duplicate,
                       now.late - before_.late, now.dead - before_.dead};
@@ -441,9 +455,11 @@ class WindowedPipeline final : public Pipeline {
   bool deduplicates_ = false;
   Watermarks watermarks_;
   Operators operators_;
-  std::vector<std::optional<Predicate>> where_;      // By group.
-  std::vector<std::string> cursors_;                 // By source.
-  std::vector<std::string> gone_;                    // Sources that were read and are no more, until that is on record.
+  std::vector<std::optional<Predicate>> where_;  // By group.
+  std::vector<std::string> cursors_;             // By source.
+  // Until the first commit: which sources are no more, and whether the definition's text is another.
+  std::vector<std::string> gone_;
+  bool restarted_ = true, changed_ = false;
   std::vector<std::vector<std::size_t>> groups_of_;  // By event.
   DecodedBatch decoded_;
   std::vector<RecordKey> raw_keys_;              // One a record of this batch that is not alive, of its bytes.
@@ -457,23 +473,6 @@ class WindowedPipeline final : public Pipeline {
   std::size_t snapshot_ = 0, changes_ = SIZE_MAX;
   bool failed_ = false;
 };
-
-// Rows go to the store by the group's index, so both must mean the same group by it.
-Status check_store(const PipelineOptions& options, const FeatureStore& store) {
-  const std::vector<FeatureGroup>& kept = store.groups();
-  if (kept.size() != options.groups.size())
-    return failed_precondition("the store has {} groups, the pipeline {}", kept.size(), options.groups.size());
-  for (std::size_t g = 0; g < kept.size(); ++g) {
-    const WindowGroup& group = options.groups[g];
-    if (kept[g].name != group.name || kept[g].window != group.window || kept[g].columns.size() != group.columns.size())
-      return failed_precondition(
-          "group {} is {} ({}, {} columns) in the store, "
-          "but {} ({}, {} columns) in the pipeline",
-          g, kept[g].name, to_text(kept[g].window), kept[g].columns.size(), group.name, to_text(group.window),
-          group.columns.size());
-  }
-  return ok();
-}
 
 }  // namespace
 

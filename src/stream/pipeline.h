@@ -112,6 +112,7 @@ struct PipelineOptions {
   std::vector<PipelineSource> sources;
   std::vector<EventMapping> events = std::vector<EventMapping>(1);
   std::vector<WindowGroup> groups;  // In the order of FeatureStore::groups().
+  std::string definition{};         // The text that says all this; a clock mark keeps each one that held.
 };
 
 // The feature group that a window group fills: keys, types, units and empty-window rules of its columns.
@@ -151,7 +152,9 @@ class Pipeline {
  public:
   // Restores keys, watermarks and open windows from `store`, which must outlive it.
   // A group that is new starts empty and counts what comes from now on; so does a column that is new, from the first
-  // window on that begins after now (it is null in those that are open).  A source that is gone is waited for no more.
+  // window on that begins after now (it is null in those that are open).  A source that is gone is waited for no more,
+  // a group that is gone closes no more windows.  Where that or another lateness lets a watermark rise, it does so with
+  // the first commit, and the windows count as closed by the clock.
   // Errors: kFailedPrecondition - no source of these was ever read, but others were, or the state is of a group whose
   // window is not what it was; kDataLoss - it cannot be read.
   static Result<std::unique_ptr<Pipeline>> open(PipelineOptions options, FeatureStore& store);

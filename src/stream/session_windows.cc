@@ -10,10 +10,10 @@ SessionWindows::SessionWindows(std::size_t index, const WindowGroup& group, cons
 bool SessionWindows::on_event(const EventBatch& events, std::size_t i, std::uint64_t number, ProcessingTime,
                               std::vector<ClosedWindow>&) {
   look_ahead(
-      events, i, keys_, [this](std::uint32_t series) { __builtin_prefetch(&open_[series]); },
+      events, i, keys_, [this](std::uint32_t series) { prefetch(&open_[series]); },
       [this](std::uint32_t series) {
         if (series >= open_.size() || open_[series].empty()) return;
-        __builtin_prefetch(&sessions_[open_[series].back()], 1);
+        prefetch(&sessions_[open_[series].back()]);
         cells_.prefetch(open_[series].back());
       });
   const EventTime start = events.time[i], end = start + group_.window;

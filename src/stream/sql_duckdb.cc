@@ -33,8 +33,8 @@ std::string reached(std::string_view watermark, std::string_view end, Millisecon
 
 class Compiler {
  public:
-  Compiler(const PipelineOptions& options, std::size_t index)
-      : group_(options.groups[index]), event_(options.events[group_.event]) {
+  Compiler(const PipelineOptions& options, std::size_t index, const JudgedBefore& before)
+      : group_(options.groups[index]), event_(options.events[group_.event]), before_(before) {
     for (std::size_t i = 0; i < options.sources.size(); ++i)
       if (event_.sources.empty() || std::ranges::find(event_.sources, i) != event_.sources.end())
         sources_.push_back(options.sources[i].name);
@@ -51,6 +51,13 @@ class Compiler {
   }
   std::string keys(std::string_view before = ", ") const {
     return joined(group_.key.size(), "", [&](std::size_t i) { return std::string(before) + field(group_.key[i]); });
+  }
+
+  // What holds of a record, `then` or `now`.
+  template <typename T>
+  std::string of_then(const T& then, const T& now) const {
+    return before_.number == 0 ? fmt::format("{}", now)
+                               : fmt::format("CASE WHEN n$ < {} THEN {} ELSE {} END", before_.number, then, now);
   }
 
   // The watermark at each place.  A name with a '$' is the statement's own: no field is called so.
@@ -95,7 +102,8 @@ class Compiler {
         fmt::arg("decoded", indented(decoded)), fmt::arg("fields", fields()),
         fmt::arg("nulls", joined(event_.fields.size(), "", [](std::size_t) { return ", NULL"; })),
         fmt::arg("group", sql::text(group_.name)), fmt::arg("state", state), fmt::arg("newest", newest),
-        fmt::arg("lateness", group_.lateness.count()), fmt::arg("where", where.empty() ? "" : " AND (" + where + ")"));
+        fmt::arg("lateness", of_then(before_.lateness.count(), group_.lateness.count())),
+        fmt::arg("where", where.empty() ? "" : " AND (" + where + ")"));
   }
 
   // Windows on the grid; of a hopping one's overlapping windows those count a record that have not closed.
@@ -108,11 +116,14 @@ class Compiler {
       start += fmt::format(" - back$ * {}", step);
       from += fmt::format(", range({}) AS overlapping(back$)", width / step);
     }
+    const auto gone = [&](Milliseconds allowed) {
+      return reached("before$", fmt::format("start$ + {}", width), allowed);
+    };
     return fmt::format(
         "SELECT *, start$ + {0} AS end$ FROM (\n"
         "  SELECT n$, place$, before${1}, {2} AS start$ FROM {3} WHERE counts$)\n"
         "WHERE NOT {4}",
-        width, fields(), start, from, reached("before$", fmt::format("start$ + {}", width), group_.allowed_lateness));
+        width, fields(), start, from, of_then(gone(before_.allowed_lateness), gone(group_.allowed_lateness)));
   }
 
   // Sessions.  Records of a series that could belong together are an island.  An island is calm if each of its records
@@ -250,6 +261,7 @@ class Compiler {
 
   const WindowGroup& group_;
   const EventMapping& event_;
+  const JudgedBefore before_;
   std::vector<std::string> sources_;  // That may feed the event.
 };
 
@@ -261,8 +273,8 @@ std::string DuckdbSql::whole() const {
       indented(judged), indented(assigned), indented(rows));
 }
 
-Result<DuckdbSql> duckdb_sql(const PipelineOptions& options, std::size_t group) {
-  return Compiler(options, group).compile();
+Result<DuckdbSql> duckdb_sql(const PipelineOptions& options, std::size_t group, const JudgedBefore& before) {
+  return Compiler(options, group, before).compile();
 }
 
 }  // namespace tidecast

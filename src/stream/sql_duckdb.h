@@ -24,10 +24,16 @@ struct DuckdbSql {
   std::string whole() const;  // The three as one statement.
 };
 
+// Records below `number` were judged by a definition before this one: as if they were, by this lateness.
+struct JudgedBefore {
+  std::uint64_t number = 0;
+  Milliseconds lateness{0}, allowed_lateness{0};
+};
+
 // Columns of `rows`: start$ and end$ of the window in milliseconds, the keys, the features, each one that is not exact
 // followed by "<feature> within", the most by which two right answers differ; written$ in milliseconds and by_clock$,
 // which are those of the row's first revision.  In the order of end$.
 // Errors: kInvalidArgument - the definition is wrong.
-Result<DuckdbSql> duckdb_sql(const PipelineOptions& options, std::size_t group);
+Result<DuckdbSql> duckdb_sql(const PipelineOptions& options, std::size_t group, const JudgedBefore& before = {});
 
 }  // namespace tidecast

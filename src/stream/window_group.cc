@@ -167,4 +167,20 @@ std::string layout_of(const PipelineOptions& options, std::size_t index) {
   return layout;
 }
 
+Status check_store(const PipelineOptions& options, const FeatureStore& store) {
+  const std::vector<FeatureGroup>& kept = store.groups();
+  if (kept.size() != options.groups.size())
+    return failed_precondition("the store has {} groups, the pipeline {}", kept.size(), options.groups.size());
+  for (std::size_t g = 0; g < kept.size(); ++g) {
+    const WindowGroup& group = options.groups[g];
+    if (kept[g].name != group.name || kept[g].window != group.window || kept[g].columns.size() != group.columns.size())
+      return failed_precondition(
+          "group {} is {} ({}, {} columns) in the store, "
+          "but {} ({}, {} columns) in the pipeline",
+          g, kept[g].name, to_text(kept[g].window), kept[g].columns.size(), group.name, to_text(group.window),
+          group.columns.size());
+  }
+  return ok();
+}
+
 }  // namespace tidecast

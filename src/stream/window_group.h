@@ -11,4 +11,7 @@ namespace tidecast {
 // cannot go on.  Lateness, columns and `where` are not part of it: they may be others at a restart.
 std::string layout_of(const PipelineOptions& options, std::size_t group);
 
+// Rows go to the store by the group's index, so both must mean the same group by it.  kFailedPrecondition.
+Status check_store(const PipelineOptions& options, const FeatureStore& store);
+
 }  // namespace tidecast

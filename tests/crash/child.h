@@ -9,9 +9,9 @@ namespace tidecast::crash {
 
 struct Ended {
   bool well = false;  // It came to its end.
-  std::string text;   // What it gave, or how else it ended: "signal 6", "not ended after 20 s".
+  std::string text;   // What it gave, or how else it ended: "signal 6", "not ended after 120 s".
 };
 
-Ended in_child(const std::function<std::string()>& work, unsigned seconds = 20);
+Ended in_child(const std::function<std::string()>& work, unsigned seconds = 120);
 
 }  // namespace tidecast::crash

@@ -3,19 +3,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "base/log.h"
 #include "child.h"
 #include "faulty_disk.h"
 #include "life.h"
+#include "long_run.h"
 #include "storage/temporary_folder.h"
 
 namespace tidecast::crash {
 namespace {
 
-// TIDECAST_LONG=1: every place; else some of them, evenly.
-bool long_run() { return std::getenv("TIDECAST_LONG") != nullptr; }
+std::string everything(const std::filesystem::path& folder) { return content(folder) + offline_files(folder); }
 
 // What one undisturbed life leaves, and how many calls of each kind it makes.
 struct Undisturbed {
@@ -33,7 +31,7 @@ const Undisturbed& undisturbed() {
       std::string counts = fmt::format("{} {}", calls(), bytes_used());
       for (int kind = 0; kind < kCalls; ++kind) counts += fmt::format(" {}", calls(static_cast<Call>(kind)));
       unwatch();
-      return life.status.ok() ? counts + "\n" + content(folder.path()) : life.status.message();
+      return life.status.ok() ? counts + "\n" + everything(folder.path()) : life.status.message();
     });
     Undisturbed result;
     std::istringstream text(ended.text);
@@ -71,31 +69,45 @@ std::string survive(const Plan& plan, Afterwards afterwards, std::uint64_t seed)
       return fmt::format("afterwards {}: {}", name_of(second.status.code()), second.status.message());
     if (second.began < first.acknowledged)
       return fmt::format("{} batches were acknowledged, {} are there", first.acknowledged, second.began);
-    return content(folder.path());
+    return everything(folder.path());
   });
-  if (!ended.well) return ended.text;
-  return ended.text == undisturbed().content ? "" : ended.text.substr(0, 2000);
+  if (ended.well && ended.text == undisturbed().content) return "";
+  return fmt::format("seed {}, {}: {}", seed, kept(folder.path()), ended.text.substr(0, 2000));
 }
 
-// Moves the plan's fault through all places from 1 to `last`, or through some.
+// Moves the plan's fault through all places from 1 to `last`, or, if the run is not a long one, through some, evenly.
 void through(std::uint64_t last, std::uint64_t some, Plan plan, std::initializer_list<Afterwards> afterwards) {
   const std::uint64_t stride = long_run() ? 1 : std::max<std::uint64_t>(1, last / some);
+  const std::string_view call = plan.call ? name_of(*plan.call) : "call";
+  Progress progress(fmt::format("{} that fails, error {}", call, plan.error), last);
   int failed = 0;
   for (std::uint64_t n = 1; n <= last && failed < 5; n += stride) {
+    progress.at(n);
     plan.nth = n;
     const auto how = afterwards.begin()[(n / stride) % afterwards.size()];
     const std::string wrong = survive(plan, how, n);
     failed += !wrong.empty();
-    EXPECT_EQ(wrong, "") << fmt::format("{} {} of {}, error {}, then {}", plan.call ? name_of(*plan.call) : "call", n,
-                                        last, plan.error, static_cast<int>(how));
+    EXPECT_EQ(wrong, "") << fmt::format("{} {} of {}, error {}, then {}", call, n, last, plan.error,
+                                        static_cast<int>(how));
   }
 }
 
 TEST(Fault, AnUndisturbedLifeHasSomethingOfEverything) {
   const std::string& all = undisturbed().content;
-  for (const char* part : {"\ndead 13 ", "\"verdict\":\"late\"", "minutes: ", "hours: ", "feed at 14\n"})
-    EXPECT_NE(all.find(part), all.npos) << part << "\n" << all.substr(0, 500);
-  EXPECT_EQ(all.find(" duplicate 0 "), all.npos);
+  for (const char* part :
+       {"backfill old.ndjson at 2\n", "feed at 13\n", "push at 14\n", "gap feed ", "mark 0 push ", "mark 1 wallets ",
+        "dead 163 ", "late 165 ", "\"verdict\":\"late\"", "\"n\":72,", " false true: ", " 1 false false: ", " 2 true ",
+        "offline/minutes/month=2026-05/", "offline/minutes/date=2026-06-01/hour="})
+    EXPECT_NE(all.find(part), all.npos) << part << "\n" << all;
+  // No more: known ones, the raw records and the hours that are too old.
+  for (const char* part : {" duplicate 0 ", "\"n\":71,", "offline/hours/month=2026-05/"})
+    EXPECT_EQ(all.find(part), all.npos) << part << "\n" << all;
+  const TemporaryFolder folder;
+  const Ended half = in_child([&] {
+    const Life life = live(folder.path(), kBatches / 2);
+    return life.status.ok() ? offline_files(folder.path()) : life.status.message();
+  });
+  EXPECT_NE(half.text.find("offline/minutes/date=2026-05-30/day/"), half.text.npos) << half.text;
 }
 
 TEST(Fault, ALossOfPowerAfterAnyCallLosesNothingThatWasAcknowledged) {
@@ -117,9 +129,12 @@ TEST_P(EveryCall, ThatFailsOnceLeavesEverythingAsItShouldBe) {
 TEST(Fault, ADiskThatIsFullAtAnySizeEndsTheLifeAndNothingElse) {
   const std::uint64_t bytes = undisturbed().bytes;
   const std::uint64_t step = bytes / (long_run() ? 500 : 20);
-  for (std::uint64_t room = 0; room < bytes; room += step)
+  Progress progress("bytes of room", bytes);
+  for (std::uint64_t room = 0; room < bytes; room += step) {
+    progress.at(room);
     EXPECT_EQ(survive({.room = room}, room % (2 * step) == 0 ? Afterwards::kGoesOn : Afterwards::kLosesPower, room), "")
         << room << " bytes of " << bytes;
+  }
 }
 
 }  // namespace

@@ -5,64 +5,27 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "../e2e/program.h"
-#include "base/json.h"
-#include "base/rng.h"
+#include "kill_project.h"
 
 namespace tidecast::e2e {
 namespace {
 
-// Two and a half hours of readings of some probes, with everything that may be wrong with one.
-std::string readings() {
-  std::string lines;
-  Rng rng(5);
-  for (int i = 0; i < 40'000; ++i) {
-    const int id = rng.below(12) == 0 ? std::max(0, i - 1 - static_cast<int>(rng.below(300))) : i;  // A duplicate.
-    const int late = rng.below(30) == 0 ? static_cast<int>(rng.below(600)) : 0;
-    const std::string value = rng.below(500) == 0 ? "\"broken\"" : std::to_string(rng.below(10'000));
-    lines += fmt::format("{{\"id\":{},\"t\":{},\"probe\":\"p{}\",\"x\":{}}}\n", id, 1'778'000'400 + i / 4 - late,
-                         rng.below(20), value);
-  }
-  return lines;
+using crash::kept;
+using crash::long_run;
+
+// Goes on to the end; then everything that must not depend on what happened on the way.
+std::string outcome(const Project& project, const std::vector<std::string>& command) {
+  const Finished last = tidecast(project.on_it(command));
+  if (last.code != 0) return last.out + last.err;
+  const Finished status = tidecast(project.on_it({"status", "--json"}));
+  if (status.code != 0) return status.err;
+  std::string all = to_text(parse_json(status.out).value().at("events")) + "\n";
+  for (const char* query : {"SELECT * FROM probes_1min_history", "SELECT * FROM hops_history",
+                            "SELECT * FROM bursts_history", "SELECT * FROM dead_letters", "SELECT * FROM late"})
+    all += project.csv(query);
+  return all + archive(project.folder / "data");
 }
-
-constexpr const char* kDefinition =
-    "project: probes\n"
-    "sources: [ { name: probes, kind: file, path: readings.ndjson } ]\n"
-    "event:\n"
-    "  id: /id\n"
-    "  time: { from: /t, unit: s }\n"
-    "  fields: { x: { from: /x, type: integer } }\n"
-    "  deduplicate_for: 1h\n"
-    "features:\n"
-    "  - group: probes_1min\n"
-    "    lateness: 30s\n"
-    "    columns: { readings: count(), sum_x: sum(x), mean_x: avg(x) }\n";
-
-// A folder with a definition, and the program on it.
-struct Project {
-  explicit Project(const std::string& definition) { write(folder / "tidecast.yaml", definition); }
-
-  std::vector<std::string> on_it(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(),
-                     {"-c", (folder / "tidecast.yaml").string(), "--data", (folder / "data").string()});
-    return arguments;
-  }
-  std::vector<std::string> replay() const {
-    return on_it({"replay", "--quiet", "--report", (folder / "report.json").string()});
-  }
-  // Goes on to the end; then everything that must not depend on what happened on the way.
-  std::string outcome() const {
-    const Finished last = tidecast(replay());
-    if (last.code != 0) return last.out + last.err;
-    std::string all = to_text(parse_json(read(folder / "report.json")).value().at("events")) + "\n";
-    for (const char* query : {"SELECT * FROM probes_1min_history", "SELECT * FROM dead_letters"})
-      all += tidecast(on_it({"sql", query, "--format", "csv"})).out;
-    return all + archive(folder / "data");
-  }
-
-  Folder folder;
-};
+const std::vector<std::string> kReplay{"replay", "--quiet"};
 
 class Kill : public testing::Test {
  protected:
@@ -78,48 +41,53 @@ class Kill : public testing::Test {
   static inline std::string definition_;
 };
 
-// Where two outcomes part.
-std::string difference(const std::string& is, const std::string& was) {
-  if (is == was) return "";
-  const auto at = static_cast<std::size_t>(std::ranges::mismatch(is, was).in1 - is.begin());
-  const std::size_t from = at - std::min<std::size_t>(at, 200);
-  return fmt::format("they part at byte {} of {} and {}:\n{}\n-- undisturbed:\n{}", at, is.size(), was.size(),
-                     is.substr(from, 400), was.substr(from, 400));
-}
-
-TEST_F(Kill, AtRandomMomentsGivesTheSameRowsArchiveDeadLettersAndCounters) {
+// Kills `command` at random moments, so often; each attempt goes on where the one before was killed, and one that comes
+// to the end is followed by a new folder.
+void survive_kills(const std::string& definition, const std::vector<std::string>& command, int kills_wanted) {
   constexpr std::uint64_t kSeed = 20261126;
-  const int kKills = std::getenv("TIDECAST_LONG") != nullptr ? 1'000 : 50;
-  const Project undisturbed(definition_);
+  const Project undisturbed(definition);
   const auto began = std::chrono::steady_clock::now();
-  ASSERT_EQ(tidecast(undisturbed.replay()).code, 0);
+  ASSERT_EQ(tidecast(undisturbed.on_it(command)).code, 0);
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-  const std::string expected = undisturbed.outcome();
+  const std::string expected = outcome(undisturbed, command);
   for (const char* part : {"\"verdict\":\"late\"", "\"verdict\":\"stored\"", "broken", "2026-05-05T18:59:00Z"})
     ASSERT_NE(expected.find(part), expected.npos) << part << "\n" << expected.substr(0, 2'000);
 
-  // Each attempt goes on where the one before was killed; one that comes to the end is followed by a new folder.
   Rng rng(kSeed);
+  crash::Progress progress("kills of " + command[0], static_cast<std::uint64_t>(kills_wanted));
   int kills = 0, folders = 0, most = 0;
-  for (; kills < kKills && folders < 20 * kKills; ++folders) {
-    const Project project(definition_);
+  for (; kills < kills_wanted && folders < 20 * kills_wanted; ++folders) {
+    const Project project(definition);
     int here = 0;
-    while (kills < kKills && !wait_or_kill(start(project.replay()),
-                                           static_cast<long>(rng.below(static_cast<std::uint64_t>(whole.count()) / 2))))
+    while (kills < kills_wanted &&
+           !wait_or_kill(start(project.on_it(command)),
+                         static_cast<long>(rng.below(static_cast<std::uint64_t>(whole.count()) / 2))))
       ++kills, ++here;
     most = std::max(most, here);
-    EXPECT_EQ(difference(project.outcome(), expected), "") << "seed " << kSeed << ", after " << kills << " kills";
-    if (HasFailure()) return;
+    const std::string parted = difference(outcome(project, command), expected);
+    if (!parted.empty())
+      FAIL() << "seed " << kSeed << ", after " << kills << " kills, " << here << " of this folder, "
+             << kept(project.folder / "") << ": " << parted;
+    progress.at(static_cast<std::uint64_t>(kills));
   }
-  EXPECT_EQ(kills, kKills) << "seed " << kSeed;
-  RecordProperty("folders", folders);
-  RecordProperty("most_kills_of_one", most);
+  EXPECT_EQ(kills, kills_wanted) << "seed " << kSeed;
+  testing::Test::RecordProperty("folders", folders);
+  testing::Test::RecordProperty("most_kills_of_one", most);
+}
+
+TEST_F(Kill, AtRandomMomentsGivesTheSameRowsArchiveDeadLettersAndCounters) {
+  survive_kills(definition_, kReplay, long_run() ? 1'000 : 20);
+}
+
+TEST_F(Kill, OfABackfillAtRandomMomentsGivesTheSame) {
+  survive_kills(pushed_definition(), {"backfill", "--file", (*shared_ / "readings.ndjson").string()},
+                long_run() ? 200 : 10);
 }
 
 // Runs it with a crash point; true if it died there.
 bool dies_at(const Project& project, const std::string& point) {
   ::setenv("TIDECAST_CRASH_AT", point.c_str(), 1);
-  const int code = tidecast(project.replay()).code;
+  const int code = tidecast(project.on_it(kReplay)).code;
   ::unsetenv("TIDECAST_CRASH_AT");
   EXPECT_TRUE(code == 0 || code == 128 + 9) << point << ": exit code " << code;
   return code == 128 + 9;
@@ -127,14 +95,14 @@ bool dies_at(const Project& project, const std::string& point) {
 
 TEST_F(Kill, RightAfterAnyCommitOrFileGivesTheSame) {
   const Project undisturbed(definition_);
-  const std::string expected = undisturbed.outcome();
+  const std::string expected = outcome(undisturbed, kReplay);
   for (const std::string point : {"state", "publish"}) {
     int n = 1, died = 0;
-    for (const int step = std::getenv("TIDECAST_LONG") != nullptr ? 1 : 7;; n += step) {
+    for (const int step = long_run() ? 1 : 20;; n += step) {
       const Project project(definition_);
       if (!dies_at(project, fmt::format("{}:{}", point, n))) break;
       ++died;
-      EXPECT_EQ(difference(project.outcome(), expected), "") << point << ":" << n;
+      EXPECT_EQ(difference(outcome(project, kReplay), expected), "") << point << ":" << n;
     }
     EXPECT_GE(died, 1) << point;
   }
@@ -152,7 +120,7 @@ TEST_F(Kill, BetweenTheCommitsOfTheRegistryAndOfTheTrackingStoreIsMadeGood) {
                  "cool_down: 2h } }\n"
                  "server: { listen: \"127.0.0.2:0\" }\n");
   const auto history = [](const Project& project) {
-    const Finished last = tidecast(project.replay());
+    const Finished last = tidecast(project.on_it(kReplay));
     EXPECT_EQ(last.code, 0) << last.err;
     std::string all;
     for (const char* table : {"timeline", "scores", "evaluations", "models"}) {
@@ -166,7 +134,7 @@ TEST_F(Kill, BetweenTheCommitsOfTheRegistryAndOfTheTrackingStoreIsMadeGood) {
   const Project undisturbed(text);
   const std::string expected = history(undisturbed);
   // The registry's first commit makes its tables; then come the model, its approval, its two deployments.
-  const bool all = std::getenv("TIDECAST_LONG") != nullptr;
+  const bool all = long_run();
   const auto through = [&](const std::string& point, int last) {
     int died = 0;
     for (int n = 2; n <= last; ++n) {

@@ -1,6 +1,7 @@
 #pragma once
-// One life of the stream on its real store: the same batches always, with duplicates, late and dead records, windows of
-// several groups, flushes in between.
+// One life of the stream on its real store: the same batches always, of a history and then of two sources, with
+// duplicates, corrections, late and dead records and a gap, for windows of every kind, closed by events and by the wall
+// clock; in between rows are erased, flushed to files and merged, and what is too old goes.
 
 #include <filesystem>
 #include <string>
@@ -23,5 +24,8 @@ Life live(const std::filesystem::path& folder, int until = kBatches);
 
 // All that can be read from the store, or why it cannot.
 std::string content(const std::filesystem::path& folder);
+
+// The names of the files of rows, one a line.  They follow from how far a life came, not from what disturbed it.
+std::string offline_files(const std::filesystem::path& folder);
 
 }  // namespace tidecast::crash

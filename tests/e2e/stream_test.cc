@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
+
 #include "base/json.h"
 #include "net/http.h"
 #include "program.h"
@@ -38,9 +40,13 @@ class Server {
     if (!line) throw std::runtime_error("it did not start: " + running_.output());
     port_ = static_cast<std::uint16_t>(std::stoi(*line));
   }
-  HttpResponse push(const std::string& body) const {
-    return http_call("127.0.0.1", port_, {.method = "POST", .path = "/sources/orders/events", .body = body}, 20'000)
-        .value();
+  HttpResponse push(const std::string& body, const std::string& encoding = "identity") const {
+    const HttpRequest request{
+        .method = "POST", .path = "/sources/orders/events", .headers = {{"content-encoding", encoding}}, .body = body};
+    HttpResponse answer;
+    do answer = http_call("127.0.0.1", port_, request, 20'000).value();
+    while (answer.status == 429);  // It has only just started.
+    return answer;
   }
   void signal(int number) { running_.signal(number); }
   bool ended() { return running_.end(10s).has_value(); }
@@ -138,11 +144,168 @@ TEST(Definition, AChangedOneIsFreeANewVersionOrRefusedOverDataThatIsThere) {
   renamed.replace(renamed.find("columns: {"), 10, "renamed: { takings: income }, columns: {");
   write(file, renamed);
   EXPECT_EQ(json_of(file, {"features", "sales", "--last", "1"}).at(0).at("takings"), row.at("income"));
+  EXPECT_TRUE(json_of(file, {"verify"}).at("ok").as_bool()) << "rows of an earlier definition are as they were made";
   changed("window: 1min", "window: 5min");
   const Finished refused = tidecast({"status", "-c", file.string()});
   EXPECT_EQ(refused.code, 4);
   EXPECT_NE(refused.err.find("features.sales.window: was tumbling 1min, is tumbling 5min"), std::string::npos)
       << refused.err;
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+// Orders o<from>, o<from + 1>, ... one a second.
+std::string orders(int from, int until) {
+  std::string text;
+  for (int i = from; i < until; ++i) text += order(i, 1'778'025'600 + i);
+  return text;
+}
+
+void push(const std::filesystem::path& file, const std::string& body) {
+  Server server(file);
+  EXPECT_EQ(server.push(body).status, 200);
+  server.signal(SIGTERM);
+  EXPECT_TRUE(server.ended());
+}
+
+TEST(Verify, ProvesRowsOfEveryDefinitionThatHeld) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  const auto run = [&](const std::string& definition, int from, int until) {
+    write(file, definition);
+    push(file, orders(from, until));
+    const json::value found = json_of(file, {"verify"});
+    EXPECT_TRUE(found.at("ok").as_bool()) << to_text(found);
+    EXPECT_GT(found.at("compared").to_number<int>(), 0);
+  };
+  const std::string wider = replaced(kOrders, "income: sum(price)", "income: sum(price), dearest: max(price)");
+  const std::string with_days =
+      replaced(wider, "server:", "  - { group: tens, window: 10s, columns: { n: count() } }\nserver:");
+  const std::string renamed =
+      replaced(kOrders, "columns: { orders: count(), income: sum(price) }",
+               "renamed: { takings: income }, columns: { orders: count(), takings: sum(price), dearest: max(price) }");
+  run(kOrders, 0, 200);
+  run(wider, 200, 430);                                                 // Null before, and where a window was open.
+  run(with_days, 430, 610);                                             // Of a new group nothing before.
+  run(replaced(with_days, "lateness: 10s", "lateness: 1s"), 610, 700);  // Closes a window at the restart.
+  run(renamed, 700, 850);                                               // And a group is gone.
+  run(with_days, 850, 1000);                                            // It comes back, and a name as well.
+  const json::value rows = json_of(file, {"features", "sales", "--key", "a", "--last", "0"});
+  EXPECT_TRUE(rows.at(0).at("dearest").is_null());
+  EXPECT_TRUE(rows.at(3).at("dearest").is_null()) << "it was open";
+  EXPECT_FALSE(rows.at(4).at("dearest").is_null());
+}
+
+TEST(Verify, ProvesNothingWhereThereIsNothingToCompare) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  push(file, orders(0, 200));
+  const Finished found = tidecast({"verify", "-c", file.string(), "--from", "2020-01-01", "--until", "2020-01-02"});
+  EXPECT_EQ(found.code, 4);
+  EXPECT_NE(found.err.find("nothing to compare in 2020-01-01T00:00:00Z..2020-01-02T00:00:00Z"), std::string::npos)
+      << found.err;
+}
+
+TEST(Definition, AGroupThatIsGoneIsToldOfAndItsRowsComeBackWithIt) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  const std::string both =
+      replaced(kOrders, "server:", "  - { group: tens, window: 10s, columns: { n: count() } }\nserver:");
+  write(file, both);
+  push(file, orders(0, 200));
+  write(file, kOrders);
+  const Finished check = tidecast({"check", "-c", file.string()});
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_NE(check.out.find("features.tens: is gone"), std::string::npos) << check.out;
+  push(file, orders(200, 300));
+  EXPECT_EQ(tidecast({"features", "tens", "-c", file.string()}).code, 3);
+  write(file, both);
+  EXPECT_EQ(json_of(file, {"features", "tens", "--last", "0"}).as_array().size(), 13u);
+}
+
+TEST(Definition, CheckAndRunSayTheSameOfASourceUnderAnotherName) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  push(file, orders(0, 200));
+  write(file, replaced(kOrders, "name: orders", "name: sales"));
+  for (const char* command : {"check", "run", "status"}) {
+    const Finished refused = tidecast({command, "-c", file.string()});
+    EXPECT_EQ(refused.code, 4) << command;
+    EXPECT_NE((refused.out + refused.err).find("sources: was orders, is sales"), std::string::npos)
+        << command << ": " << refused.out << refused.err;
+  }
+}
+
+TEST(Status, SpeaksOfPushesAndOfManySeriesAsTheyAre) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  {
+    Server server(file);
+    server.push(orders(0, 200));
+    Finished status;
+    do status = tidecast({"status", "-c", file.string()});
+    while (status.out.find(" 0 read") != std::string::npos);  // It is told a moment later.
+    EXPECT_NE(status.out.find("Healthy: 6 rows; nothing is forecast"), std::string::npos) << status.out;
+    EXPECT_NE(status.out.find("pushed"), std::string::npos) << status.out;
+    EXPECT_EQ(status.out.find("none"), std::string::npos) << status.out;
+    EXPECT_EQ(status.out.find("polled"), std::string::npos) << status.out;
+    server.signal(SIGTERM);
+    EXPECT_TRUE(server.ended());
+  }
+  const Finished stopped = tidecast({"status", "-c", file.string()});
+  EXPECT_EQ(stopped.out.find("known gap"), std::string::npos) << stopped.out;
+  EXPECT_NE(stopped.out.find("Whoever pushes to orders is not answered till then"), std::string::npos) << stopped.out;
+}
+
+TEST(Keys, AnEmptyOneIsASeriesAndNotAll) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  push(file, replaced(order(500, 1'778'025'600), "\"shop\":\"a\"", "\"shop\":\"\"") +
+                 replaced(order(501, 1'778'025'600), "\"shop\":\"b\"", "\"shop\":\"x,y\"") + orders(0, 200));
+  EXPECT_EQ(json_of(file, {"features", "sales", "--key", "", "--last", "0"}).as_array().size(), 1u);
+  EXPECT_EQ(json_of(file, {"features", "sales", "--key", "x\\,y", "--last", "0"}).as_array().size(), 1u);
+  EXPECT_NE(tidecast({"features", "--help"}).out.find("\\N"), std::string::npos);
+}
+
+TEST(Push, ABodyThatUnpacksToMoreThanItMayIsTooLarge) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  write(folder / "body", std::string((64 << 20) + 1, ' '));
+  ASSERT_EQ(std::system(("gzip -1 " + (folder / "body").string()).c_str()), 0);
+  Server server(file);
+  const HttpResponse answer = server.push(read(folder / "body.gz"), "gzip");
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_NE(answer.body.find("more than 64 MB unpacked"), std::string::npos) << answer.body;
+}
+
+TEST(DeadLetters, AllAreTriedAgainOldestFirstHoweverMany) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, replaced(kOrders, "max_ahead: off", "max_ahead: off\n  max_behind: 1h"));
+  push(file, orders(0, 2'500));
+  EXPECT_EQ(json_of(file, {"status"}).at("events").at("dead"), 2'500);
+  write(file, kOrders);
+  const json::value answer = json_of(file, {"dead", "replay"});
+  EXPECT_EQ(answer.at("taken").at("stored"), 2'500) << "in their order none is late: " << to_text(answer);
+  EXPECT_EQ(answer.at("still_dead"), 0);
+}
+
+TEST(SqlMemory, AQueryThatNeedsTooMuchMemoryIsWrongUsageWithAWayOut) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  push(file, orders(0, 200));
+  const Finished sql = tidecast({"sql", "SELECT length(repeat('x', 2000000000))", "-c", file.string()});
+  EXPECT_EQ(sql.code, 2);
+  EXPECT_NE(sql.err.find("needs more than the 512 MB of memory that one may have; narrow it"), std::string::npos)
+      << sql.err;
 }
 
 }  // namespace

@@ -29,7 +29,18 @@ const Target target{
      "[naive] }\ndeployment: { approval: auto, stages: { staging: { soak: 0s }, production: { approval: manual } } }\n"
      "monitoring: { every: 1h, alarm: { breaches: 3, of: 3, clear_after: 2 }, retrain: { on: [alarm], cool_down: 2h } "
      "}\n"
-     "server: { listen: \"127.0.0.1:8080\" }\n"}};
+     "server: { listen: \"127.0.0.1:8080\" }\n",
+     "project: p\nsources:\n  - { name: feed, kind: websocket, url: \"wss://x.org/a\", record: /x, only: { /op: utx } "
+     "}\n"
+     "  - { name: push, kind: http_push, most_waiting: 1000, idle_after: 5min }\nevents:\n"
+     "  - { name: order, when: { /kind: [order, 7] }, time: { from: /t, format: \"%d/%m/%Y %H:%M\", zone: "
+     "Europe/Berlin }, "
+     "id: [/a, /b], fields: { fee: { from: /fee, type: integer, else: { plus: [/in/*/v], minus: [/out/*/v] } } } }\n"
+     "  - { name: visit, from: [push], time: { from: /t, unit: ms }, fields: { page: { from: /page, type: text } } }\n"
+     "features:\n  - { group: a, event: order, window: { size: 10min, every: 5min, offset: 1min }, lateness: 5s, "
+     "allowed_lateness: 1h, close_when_idle: 10min, columns: { q: \"quantile(fee, 0.9)\", s: stddev(fee) } }\n"
+     "  - { group: b, event: visit, window: { session: 20s }, key: [page], where: \"page <> 'x'\", "
+     "columns: { n: count(), d: count_distinct(page) }, keep: { online: 7d, offline: 30d, raw: 30d } }\n"}};
 
 }  // namespace
 }  // namespace tidecast::fuzz

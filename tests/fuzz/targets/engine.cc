@@ -11,14 +11,23 @@ namespace {
 
 PipelineOptions options() {
   PipelineOptions options;
-  options.sources = {{"feed"}};
+  options.sources = {{"feed"}, {"push", 1min}};
   options.events[0].id = {"/id"};
   options.events[0].time_pointer = "/t";
   options.events[0].time.unit = TimeUnit::kMilliseconds;
   options.events[0].fields = {{"fee", "/fee", FieldType::kInteger, true, ""}};
+  options.events[0].fields.push_back({"wallet", "/wallet", FieldType::kText, true, ""});
   using K = AggregateKind;
-  options.groups = {{"minutes", 1min, 60s, {{"n", K::kCount, {}}, {"sum", K::kSum, 0}, {"mean", K::kAvg, 0}}},
-                    {"hours", 1h, 0ms, {{"least", K::kMin, 0}}}};
+  WindowGroup minutes{"minutes", 1min, 60s, {{"n", K::kCount, {}}, {"sum", K::kSum, 0}, {"mean", K::kAvg, 0}}};
+  minutes.allowed_lateness = 2min;
+  WindowGroup hops{
+      "hops", 2min, 0ms, {{"median", K::kQuantile, 0}, {"spread", K::kStddev, 0}, {"wallets", K::kCountDistinct, 1}}};
+  hops.kind = WindowKind::kHopping;
+  hops.every = 1min;
+  WindowGroup sessions{"sessions", 30s, 0ms, {{"first", K::kFirst, 0}, {"last", K::kLast, 0}, {"most", K::kMax, 0}}};
+  sessions.kind = WindowKind::kSession;
+  sessions.key = {1};
+  options.groups = {minutes, hops, sessions, {"hours", 1h, 0ms, {{"least", K::kMin, 0}}}};
   return options;
 }
 
@@ -31,8 +40,9 @@ MemoryStore store_of(const PipelineOptions& pipeline) {
 Status ingest(Pipeline& pipeline, int from, int until) {
   RawBatch batch;
   for (int i = from; i < until; ++i)
-    batch.append(fmt::format(R"({{"id":{},"t":{},"fee":{}}})", i, 1'778'000'400'000 + i * 20'000, i),
-                 ProcessingTime::from_ms(1'778'000'400'000));
+    batch.append(
+        fmt::format(R"({{"id":{},"t":{},"fee":{},"wallet":"w{}"}})", i, 1'778'000'400'000 + i * 20'000, i, i % 3),
+        ProcessingTime::from_ms(1'778'000'400'000));
   batch.pad();
   batch.cursor = std::to_string(until);
   return pipeline.ingest(0, batch).status();
