@@ -297,6 +297,44 @@ TEST(DeadLetters, AllAreTriedAgainOldestFirstHoweverMany) {
   EXPECT_EQ(answer.at("still_dead"), 0);
 }
 
+TEST(Late, TheArchiveReadAgainWithMoreLatenessCountsWhatWasLateTheFirstTime) {
+  const Folder folder;
+  const std::string definition = R"(project: trips
+data: ./{0}
+sources: [ {{ name: trips, kind: file, path: {1} }} ]
+event:
+  id: {2}
+  time: {{ from: {3}/at, unit: s{4} }}
+  fields: {{ price: {{ from: {3}/price, type: integer }} }}
+  max_ahead: off
+features:
+  - {{ group: sales, window: 1min, lateness: 10s, allowed_lateness: {5}, columns: {{ orders: count(), income: sum(price) }} }}
+)";
+  const auto first = folder / "first.yaml", again = folder / "again.yaml";
+  std::string orders;
+  for (int i = 0; i < 20; ++i) orders += order(i, 1'778'025'600 + 20 * i);
+  orders += order(100, 1'778'025'605);
+  write(folder / "orders.ndjson", orders);
+  write(first, fmt::format(fmt::runtime(definition), "first", "orders.ndjson", "/id", "", "", "0s"));
+  ASSERT_EQ(tidecast({"replay", "-c", first.string()}).code, 0);
+  EXPECT_NE(tidecast({"late", "-c", first.string()}).out.find("1 counted in no window"), std::string::npos);
+
+  std::string all;  // As cat does it.
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "first/raw"))
+    if (entry.is_regular_file()) all += read(entry.path());
+  write(folder / "all.ndjson.zst", all);
+  write(again, fmt::format(fmt::runtime(definition), "again", "all.ndjson.zst", "/n", "/record",
+                           ", arrival: { from: /arrival, unit: rfc3339 }", "1h"));
+  ASSERT_EQ(tidecast({"replay", "-c", again.string()}).code, 0);
+  EXPECT_NE(tidecast({"late", "-c", again.string()}).out.find("No late records"), std::string::npos);
+  const std::vector<std::string> sql = {
+      "sql", "SELECT revision, orders, income FROM sales_history ORDER BY window_end, revision LIMIT 2", "--format",
+      "csv"};
+  auto ask = sql;
+  ask.insert(ask.end(), {"-c", again.string()});
+  EXPECT_EQ(tidecast(ask).out, "revision,orders,income\n0,3,3\n1,4,103\n");
+}
+
 TEST(SqlMemory, AQueryThatNeedsTooMuchMemoryIsWrongUsageWithAWayOut) {
   const Folder folder;
   const auto file = folder / "orders.yaml";
