@@ -105,8 +105,9 @@ Result<const FeatureGroup*> ProjectCommands::group_named(const std::string& name
     known += (known.empty() ? "" : ", ") + group.name;
   }
   const std::filesystem::path kept = parts_.project.definition().data / "offline" / name;
+  const bool plain = !name.starts_with('.') && name.find('/') == name.npos;
   std::error_code ignored;
-  if (!name.empty() && std::filesystem::is_directory(kept, ignored))
+  if (plain && std::filesystem::is_directory(kept, ignored))
     return not_found(
         "the definition has no feature group '{}' any more, but {}; its rows are kept, and shown again when it has; "
         "what was flushed by then is in {}",

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "features/keyspace.h"
 #include "features/raw_frames.h"
@@ -38,20 +39,23 @@ class RawArchive {
   Status append(std::span<const ArchivedRecord> records, rocks::Batch& batch);
   void committed();
 
-  // The file of this first number is to leave the manifest by this batch.
-  void forget(std::uint64_t first, rocks::Batch& batch);
+  // The file of this first number is to leave the manifest by this batch, and has left it.
+  void forget(std::uint64_t first, rocks::Batch& batch) const;
+  void forgotten(std::uint64_t first);
 
  private:
-  Status go_back();
-  Status append_to(keyspace::RawFile& file, std::span<const ArchivedRecord> records, rocks::Batch& batch);
-  Status flush(rocks::Batch& batch);
-  Status restore_copies(rocks::Database& database);
-
-  // Where the manifest stands, and where it will stand.
+  // Where the manifest stands, or will stand.
   struct State {
     std::optional<keyspace::RawFile> file;  // The last one.
-    std::uint64_t copied = 0;  // Bytes at its end of which there are copies, as they may not be on the disk.
+    std::uint64_t unflushed = 0;            // Bytes at its end that may not be on the disk, and
+    std::vector<std::uint64_t> copies{};    // the numbers of their copies.
   };
+
+  Status go_back();
+  Status append_to_file(std::span<const ArchivedRecord> records, rocks::Batch& batch);
+  Status flush(rocks::Batch& batch);
+  Status restore_copies(rocks::Database& database);
+  static void remove_copies(const State& state, rocks::Batch& batch);
 
   const std::filesystem::path folder_;
   const bool sync_;

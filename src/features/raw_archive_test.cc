@@ -87,6 +87,16 @@ TEST(RawArchive, WhatACrashLeftBehindTheEndIsReadByNobodyAndCutOff) {
   EXPECT_EQ(numbers(*store), "0 1 2 ");
 }
 
+TEST(RawArchive, WhatLiesBehindTheEndOfAnEarlierFileHarmsNobody) {
+  const TemporaryFolder folder;
+  auto store = open_store(folder);
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T00:10:00Z", 0, 2)).ok());
+  ASSERT_TRUE(store->commit(raw_commit("2026-05-06T01:10:00Z", 2, 1)).ok());
+  store.reset();
+  std::ofstream(folder.path() / "raw" / (kHour + "000000000000.ndjson.zst"), std::ios::app) << "never cut on the disk";
+  EXPECT_EQ(numbers(*open_store(folder)), "0 1 2 ");
+}
+
 TEST(RawArchive, ACommitThatFailsOnceItsRecordsAreOnTheDiskHasNotHappened) {
   const TemporaryFolder folder;
   bool fails = false;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
 #include "features/test_store.h"
 
 namespace tidecast {
@@ -82,6 +83,14 @@ TEST(RawFrames, WhatIsLargeComesInSeveralFramesAlwaysTheSameOnes) {
   const std::string all = packed(frames, records), again = packed(frames, records);
   EXPECT_EQ(lines_of(all), expected);
   EXPECT_EQ(all, again);
+}
+
+TEST(RawFrames, HashesTakeLittleMoreThanTheirBits) {
+  RawFrames frames;
+  Rng rng(1);
+  std::string hashes;
+  for (int i = 0; i < 50'000; ++i) hashes += "0123456789abcdef"[rng.below(16)];
+  EXPECT_LT(packed(frames, {{0, ProcessingTime::epoch(), "stored", hashes}}).size(), 26'500u);
 }
 
 TEST(RawFrames, ADamagedOrCutFrameIsDataLossNamedByItsOrigin) {

@@ -186,6 +186,7 @@ Status RocksFeatureStore::drop_old_raw() {
   const ProcessingTime oldest_kept = totals_.arrival - *options_.keep_raw;
   rocks::Batch batch;
   std::vector<fs::path> old;
+  std::vector<std::uint64_t> gone;
   std::uint64_t after = 0;  // The last record that goes.
   TRY(database_.scan(keyspace::kRawFiles, rocks::after_prefix(keyspace::kRawFiles), database_.snapshot(),
                      [&](std::string_view key, std::string_view value) -> Result<Go> {
@@ -194,6 +195,7 @@ Status RocksFeatureStore::drop_old_raw() {
                        batch.remove(key);
                        old.push_back(options_.directory / file.path);
                        raw_.forget(file.first, batch);
+                       gone.push_back(file.first);
                        after = file.last + 1;
                        return Go::kOn;
                      }));
@@ -210,6 +212,7 @@ Status RocksFeatureStore::drop_old_raw() {
                               return Go::kStop;
                             }));
     TRY(replace_files(batch, std::move(old), "drop raw"));
+    for (const std::uint64_t first : gone) raw_.forgotten(first);
   }
   TRY(drop_old_records(keyspace::kDeadLetters, oldest_kept));
   return drop_old_records(keyspace::kLateRecords, oldest_kept);

@@ -87,15 +87,6 @@ Status check_groups(const std::vector<FeatureGroup>& groups) {
   return ok();
 }
 
-// A file of the manifest that is not there or not as long as it was.
-Status check_size(const fs::path& path, std::uint64_t bytes) {
-  std::error_code error;
-  const auto found = fs::file_size(path, error);
-  if (error) return data_loss("{}: in the manifest, but {}", path.string(), error.message());
-  if (found != bytes) return data_loss("{}: {} bytes, {} in the manifest", path.string(), found, bytes);
-  return ok();
-}
-
 // Files that a crash left before they came into the manifest: exactly those with a name that a flush gives.  What else
 // lies there is somebody's and stays.
 bool is_flushed_name(const std::string& below_data_folder) {
@@ -312,7 +303,7 @@ Status RocksFeatureStore::check_files() {
   const auto check_rows_file = [&](std::string_view, std::string_view value) -> Result<Go> {
     const auto file = TRY(keyspace::decode_rows_file(value));
     const fs::path path = options_.directory / file.path;
-    TRY(check_size(path, file.bytes));
+    TRY(check_length(path, Length::kExact, file.bytes, "in the manifest"));
     known.insert(path);
     if (read += file.bytes; read <= kHashed && sha256(TRY(read_file(path))) != file.sha256)
       return data_loss("{}: damaged, its SHA-256 differs", path.string());
@@ -320,7 +311,7 @@ Status RocksFeatureStore::check_files() {
   };
   const auto check_raw_file = [&](std::string_view, std::string_view value) -> Result<Go> {
     const auto file = TRY(keyspace::decode_raw_file(value));
-    TRY(check_size(options_.directory / file.path, file.bytes));
+    TRY(check_length(options_.directory / file.path, Length::kAtLeast, file.bytes, "in the manifest"));
     known.insert(options_.directory / file.path);
     return Go::kOn;
   };

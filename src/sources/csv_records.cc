@@ -14,12 +14,14 @@ class CsvReader final : public RecordReader {
 
   // Takes the header, or counts the first row's fields.
   Status begin(bool header) {
-    const auto found = TRY(next_row());
+    auto found = TRY(next_row());
     if (!found) return ok();
+    const std::uint64_t begin = found->begin;
     if (found->cut && header) return invalid_argument("line 1: a header longer than {} MB", kLongestLine >> 20);
-    if (found->cut) {
+    while (found && found->cut) found = TRY(next_row());  // As many as the first row that can be counted has.
+    if (!found) {
       columns_ = CsvObject(std::vector<std::string>(1));
-      return lines_.seek(found->begin);
+      return lines_.seek(begin);
     }
     std::string_view text = lines_.text(found->begin, found->end);
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
@@ -30,10 +32,11 @@ class CsvReader final : public RecordReader {
     if (header)
       for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = row_.field(text, i);
     columns_ = CsvObject(std::move(columns));
+    if (!header && found->begin != begin) return lines_.seek(begin);
     if (header)
       first_ = found->end;
     else
-      lines_.back_to(found->begin);
+      lines_.back_to(begin);
     return ok();
   }
 

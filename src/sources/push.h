@@ -41,13 +41,16 @@ class PushSource : public Source {
 Result<std::unique_ptr<PushSource>> open_push(PushOptions options);
 
 inline constexpr std::size_t kPushBodyMax = std::size_t{64} << 20;  // Bytes, unpacked.
+inline constexpr std::size_t kPushRecordsMax =
+    500'000;  // Each takes some 300 bytes beside its own until it is committed.
 
 // The records of a body: NDJSON, one a line (empty lines are none), or the elements of a JSON array.  `encoding` is the
 // request's Content-Encoding: "", "identity", "gzip", "zstd".  What is inside a record is the decoder's affair: one bad
 // line is a dead letter, and no error.
-// Errors: kFailedPrecondition - more than kPushBodyMax unpacked (HTTP 413);  kInvalidArgument - an encoding that is
-// none of these (HTTP 415 if `encoding` is the reason: see is_push_encoding), packed bytes that are damaged, an array
-// that is not complete ("byte 17: ..."), no line that is a JSON object ("line 1: ...").
+// Errors: kFailedPrecondition - more than kPushBodyMax unpacked or more than kPushRecordsMax (HTTP 413);
+// kInvalidArgument - an encoding that is none of these (HTTP 415 if `encoding` is the reason: see is_push_encoding),
+// packed bytes that are damaged, an array that is not complete ("byte 17: ..."), no line that is a JSON object ("line
+// 1: ...").
 Result<RawBatch> parse_push(std::string body, std::string_view encoding);
 bool is_push_encoding(std::string_view encoding);
 

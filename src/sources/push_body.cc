@@ -27,6 +27,11 @@ Status too_large() {
                              kPushBodyMax >> 20);
 }
 
+Status too_many() {
+  return failed_precondition("the body has more than {} records, the most that are allowed; send it in parts",
+                             kPushRecordsMax);
+}
+
 Result<std::string> unzstd(std::string_view packed) {
   const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(::ZSTD_createDCtx(), ::ZSTD_freeDCtx);
   if (context == nullptr) return unavailable("zstd: no memory");
@@ -81,6 +86,7 @@ Status split_array(std::string& body, RawBatch& batch) {
     if (const auto error = std::move(item).get(value)) return broken(error);
     std::string_view text;
     if (const auto error = simdjson::to_json_string(value).get(text)) return broken(error);
+    if (batch.records.size() == kPushRecordsMax) return too_many();
     batch.append(trimmed(text), ProcessingTime::epoch());
   }
   const char* rest = nullptr;
@@ -99,6 +105,7 @@ Status split_lines(std::string_view body, RawBatch& batch) {
     if (record.empty()) continue;
     if (first == 0) first = line;
     one_is_whole = one_is_whole || (record.front() == '{' && record.back() == '}');
+    if (batch.records.size() == kPushRecordsMax) return too_many();
     batch.append(record, ProcessingTime::epoch());
   }
   if (batch.empty() || one_is_whole) return ok();

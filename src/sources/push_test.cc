@@ -217,5 +217,15 @@ TEST(Push, IsNotTakenBeforeItIsStarted) {
   EXPECT_EQ(open_push({.records_max = 0}).code(), Code::kInvalidArgument);
 }
 
+TEST(PushBody, OfMoreRecordsThanMayComeAtOnceIsRefusedAsALineOrAnArray) {
+  std::string lines, array = "[";
+  for (std::size_t i = 0; i < kPushRecordsMax; ++i) lines += "{}\n", array += "{},";
+  EXPECT_EQ(parse_push(lines, "").value().records.size(), kPushRecordsMax);
+  for (const std::string& body : {lines + "{}", array + "{}]"}) {
+    EXPECT_EQ(parse_push(body, "").code(), Code::kFailedPrecondition);
+    EXPECT_NE(parse_push(body, "").message().find("more than 500000 records"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace tidecast

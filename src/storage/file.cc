@@ -70,6 +70,15 @@ Result<std::string> read_file(const fs::path& path) {
   }
 }
 
+Status check_length(const fs::path& path, Length kind, std::uint64_t bytes, std::string_view of) {
+  std::error_code error;
+  const auto found = fs::file_size(path, error);
+  if (error) return data_loss("{}: {}, but {}", path.string(), of, error.message());
+  if (found < bytes || (found > bytes && kind == Length::kExact))
+    return data_loss("{}: {} bytes, {} {}", path.string(), found, bytes, of);
+  return ok();
+}
+
 Status make_folders(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> missing;

@@ -14,6 +14,11 @@ namespace tidecast {
 // Errors: kNotFound - there is no such file;  kUnavailable - the disk or the permissions said no.
 Result<std::string> read_file(const std::filesystem::path& path);
 
+// Whether a file that somebody counts on is there and has at least, or exactly, this length.
+enum class Length { kExact, kAtLeast };
+// Errors: kDataLoss - it has not; the message says what is expected by `of`: "in the manifest".
+Status check_length(const std::filesystem::path& path, Length kind, std::uint64_t bytes, std::string_view of);
+
 // The folder and those above it; existing ones are fine.  Errors: kUnavailable.
 Status make_folders(const std::filesystem::path& folder);
 

@@ -64,7 +64,8 @@ std::size_t Deduplicator::find(const Table& table, std::uint32_t tag, const Reco
 }
 
 void Deduplicator::append(const RecordKey& key, ProcessingTime seen) {
-  CHECK(keys_.end() - keys_.first() < UINT32_MAX);
+  CHECK(keys_.end() - keys_.first() <
+        UINT32_MAX - PlaceQueue<RecordKey>::kChunk);  // Places count from a chunk's begin.
   if (runs_.empty() || (keep_ && runs_.back().seen != seen)) runs_.push_back({keys_.end(), seen});
   keys_.push_back(key);
 }

@@ -135,9 +135,9 @@ class WindowedPipeline final : public Pipeline {
       begin_record(now);
       commit_.replayed.emplace_back(letter.number, commit_.books.read);
       take({source, letter.source, batch, 0, now});
-      commit_.arrival = now;
     }
     if (commit_.replayed.empty() && commit_.marks.empty()) return failed_ = false, replayed;
+    commit_.arrival = std::max(commit_.arrival, now);
     TRY(finish(replayed.ingested));
     return replayed;
   }

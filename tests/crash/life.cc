@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/rng.h"
 #include "features/record_id.h"
 #include "stream/pipeline.h"
 
@@ -69,6 +70,14 @@ EventTime start_of(int number) {
 }
 ProcessingTime arrival_of(int number) { return ProcessingTime::from_ms((start_of(number) + kStep).ms()); }
 
+// Of which hardly more than half can be compressed away.
+std::string noise(std::size_t length) {
+  Rng rng(length);
+  std::string text(length, ' ');
+  for (char& c : text) c = "0123456789abcdef"[rng.below(16)];
+  return text;
+}
+
 // All of it follows from `number`.
 RawBatch batch(int number) {
   constexpr int kRecords = 12;
@@ -79,7 +88,10 @@ RawBatch batch(int number) {
     if (i == 5) time = start_of(number - 2 + number % 2) + 205s;  // Corrects what a batch before brought.
     if (i == 9) time = time - 4h;                                 // Late for every window.
     const std::string fee = i == 7 ? "\"none\"" : i == 3 ? "null" : std::to_string(id * 37 % 1000);
-    batch.append(fmt::format(R"({{"id":"{}","t":{},"fee":{},"wallet":"w{}"}})", id, time.ms(), fee, id % 3),
+    // So much of it that the raw file is flushed before the commit: in the middle of an hour, and as the first of one.
+    const bool large = i == 2 && (number == 3 || number == 6);
+    batch.append(fmt::format(R"({{"id":"{}","t":{},"fee":{},"wallet":"w{}"{}}})", id, time.ms(), fee, id % 3,
+                             large ? R"(,"note":")" + noise(300'000) + '"' : ""),
                  arrival_of(number));
   }
   batch.pad();

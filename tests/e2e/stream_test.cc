@@ -297,6 +297,21 @@ TEST(DeadLetters, AllAreTriedAgainOldestFirstHoweverMany) {
   EXPECT_EQ(answer.at("still_dead"), 0);
 }
 
+TEST(Disk, AFileThatMayNotGrowFurtherIsAFullDiskAndNoSignal) {
+  const Folder folder;
+  std::string records;
+  for (int i = 0; i < 20'000; ++i) records += order(i, 1'778'025'600 + i);
+  write(folder / "orders.ndjson", records);
+  std::string definition = kOrders;
+  definition.replace(definition.find("kind: http_push"), 15, "kind: file, path: orders.ndjson");
+  write(folder / "orders.yaml", definition);
+  const std::string command = fmt::format("ulimit -f 100; '{}' replay -c '{}' > '{}' 2>&1", own_binary(),
+                                          (folder / "orders.yaml").string(), (folder / "said").string());
+  const int code = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(code), 5) << read(folder / "said");
+  EXPECT_EQ(tidecast({"replay", "-c", (folder / "orders.yaml").string()}).code, 0);
+}
+
 TEST(Late, TheArchiveReadAgainWithMoreLatenessCountsWhatWasLateTheFirstTime) {
   const Folder folder;
   const std::string definition = R"(project: trips
