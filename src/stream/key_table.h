@@ -86,7 +86,7 @@ inline std::uint32_t KeyTable::hash(std::string_view key) {
 inline KeyTable::Ref KeyTable::ref_of(std::string_view key) {
   Ref ref;
   ref.length = static_cast<std::uint32_t>(key.size());
-  std::memcpy(ref.bytes, key.data(), key.size() <= kInline ? key.size() : 4);
+  if (!key.empty()) std::memcpy(ref.bytes, key.data(), key.size() <= kInline ? key.size() : 4);
   return ref;
 }
 
