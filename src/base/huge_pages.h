@@ -5,6 +5,7 @@
 // give them (/sys/kernel/mm/transparent_hugepage/enabled), gives others.
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +54,10 @@ struct HugePages {
   bool operator==(const HugePages&) const = default;
 
  private:
-  static std::size_t whole_pages(std::size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+  static std::size_t whole_pages(std::size_t bytes) {
+    static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    return (bytes + page - 1) / page * page;
+  }
 };
 
 template <typename T>

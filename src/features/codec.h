@@ -15,7 +15,7 @@ namespace tidecast {
 
 static_assert(std::endian::native == std::endian::little, "the codecs copy numbers as they lie in memory");
 
-// Detects every change within one of the words of eight bytes, and any other with probability 1 - 2^-64: each word
+// Detects every change within one of the words of eight bytes, and any other with probability 1 - 2^-63: each word
 // passes through the bijection mix64, keyed by the words before it.  Values sealed by the sum of earlier versions, one
 // chain of all words, are read too.
 std::uint64_t checksum(std::string_view bytes);

@@ -177,7 +177,7 @@ class FeatureStore {
     bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
-    std::optional<Milliseconds> keep_raw;   // The same for the raw archive, clock marks, late records, dead letters.
+    std::optional<Milliseconds> keep_raw;   // The same for the raw archive with its clock marks, late records, dead letters.
   };
 
   // Opens or creates; removes files that no manifest names (a crash came before their commit).
