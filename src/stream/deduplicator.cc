@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <ranges>
+#include <utility>
 
 #include "base/workers.h"
 
 namespace tidecast {
 namespace {
+
+constexpr std::uint64_t kAhead = 16;  // Slots that are fetched before they are needed.
 
 constexpr std::uint64_t slot_of(std::uint32_t tag, std::uint32_t place) { return std::uint64_t{tag} << 32 | place; }
 constexpr std::uint32_t tag_in(std::uint64_t slot) { return static_cast<std::uint32_t>(slot >> 32); }
@@ -70,43 +73,33 @@ void Deduplicator::append(const RecordKey& key, ProcessingTime seen) {
   keys_.push_back(key);
 }
 
+// Each key's slot is noted with its table, so that the tables can be filled one at a time, each within a near cache.
 void Deduplicator::restore(std::span<const KeySeen> keys) {
-  for (const KeySeen& seen : keys) append(seen.key, seen.first_seen);
+  for (const KeySeen& seen : keys) {
+    const std::uint64_t hash = hash_of(seen.key);
+    restored_[hash >> kTableShift].push_back(slot_of(tag_of(hash), static_cast<std::uint32_t>(keys_.end())));
+    append(seen.key, seen.first_seen);
+  }
 }
 
 void Deduplicator::end_restore() {
   constexpr std::uint64_t kWorthAThread = 100'000;
-  const int parts = size() < kWorthAThread ? 1 : 2;
-  const std::size_t each = tables_.size() / static_cast<std::size_t>(parts);
-  Workers(parts).run(parts, [&](int part) { restore_tables(static_cast<std::size_t>(part) * each, each); });
+  Workers(size() < kWorthAThread ? 1 : 2).run(static_cast<int>(tables_.size()), [this](int t) {
+    const auto table = static_cast<std::size_t>(t);
+    fill(tables_[table], std::exchange(restored_[table], {}));
+  });
 }
 
-// Finds out the keys of these tables some at a time, so that their slots are fetched while others are filled.
-void Deduplicator::restore_tables(std::size_t first, std::size_t count) {
-  for (std::size_t t = first; t < first + count; ++t)
-    tables_[t].resize(std::max<std::size_t>(8, size() / tables_.size() * 11 / 8));
-  struct Found {
-    std::uint64_t hash, place;
-  };
-  std::array<Found, 128> some;
-  for (std::uint64_t place = 0; place < keys_.end();) {
-    const std::uint64_t until = std::min(place + some.size(), keys_.end());
-    std::size_t found = 0;
-    for (; place < until; ++place) {
-      const std::uint64_t hash = hash_of(keys_[place]);
-      some[found] = {hash, place};
-      found += (hash >> kTableShift) - first < count;
-    }
-    for (std::size_t i = 0; i < found; ++i) prefetch(some[i].hash);
-    for (std::size_t i = 0; i < found; ++i) {
-      // A key that was forgotten and seen again counts from its second first sight.
-      Table& table = tables_[some[i].hash >> kTableShift];
-      const std::uint32_t tag = tag_of(some[i].hash), at = static_cast<std::uint32_t>(some[i].place);
-      if (const std::size_t slot = find(table, tag, keys_[at]); slot != kNone)
-        table.slots[slot] = slot_of(tag, at);
-      else
-        table.insert(tag, at);
-    }
+void Deduplicator::fill(Table& table, const PlaceQueue<std::uint64_t>& slots) {
+  table.resize(std::max<std::size_t>(8, slots.end() * 11 / 8));
+  for (std::uint64_t i = 0; i < slots.end(); ++i) {
+    if (i + kAhead < slots.end()) tidecast::prefetch(&table.slots[table.home(tag_in(slots[i + kAhead]))]);
+    const std::uint32_t tag = tag_in(slots[i]), place = place_in(slots[i]);
+    // A key that was forgotten and seen again counts from its second first sight.
+    if (const std::size_t at = find(table, tag, keys_[place]); at != kNone)
+      table.slots[at] = slots[i];
+    else
+      table.insert(tag, place);
   }
 }
 

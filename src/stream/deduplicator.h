@@ -86,12 +86,13 @@ class Deduplicator {
   }
   bool is_live(std::uint64_t slot) const { return whole(static_cast<std::uint32_t>(slot)) >= live_; }
   void append(const RecordKey& key, ProcessingTime seen);
-  void restore_tables(std::size_t first, std::size_t count);
+  void fill(Table& table, const PlaceQueue<std::uint64_t>& slots);
   bool expired(ProcessingTime seen, ProcessingTime arrival) const { return keep_ && arrival - seen >= *keep_; }
   void forget_before(ProcessingTime arrival);
 
   std::optional<Milliseconds> keep_;
   std::array<Table, 1 << kTableBits> tables_;
+  std::array<PlaceQueue<std::uint64_t>, 1 << kTableBits> restored_;  // Slots by table, until end_restore().
   PlaceQueue<RecordKey> keys_;
   PlaceQueue<Run> runs_;    // Of the keys that have not expired; one, if keys are kept for ever.
   std::uint64_t live_ = 0;  // The place of the first key that has not expired; those before it leave the tables.
