@@ -1,6 +1,7 @@
 #include "features/join.h"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "features/offline_files.h"
@@ -13,22 +14,36 @@ namespace fs = std::filesystem;
 using duck::quoted_name;
 using duck::quoted_text;
 
+std::string ms_of(std::string_view column) { return fmt::format("epoch_ms({})", column); }
+
 // ASOF joins take one inequality and, of rows that tie, any.  So "known since", the window and the revision are packed
-// into one number of 126 bits, of which no two rows of a series have the same: 49 bits of milliseconds since the year
-// 1, 49 again, 28 of the revision.
+// into one number, of which no two rows of a series have the same.
+struct Packing {
+  // The number of a row, and one that is not less than that of whatever was known by a time.
+  std::string row, moment;
+};
+
+// Of 126 bits: 49 of milliseconds since the year 1, 49 again, 28 of the revision.
 constexpr std::int64_t kWindow = std::int64_t{1} << 28;
 constexpr std::int64_t kTime = std::int64_t{1} << 49;
-std::string packed_time(std::string_view known, std::string_view window, std::string_view revision) {
-  return fmt::format("(({} + {})::HUGEINT * {} + {} + {}) * {} + {}", known, -kCalendarBeginMs, kTime, window,
-                     -kCalendarBeginMs, kWindow, revision);
-}
-// Not less than whatever was known by then.
-std::string packed_moment(std::string_view time) {
-  return fmt::format("(({} + {})::HUGEINT * {} + {}) * {} + {}", time, -kCalendarBeginMs, kTime, kTime - 1, kWindow,
-                     kWindow - 1);
+Packing wide_packing(std::string_view known, std::string_view window, std::string_view revision,
+                     std::string_view time) {
+  return {fmt::format("(({} + {})::HUGEINT * {} + {} + {}) * {} + {}", known, -kCalendarBeginMs, kTime, window,
+                      -kCalendarBeginMs, kWindow, revision),
+          fmt::format("(({} + {})::HUGEINT * {} + {}) * {} + {}", time, -kCalendarBeginMs, kTime, kTime - 1, kWindow,
+                      kWindow - 1)};
 }
 
-std::string ms_of(std::string_view column) { return fmt::format("epoch_ms({})", column); }
+// Where rows have one revision and were known soon after their windows, 63 bits are enough, which DuckDB sorts in two
+// thirds of the time: the milliseconds from `first`, at most `last`, and how much less than `slowest` it took to know.
+// nullopt: they are not.
+std::optional<Packing> narrow_packing(std::string_view known, std::string_view window, std::int64_t first,
+                                      std::int64_t last, std::int64_t slowest, std::string_view time) {
+  const std::int64_t step = slowest + 1;
+  if (last - first + 1 >= std::numeric_limits<std::int64_t>::max() / step) return std::nullopt;
+  return Packing{fmt::format("({0} - {1}) * {2} + {3} - ({0} - {4})", known, first, step, slowest, window),
+                 fmt::format("least(greatest({} - {}, -1), {}) * {} + {}", time, first, last - first, step, slowest)};
+}
 
 // Which row answers from when on, of a group whose rows were corrected or erased: the versions of each series are gone
 // through in the order in which they became known.  In what comes out write_time is "known since", `deleted` that no
@@ -119,8 +134,7 @@ class Join {
           "{}: column {}, row {}: {} is no time", name_, options_.time_column, wrong.rows[0][0].as_int64(),
           wrong.rows[0][1].is_null() ? "nothing" : "'" + std::string(wrong.rows[0][1].as_string()) + "'");
     select_ = "SELECT e.* EXCLUDE (__row, __time)";
-    from_ = fmt::format(" FROM (SELECT *, {} AS __moment FROM entities) e", packed_moment(ms_of("__time")));
-    select_ = "SELECT e.* EXCLUDE (__row, __time, __moment)";
+    from_ = " FROM entities e";
     return ok();
   }
 
@@ -142,8 +156,9 @@ class Join {
       for (const auto& each : store_.groups()) known += (known.empty() ? "" : ", ") + each.name;
       return not_found("there is none; there are: {}", known);
     }
-    const std::string timeline = TRY(timeline_sql(*group, index)), table = fmt::format("g{}", index);
-    from_ += fmt::format(" ASOF LEFT JOIN ({}) {} ON ", timeline, table);
+    const Timeline timeline = TRY(timeline_of(*group, index));
+    const std::string table = fmt::format("g{}", index);
+    from_ += fmt::format(" ASOF LEFT JOIN ({}) {} ON ", timeline.sql, table);
     for (const auto& key : group->keys) {
       TRY(type_of(key.name, "key of group " + name));
       const char* type = key.type == FieldType::kInteger   ? "BIGINT"
@@ -152,7 +167,7 @@ class Join {
       from_ +=
           fmt::format("TRY_CAST(e.{} AS {}) = {}.{} AND ", quoted_name(key.name), type, table, quoted_name(key.name));
     }
-    from_ += fmt::format("e.__moment >= {}.__known", table);
+    from_ += fmt::format("{} >= {}.__known", timeline.moment, table);
     const std::string counts = options_.max_age
                                    ? fmt::format("NOT {0}.is_deleted AND {1} - {2} <= {3}", table, ms_of("e.__time"),
                                                  ms_of(table + ".event_time"), options_.max_age->count())
@@ -166,26 +181,37 @@ class Join {
     return ok();
   }
 
-  Result<std::string> timeline_sql(const FeatureGroup& group, std::size_t index) {
+  // Rows with a number each, __known, and SQL of the number that is compared with it.
+  struct Timeline {
+    std::string sql, moment;
+  };
+
+  Result<Timeline> timeline_of(const FeatureGroup& group, std::size_t index) {
     const auto& view = views_.emplace_back(TRY(store_.offline(group.name)));
     const std::string outbox = fmt::format("outbox{}", index), history = fmt::format("history{}", index);
     TRY(create_rows_table(session_, outbox, group, view.outbox));
     TRY(session_.exec(fmt::format("CREATE VIEW {} AS {}", history, history_sql(group, view.files, outbox))));
-    const std::string columns = "event_time, is_deleted" + key_columns(group) + feature_columns(group);
-    const std::string end = ms_of("window_end"), written = ms_of("write_time");
-    if (options_.known_now)
-      return fmt::format("SELECT {}, {} AS __known FROM ({})", columns, packed_time(end, end, "0"),
-                         latest_sql(group, history));
-    const auto changed =
-        TRY(session_.query(fmt::format("SELECT 1 FROM {} WHERE revision > 0 OR is_deleted LIMIT 1", history)));
-    if (changed.rows.empty())  // A window that closed later was known no earlier: none hides a newer one.
-      return fmt::format("SELECT {}, {} AS __known FROM {}", columns,
-                         packed_time(fmt::format("greatest({}, {})", end, written), end, "revision"), history);
+    const auto timeline = [&](const Packing& packing, const std::string& rows) -> Timeline {
+      return {fmt::format("SELECT event_time, is_deleted{}{}, {} AS __known FROM {}", key_columns(group),
+                          feature_columns(group), packing.row, rows),
+              packing.moment};
+    };
+    const std::string end = ms_of("window_end"), written = ms_of("write_time"), time = ms_of("e.__time");
+    if (options_.known_now) return timeline(wide_packing(end, end, "0", time), "(" + latest_sql(group, history) + ")");
+    const std::string known = fmt::format("greatest({}, {})", end, written);
+    const auto facts = TRY(session_.query(
+        fmt::format("SELECT coalesce(bool_or(revision > 0 OR is_deleted), false), coalesce(min({0}), 0), "
+                    "coalesce(max({0}), 0), coalesce(max({0} - {1}), 0) FROM {2}",
+                    known, end, history)));
+    const auto& fact = facts.rows[0];
+    if (!fact[0].as_bool()) {  // A window that closed later was known no earlier: none hides a newer one.
+      const auto narrow = narrow_packing(known, end, fact[1].as_int64(), fact[2].as_int64(), fact[3].as_int64(), time);
+      return timeline(narrow ? *narrow : wide_packing(known, end, "revision", time), history);
+    }
     const std::string answers = fmt::format("answers{}", index);
     TRY(create_rows_table(session_, answers, group,
                           answers_in_time(TRY(store_.select(group.name, {.history = true})))));
-    return fmt::format("SELECT {}, {} AS __known FROM {}", columns,
-                       packed_time(written, fmt::format("{}", kCalendarBeginMs), "revision"), answers);
+    return timeline(wide_packing(written, fmt::format("{}", kCalendarBeginMs), "revision", time), answers);
   }
 
   const FeatureStore& store_;

@@ -75,6 +75,15 @@ TEST_F(PointInTimeJoin, OfSeveralThatOneRecordClosedTheNewestWindowCounts) {
   EXPECT_EQ(joined("event_time,station\n2026-05-06T00:09:59Z,A\n2026-05-06T00:10:00Z,A\n"), "null 2 ");
 }
 
+TEST_F(PointInTimeJoin, HistoryThatWasReadCenturiesLaterIsKnownFromThenOn) {
+  trips("1800-01-01T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  trips("1800-01-01T00:02:00Z", "A", 2, "2026-05-06T00:01:30Z");
+  trips("2026-05-06T00:02:00Z", "A", 3, "2026-05-06T00:02:30Z");
+  EXPECT_EQ(joined("event_time,station\n1800-01-01T00:09:00Z,A\n2026-05-06T00:01:29.999Z,A\n2026-05-06T00:01:30Z,A\n"
+                   "2026-05-06T00:02:29Z,A\n9000-01-01T00:00:00Z,A\n"),
+            "null null 2 2 3 ");
+}
+
 TEST_F(PointInTimeJoin, ALateCorrectionOfAnOlderWindowHidesNoNewerOne) {
   trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
   trips("2026-05-06T00:02:00Z", "A", 2, "2026-05-06T00:02:30Z");
