@@ -148,6 +148,21 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--format", forecast.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
   sub->callback([&] { status = forecast_command(context, forecast); });
 
+  BacktestArguments backtest;
+  sub = command("backtest", "How accurate DeepAR is on a file of series, beside naive forecasts",
+                "tidecast backtest --file F.csv --freq 1h --horizon 24 --windows 7 --seeds 1,2,3");
+  sub->add_option("--file", backtest.file, "CSV or Parquet of series,time,value; without series it is one")->required();
+  sub->add_option("--freq", backtest.frequency, "The step of the series: 5min, 1h, 1d")->required();
+  sub->add_option("--horizon", backtest.horizon, "Steps to forecast")->required();
+  sub->add_option("--windows", backtest.windows, "Windows at the end of each series, one after the other")
+      ->capture_default_str();
+  sub->add_option("--seeds", backtest.seeds, "A model each, with commas")->delimiter(',')->capture_default_str();
+  sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
+  sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
+  sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default");
+  sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
+  sub->callback([&] { status = backtest_command(context, backtest); });
+
   FeaturesArguments features;
   sub = command("features", "Rows of a feature group", "tidecast features tx_metrics --last 10 --format csv");
   sub->add_option("group", features.group, "The feature group; the first by default");

@@ -75,6 +75,13 @@ Status models_command(const Context& context, int version);
 Status approve_command(const Context& context, int version, const std::string& stage, const std::string& why);
 Status reject_command(const Context& context, int version, const std::string& why);
 Status deploy_command(const Context& context, int version, const std::string& stage, const std::string& why);
+struct BacktestArguments {
+  std::filesystem::path file;
+  std::string frequency;
+  int horizon = 0, windows = 1, season = 0, context = 0, steps = 0, paths = 100;  // 0: as the recipe says.
+  std::vector<std::uint64_t> seeds{1};
+};
+Status backtest_command(const Context& context, const BacktestArguments& arguments);
 struct ForecastArguments {
   std::string series, as_of, quantiles, format = "table";
 };
