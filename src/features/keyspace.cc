@@ -63,7 +63,7 @@ std::string numbered(std::string_view prefix, std::uint64_t number) {
   return key;
 }
 std::uint64_t number_in(std::string_view key) { return big_endian_at_end(key); }
-std::string schema_key(std::string_view group) { return fmt::format("s{}", group); }
+std::string schema_key(std::string_view group) { return fmt::format("{}{}", kSchemas, group); }
 std::string source_key(std::string_view source) { return fmt::format("{}{}", kSources, source); }
 std::string rows_prefix(std::string_view group) { return named('w', group); }
 std::string row_key(std::string_view group, EventTime window_end, std::string_view series) {

@@ -44,6 +44,7 @@ inline constexpr std::string_view kRawCopies = "R";
 
 std::string numbered(std::string_view prefix, std::uint64_t number);
 std::uint64_t number_in(std::string_view key);  // Of a key made by `numbered` with a one-letter prefix.
+inline constexpr std::string_view kSchemas = "s";
 std::string schema_key(std::string_view group);
 std::string source_key(std::string_view source);
 std::string rows_prefix(std::string_view group);

@@ -128,29 +128,64 @@ Result<std::unique_ptr<RocksFeatureStore>> RocksFeatureStore::open(Options optio
   std::unique_ptr<RocksFeatureStore> store(
       new RocksFeatureStore(std::move(options), std::move(database), std::move(before_step)));
   const std::string folder = store->options_.directory.string();
-  TRY(store->load_schemas().in(folder));
+  TRY(store->load_schemas());
   TRY(store->load().in(folder));
   TRY(store->check_files().in(folder));
   return store;
 }
 
+namespace {
+
+// By group, as they are stored.
+Result<std::map<std::string, std::string>> schema_values(const rocks::Database& database) {
+  std::map<std::string, std::string> values;
+  TRY(database.scan(keyspace::kSchemas, rocks::after_prefix(keyspace::kSchemas), database.snapshot(),
+                    [&](std::string_view key, std::string_view value) -> Result<Go> {
+                      values.emplace(key.substr(keyspace::kSchemas.size()), value);
+                      return Go::kOn;
+                    }));
+  return values;
+}
+
+Result<Schemas> decoded(const std::map<std::string, std::string>& values) {
+  Schemas schemas;
+  for (const auto& [group, value] : values) schemas[group] = TRY(SchemaHistory::decode(value, "schema of " + group));
+  return schemas;
+}
+
+}  // namespace
+
+Result<Schemas> FeatureStore::schemas(const fs::path& directory) {
+  std::error_code ignored;
+  if (!fs::exists(directory / "state" / "CURRENT", ignored)) return Schemas();
+  const auto database = TRY(rocks::Database::open_to_read(directory / "state"));
+  return TRY(decoded(TRY(schema_values(database))).in(directory.string()));
+}
+
 // Stored rows have no names of their own; a definition that changed is a new version of them.
 Status RocksFeatureStore::load_schemas() {
+  const auto stored = TRY(schema_values(database_));
+  const std::string folder = options_.directory.string();
+  Schemas schemas = TRY(decoded(stored).in(folder));
+  if (options_.before_adopting) TRY(options_.before_adopting(schemas));  // Says for itself where it is.
+  for (const FeatureGroup& group : options_.groups) TRY(schemas[group.name].adopt(group).in(folder));
+  // One of the first format stays as it is until its group is brought over.
+  const auto is_first_format = [&](const std::string& group) {
+    const auto value = stored.find(group);
+    return value != stored.end() && value->second[0] == 1;
+  };
+  rocks::Batch changed;
+  for (const auto& [group, history] : schemas) {
+    const auto value = stored.find(group);
+    if (std::string now = history.encode(); !is_first_format(group) && (value == stored.end() || value->second != now))
+      changed.put(keyspace::schema_key(group), now);
+  }
+  if (!changed.empty()) TRY(database_.write(changed, rocks::Sync::kYes));
   state_.resize(options_.groups.size());
   for (std::size_t index = 0; index < options_.groups.size(); ++index) {
-    const FeatureGroup& group = options_.groups[index];
-    SchemaHistory& schemas = state_[index].schemas;
-    const std::string key = keyspace::schema_key(group.name);
-    const auto stored = TRY(database_.get(key));
-    if (stored) schemas = TRY(SchemaHistory::decode(*stored, "schema of " + group.name));
-    const bool changed = TRY(schemas.adopt(group));
-    if (stored && (*stored)[0] == 1) {
-      TRY(migrate(index));
-    } else if (changed) {
-      rocks::Batch batch;
-      batch.put(key, schemas.encode());
-      TRY(database_.write(batch, rocks::Sync::kYes));
-    }
+    const std::string& group = options_.groups[index].name;
+    state_[index].schemas = std::move(schemas[group]);
+    if (is_first_format(group)) TRY(migrate(index).in(folder));
   }
   const auto engine = TRY(database_.get(keyspace::kEngine));  // Of a version that had one piece under this key.
   if (!engine) return ok();

@@ -19,6 +19,7 @@ struct FeatureColumn {
   FieldType type = FieldType::kInteger;  // kInteger or kNumber.
   std::string unit;                      // "satoshi", "" where there is none.
   EmptyWindow empty = EmptyWindow::kNull;
+  std::string meaning{};  // What it is computed from, as people read it: "sum(fee)".  "": nobody said.
 };
 
 inline constexpr Milliseconds kWidestWindow = 24h * 7;
@@ -38,6 +39,12 @@ struct FeatureKey {
   bool operator==(const FeatureKey&) const = default;
 };
 
+// What the rows of a group mean, beside the windows, keys and columns; as people read it, and compared as text.
+struct GroupMeaning {
+  std::string event{}, where{};                 // The name of its event, and the condition.
+  std::map<std::string, std::string> fields{};  // Those of which keys, columns and condition speak: "integer /fee".
+};
+
 struct FeatureGroup {
   std::string name;
   Milliseconds window{60'000};  // Width, or a session's gap; above 0, up to kWidestWindow.
@@ -50,6 +57,7 @@ struct FeatureGroup {
   std::vector<FeatureKey> keys;  // Empty: one series.
   // A column's earlier name, where it was renamed: rows that were written under that one are read as this one's.
   std::map<std::string, std::string> renamed_from{};
+  std::optional<GroupMeaning> meaning{};  // nullopt: nobody said.
 
   Milliseconds step() const { return kind == WindowKind::kHopping ? every : window; }  // Between starts on the grid.
   // Index into `columns`; nullopt if there is no such column.

@@ -7,16 +7,12 @@
 namespace tidecast {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;          // 1 was the text of the only schema.
+constexpr std::uint8_t kVersion = 3;          // 1 was the text of the only schema, 2 had no meanings.
 constexpr std::uint32_t kMostParts = 10'000;  // Of a damaged value's counts.
 
 StoredSchema shape_of(const FeatureGroup& group) {
   return {group.kind,   group.window, group.kind == WindowKind::kHopping ? group.every : 0ms,
           group.offset, group.keys,   {}};
-}
-
-bool same_shape(const StoredSchema& a, const StoredSchema& b) {
-  return a.kind == b.kind && a.window == b.window && a.every == b.every && a.offset == b.offset && a.keys == b.keys;
 }
 
 bool same_columns(const StoredSchema& a, const StoredSchema& b) {
@@ -55,28 +51,27 @@ Result<StoredSchema> parse_first_format(std::string_view text, std::string_view 
   return schema;
 }
 
-}  // namespace
-
-std::string schema_text(const StoredSchema& schema) {
-  std::string text = schema.kind == WindowKind::kSession ? "session gap " : "window ";
-  text += to_text(schema.window);
+std::string window_text(const StoredSchema& schema) {
+  std::string text = fmt::format("{} {}", name_of(schema.kind), to_text(schema.window));
   if (schema.kind == WindowKind::kHopping) text += " every " + to_text(schema.every);
-  if (schema.offset != 0ms) text += " offset " + to_text(schema.offset);
-  for (const auto& key : schema.keys) text += fmt::format(" key {} {}", key.name, name_of(key.type));
-  text += ':';
-  for (const auto& column : schema.columns) text += fmt::format(" {} {},", column.name, name_of(column.type));
-  text.pop_back();  // The last comma, or the colon.
+  if (schema.offset > 0ms) text += " offset " + to_text(schema.offset);
   return text;
 }
 
-std::string schema_text(const FeatureGroup& group) {
-  StoredSchema schema = shape_of(group);
-  for (const auto& column : group.columns) schema.columns.push_back({0, column.name, column.type});
-  return schema_text(schema);
+std::string key_text(const std::vector<FeatureKey>& keys, bool typed) {
+  std::string text;
+  for (const FeatureKey& key : keys) {
+    text += (text.empty() ? "" : ", ") + key.name;
+    if (typed) text += fmt::format(" {}", name_of(key.type));
+  }
+  return "[" + text + "]";
 }
+
+}  // namespace
 
 // The identity of a column of the new definition; 0: it is new.
 std::uint32_t SchemaHistory::id_for(const FeatureGroup& group, const FeatureColumn& column) const {
+  if (versions_.empty()) return 0;
   const StoredSchema& last = versions_.back();
   if (const StoredColumn* same = named(last, column.name)) return same->id;
   if (const auto renamed = group.renamed_from.find(column.name); renamed != group.renamed_from.end())
@@ -84,37 +79,85 @@ std::uint32_t SchemaHistory::id_for(const FeatureGroup& group, const FeatureColu
       return before->id;
   for (auto version = versions_.rbegin(); version != versions_.rend(); ++version) {
     const StoredColumn* earlier = named(*version, column.name);
-    if (earlier == nullptr || earlier->type != column.type) continue;
+    if (earlier == nullptr) continue;
     const bool renamed_since = std::ranges::find(last.columns, earlier->id, &StoredColumn::id) != last.columns.end();
     if (!renamed_since) return earlier->id;
   }
   return 0;
 }
 
-Result<bool> SchemaHistory::adopt(const FeatureGroup& group) {
-  StoredSchema now = shape_of(group);
-  const auto refused = [&] {
-    return failed_precondition(
-        "feature group {} is stored as [{}] and now defined as [{}]; leave it and add the changed one under a new "
-        "name, or start with a new data folder",
-        group.name, schema_text(versions_.back()), schema_text(group));
+FieldType SchemaHistory::type_of(std::uint32_t id) const {  // The same in all versions.
+  for (const StoredSchema& version : versions_)
+    for (const StoredColumn& column : version.columns)
+      if (column.id == id) return column.type;
+  CHECK(!"an identity is that of a stored column");
+  return {};
+}
+
+std::vector<SchemaConflict> SchemaHistory::conflicts(const FeatureGroup& group) const {
+  std::vector<SchemaConflict> found;
+  if (versions_.empty()) return found;
+  const auto compare = [&](const std::string& path, const std::string& was, const std::string& is) {
+    if (was != is) found.push_back({path, was, is});
   };
-  if (!versions_.empty() && !same_shape(versions_.back(), now)) return refused();
-  for (const FeatureColumn& column : group.columns) {
-    std::uint32_t id = versions_.empty() ? 0 : id_for(group, column);
-    for (const StoredSchema& version : versions_)
-      for (const StoredColumn& stored : version.columns)
-        if (stored.id == id && stored.type != column.type) return refused();
-    if (id == 0)
-      id = next_id_ + static_cast<std::uint32_t>(std::ranges::count_if(
-                          now.columns, [&](const auto& before) { return before.id >= next_id_; }));
-    now.columns.push_back({id, column.name, column.type});
+  const StoredSchema& was = versions_.back();
+  const StoredSchema is = shape_of(group);
+  const bool known = meaning_ && group.meaning;
+  if (known) compare("event", meaning_->event, group.meaning->event);
+  compare("window", window_text(was), window_text(is));
+  // Of what else is the same the types are shown, for they are what differs.
+  const bool typed = was.keys != is.keys && key_text(was.keys, false) == key_text(is.keys, false);
+  compare("key", key_text(was.keys, typed), key_text(is.keys, typed));
+  if (known) {
+    compare("where", "'" + meaning_->where + "'", "'" + group.meaning->where + "'");
+    for (const auto& [name, text] : group.meaning->fields)
+      if (const auto field = meaning_->fields.find(name); field != meaning_->fields.end())
+        compare("fields." + name, field->second, text);
   }
-  if (!versions_.empty() && same_columns(versions_.back(), now)) return false;
-  for (const StoredColumn& column : now.columns) next_id_ = std::max(next_id_, column.id + 1);
-  versions_.push_back(std::move(now));
-  find_places();
-  return true;
+  for (const FeatureColumn& column : group.columns) {
+    const std::uint32_t id = id_for(group, column);
+    if (id == 0) continue;
+    const std::string path = "columns." + column.name;
+    const auto meaning = meanings_.find(id);
+    if (meaning != meanings_.end() && !column.meaning.empty() && meaning->second != column.meaning)
+      compare(path, meaning->second, column.meaning);
+    else
+      compare(path, std::string(name_of(type_of(id))), std::string(name_of(column.type)));
+  }
+  return found;
+}
+
+Status SchemaHistory::adopt(const FeatureGroup& group) {
+  std::string refused;
+  for (const SchemaConflict& conflict : conflicts(group))
+    refused += fmt::format("{}{} was {}, is {}", refused.empty() ? "" : ", ", conflict.path, conflict.was, conflict.is);
+  if (!refused.empty())
+    return failed_precondition(
+        "feature group {}: {}; leave it and add the changed one under a new name, or start with a new data folder",
+        group.name, refused);
+  StoredSchema now = shape_of(group);
+  std::uint32_t next_id = next_id_;
+  for (const FeatureColumn& column : group.columns) {
+    const std::uint32_t id = id_for(group, column);
+    now.columns.push_back({id != 0 ? id : next_id++, column.name, column.type});
+  }
+  if (versions_.empty() || !same_columns(versions_.back(), now)) {
+    next_id_ = next_id;
+    versions_.push_back(std::move(now));
+    find_places();
+  }
+  learn(group);
+  return ok();
+}
+
+void SchemaHistory::learn(const FeatureGroup& group) {
+  if (group.meaning) {
+    if (!meaning_) meaning_ = *group.meaning;
+    meaning_->fields.insert(group.meaning->fields.begin(), group.meaning->fields.end());
+  }
+  for (const FeatureColumn& column : group.columns)
+    if (const std::uint32_t id = id_for(group, column); id != 0 && !column.meaning.empty())
+      meanings_.try_emplace(id, column.meaning);
 }
 
 void SchemaHistory::find_places() {
@@ -154,6 +197,13 @@ std::string SchemaHistory::encode() const {
     for (const auto& column : schema.columns)
       writer.number(column.id).text(column.name).number(static_cast<std::uint8_t>(column.type));
   }
+  writer.number(static_cast<std::uint8_t>(meaning_ ? 1 : 0));
+  if (meaning_) {
+    writer.text(meaning_->event).text(meaning_->where).number(static_cast<std::uint32_t>(meaning_->fields.size()));
+    for (const auto& [name, text] : meaning_->fields) writer.text(name).text(text);
+  }
+  writer.number(static_cast<std::uint32_t>(meanings_.size()));
+  for (const auto& [id, text] : meanings_) writer.number(id).text(text);
   return writer.seal();
 }
 
@@ -166,7 +216,8 @@ Result<SchemaHistory> SchemaHistory::decode(std::string_view value, std::string_
     history.find_places();
     return history;
   }
-  auto reader = TRY(ByteReader::unseal(value, kVersion, what));
+  const bool without_meanings = !value.empty() && value[0] == 2;
+  auto reader = TRY(ByteReader::unseal(value, without_meanings ? 2 : kVersion, what));
   const auto enumerated = [&](auto most) {
     return static_cast<decltype(most)>(std::min(reader.number<std::uint8_t>(), static_cast<std::uint8_t>(most)));
   };
@@ -187,6 +238,19 @@ Result<SchemaHistory> SchemaHistory::decode(std::string_view value, std::string_
       schema.columns.push_back({id, std::move(name), enumerated(FieldType::kBoolean)});
     }
     history.versions_.push_back(std::move(schema));
+  }
+  if (!without_meanings && reader.number<std::uint8_t>() == 1) {
+    GroupMeaning& meaning = history.meaning_.emplace();
+    meaning.event = reader.text();
+    meaning.where = reader.text();
+    for (auto fields = counted(); fields > 0 && !reader.failed(); --fields) {
+      std::string name(reader.text());
+      meaning.fields[std::move(name)] = reader.text();
+    }
+  }
+  for (auto meanings = without_meanings ? 0 : counted(); meanings > 0 && !reader.failed(); --meanings) {
+    const auto id = reader.number<std::uint32_t>();
+    history.meanings_[id] = reader.text();
   }
   TRY(reader.finish(what));
   if (history.versions_.empty()) return data_loss("{}: no schema", what);

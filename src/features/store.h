@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "features/schema.h"
+#include "features/schema_history.h"
 #include "features/source_gap.h"
 #include "flow/series.h"
 
@@ -177,13 +177,19 @@ class FeatureStore {
     bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
-    std::optional<Milliseconds> keep_raw;   // The same for the raw archive with its clock marks, late records, dead letters.
+    std::optional<Milliseconds>
+        keep_raw;  // The same for the raw archive with its clock marks, late records, dead letters.
+    // Sees what was stored under before the groups are taken.  What it learns is kept; its error leaves all as it was.
+    std::function<Status(Schemas& stored)> before_adopting{};
   };
 
   // Opens or creates; removes files that no manifest names (a crash came before their commit).
   // Errors: kFailedPrecondition - another process holds the folder;  kDataLoss - a file of the manifest is missing or
   // damaged; kUnavailable - the disk said no.
   static Result<std::unique_ptr<FeatureStore>> open(Options options);
+  // What open() finds stored in `directory`, also beside a process that has it open and writes; empty: no store.
+  // Errors: kDataLoss, kUnavailable - as above.
+  static Result<Schemas> schemas(const std::filesystem::path& directory);
   virtual ~FeatureStore() = default;
 
   virtual const std::vector<FeatureGroup>& groups() const = 0;

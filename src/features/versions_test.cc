@@ -172,14 +172,12 @@ TEST(Versions, AnotherWindowKeyOrKindIsRefused) {
     const auto store = FeatureStore::open(options);
     EXPECT_EQ(store.code(), Code::kFailedPrecondition);
     const std::string& message = store.message();
-    return message.substr(message.find("now defined as "), message.find(';') - message.find("now defined as "));
+    return message.substr(message.find("trips: ") + 7, message.find(';') - message.find("trips: ") - 7);
   };
-  EXPECT_EQ(refusal([](auto& g) { g.window = 5min; }), "now defined as [window 5min key station text: count integer]");
-  EXPECT_EQ(refusal([](auto& g) { g.keys = {}; }), "now defined as [window 1min: count integer]");
-  EXPECT_EQ(refusal([](auto& g) { g.kind = WindowKind::kSession; }),
-            "now defined as [session gap 1min key station text: count integer]");
-  EXPECT_EQ(refusal([](auto& g) { g.offset = 5s; }),
-            "now defined as [window 1min offset 5s key station text: count integer]");
+  EXPECT_EQ(refusal([](auto& g) { g.window = 5min; }), "window was tumbling 1min, is tumbling 5min");
+  EXPECT_EQ(refusal([](auto& g) { g.keys = {}; }), "key was [station], is []");
+  EXPECT_EQ(refusal([](auto& g) { g.kind = WindowKind::kSession; }), "window was tumbling 1min, is session 1min");
+  EXPECT_EQ(refusal([](auto& g) { g.offset = 5s; }), "window was tumbling 1min, is tumbling 1min offset 5s");
 }
 
 TEST(Versions, DaysAreMergedIntoOneFileEachAndMonthsTooAndAViewKeepsItsFiles) {

@@ -132,6 +132,17 @@ Result<Database> Database::open(const std::filesystem::path& folder) {
   return database;
 }
 
+Result<Database> Database::open_to_read(const std::filesystem::path& folder) {
+  constexpr int kTries = 5;  // The other process may remove a file between our reading its name and opening it.
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    status = rocksdb::DB::OpenForReadOnly(options(), folder.string(), &opened);
+    if (status.ok()) return Database(std::unique_ptr<rocksdb::DB>{opened});
+  }
+  return status_of(status).in(folder.string());
+}
+
 Status Database::write(const Batch& batch, Sync sync) {
   rocksdb::WriteOptions how;
   how.sync = sync == Sync::kYes;

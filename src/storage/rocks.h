@@ -64,6 +64,9 @@ class Database {
  public:
   // Opens or creates the database in `folder` and the folder itself.
   static Result<Database> open(const std::filesystem::path& folder);
+  // What is there at this moment, also beside a process that has it open and writes; writes nothing itself, and every
+  // write() is refused.
+  static Result<Database> open_to_read(const std::filesystem::path& folder);
   ~Database();
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;

@@ -26,7 +26,7 @@ FeatureGroup group_of(int columns) {
 // Two versions: a column more.
 SchemaHistory history() {
   SchemaHistory schemas;
-  CHECK(schemas.adopt(group_of(2)).value() && schemas.adopt(group_of(3)).value());
+  CHECK(schemas.adopt(group_of(2)).ok() && schemas.adopt(group_of(3)).ok());
   return schemas;
 }
 
