@@ -10,6 +10,7 @@ using Kind = DefinitionChange::Kind;
 constexpr const char* kNewFolder = "put it back, or use another data folder (data:, --data)";
 constexpr const char* kNewGroup = "put it back, and add the changed one as a group of another name";
 constexpr const char* kNewColumn = "put it back, and add the changed one as a column of another name";
+constexpr const char* kNewField = "put it back, and add the changed one as a field of another name";
 
 template <typename T>
 const T* named(const std::vector<T>& items, const std::string& name) {
@@ -25,32 +26,6 @@ std::string text_of(const TimeFormat& time) {
   static constexpr std::string_view kUnits[] = {"s", "ms", "us", "ns", "rfc3339"};
   if (time.unit != TimeUnit::kFormat) return std::string(kUnits[static_cast<std::size_t>(time.unit)]);
   return fmt::format("{} in {}", time.format, time.zone);
-}
-
-std::string text_of(const WindowGroup& group) {
-  std::string text = fmt::format("{} {}", name_of(group.kind), to_text(group.window));
-  if (group.kind == WindowKind::kHopping) text += " every " + to_text(group.every);
-  if (group.offset > 0ms) text += " offset " + to_text(group.offset);
-  return text;
-}
-
-std::string text_of(const std::vector<std::size_t>& key, const EventMapping& event) {
-  std::string text;
-  for (const std::size_t k : key) text += (text.empty() ? "" : ", ") + event.fields[k].name;
-  return "[" + text + "]";
-}
-
-std::string text_of(const AggregateColumn& column, const EventMapping& event) {
-  const std::string field = column.field ? event.fields[*column.field].name : "";
-  if (column.kind == AggregateKind::kQuantile) return fmt::format("quantile({}, {:g})", field, column.quantile);
-  return fmt::format("{}({})", name_of(column.kind), field);
-}
-
-std::string text_of(const EventField& field) {
-  std::string text = fmt::format("{} {}", name_of(field.type), field.pointer);
-  if (!field.else_plus.empty())
-    text += fmt::format(" or {} - {}", fmt::join(field.else_plus, " + "), fmt::join(field.else_minus, " - "));
-  return text;
 }
 
 std::string text_of(const EventMapping& event, const std::vector<EventMatch>& when) {
@@ -71,8 +46,13 @@ class Comparison {
   void add(Kind kind, const std::string& path, std::string text, const char* way_out = "") {
     changes.push_back({kind, path, std::move(text), way_out});
   }
+  bool refuses(const std::string& path) const {
+    return std::ranges::any_of(changes, [&](const auto& c) { return c.kind == Kind::kRefused && c.path == path; });
+  }
   std::vector<DefinitionChange> changes;
 };
+
+std::string path_of(const EventMapping& event) { return event.name.empty() ? "event" : "events." + event.name; }
 
 void compare_sources(const Definition& before, const Definition& now, Comparison& out) {
   const auto stays = [&](const SourceDefinition& source) { return named(now.sources, source.name) != nullptr; };
@@ -104,7 +84,7 @@ void compare_sources(const Definition& before, const Definition& now, Comparison
 }
 
 void compare_event(const EventMapping& before, const EventMapping& now, Comparison& out) {
-  const std::string path = now.name.empty() ? "event" : "events." + now.name;
+  const std::string path = path_of(now);
   const auto id = [](const EventMapping& event) { return fmt::format("[{}]", fmt::join(event.id, ", ")); };
   out.compare(Kind::kRefused, path + ".id", id(before), id(now), kNewFolder);
   out.compare(Kind::kRefused, path + ".time", before.time_pointer + " " + text_of(before.time),
@@ -119,34 +99,37 @@ void compare_event(const EventMapping& before, const EventMapping& now, Comparis
     if (was == nullptr)
       out.add(Kind::kFree, path + ".fields." + field.name, "is new");
     else
-      out.compare(Kind::kRefused, path + ".fields." + field.name, text_of(*was), text_of(field),
-                  "put it back, and add the changed one as a field of another name");
+      out.compare(Kind::kRefused, path + ".fields." + field.name, meaning_of(*was), meaning_of(field), kNewField);
   }
 }
 
-void compare_group(const WindowGroup& before, const EventMapping& event_before, const WindowGroup& now,
-                   const EventMapping& event, Comparison& out) {
+// What the group's stored rows say, and whether they still say it; those of a time when it was another's as well.
+void compare_rows(const SchemaHistory& stored, const FeatureGroup& group, const EventMapping& event, Comparison& out) {
+  for (const SchemaConflict& conflict : stored.conflicts(group)) {
+    const bool field = conflict.path.starts_with("fields."), column = conflict.path.starts_with("columns.");
+    const std::string path = (field ? path_of(event) : "features." + group.name) + "." + conflict.path;
+    if (!out.refuses(path))
+      out.compare(Kind::kRefused, path, conflict.was, conflict.is, field ? kNewField : column ? kNewColumn : kNewGroup);
+  }
+}
+
+void compare_group(const WindowGroup& before, const WindowGroup& now, const FeatureGroup& group,
+                   const SchemaHistory& stored, Comparison& out) {
   const std::string path = "features." + now.name;
-  out.compare(Kind::kRefused, path + ".event", event_before.name, event.name, kNewGroup);
-  out.compare(Kind::kRefused, path + ".window", text_of(before), text_of(now), kNewGroup);
-  out.compare(Kind::kRefused, path + ".key", text_of(before.key, event_before), text_of(now.key, event), kNewGroup);
-  out.compare(Kind::kRefused, path + ".where", "'" + before.where + "'", "'" + now.where + "'", kNewGroup);
   out.compare(Kind::kFree, path + ".lateness", to_text(before.lateness), to_text(now.lateness));
   out.compare(Kind::kFree, path + ".allowed_lateness", to_text(before.allowed_lateness), to_text(now.allowed_lateness));
   out.compare(Kind::kFree, path + ".close_when_idle", text_of(before.close_when_idle, "off"),
               text_of(now.close_when_idle, "off"));
-  for (const AggregateColumn& column : now.columns) {
+  for (const FeatureColumn& column : group.columns) {
     const std::string where = path + ".columns." + column.name;
+    if (named(before.columns, column.name) != nullptr || out.refuses(where)) continue;
     const auto renamed = now.renamed_from.find(column.name);
-    if (const AggregateColumn* was = named(before.columns, column.name))
-      out.compare(Kind::kRefused, where, text_of(*was, event_before), text_of(column, event), kNewColumn);
-    else if (renamed == now.renamed_from.end() || named(before.columns, renamed->second) == nullptr)
-      out.add(Kind::kNewVersion, where, "is new; null in rows before");
-    else if (const std::string was_text = text_of(*named(before.columns, renamed->second), event_before);
-             was_text != text_of(column, event))
-      out.compare(Kind::kRefused, where, was_text, text_of(column, event), kNewColumn);
-    else
+    if (renamed != now.renamed_from.end() && named(before.columns, renamed->second) != nullptr)
       out.add(Kind::kNewVersion, where, "was called " + renamed->second);
+    else if (stored.knows(group, column))
+      out.add(Kind::kNewVersion, where, "is there again, with its values; null in rows that were made without it");
+    else
+      out.add(Kind::kNewVersion, where, "is new; null in rows before");
   }
   for (const AggregateColumn& column : before.columns) {
     const bool renamed = std::ranges::any_of(now.renamed_from, [&](const auto& r) { return r.second == column.name; });
@@ -157,7 +140,13 @@ void compare_group(const WindowGroup& before, const EventMapping& event_before, 
 
 }  // namespace
 
-std::vector<DefinitionChange> changes_of(const Definition& before, const Definition& now) {
+void learn(const Definition& before, Schemas& stored) {
+  for (const WindowGroup& group : before.groups)
+    if (const auto schemas = stored.find(group.name); schemas != stored.end())
+      schemas->second.learn(feature_group_of(group, before.events[group.event]));
+}
+
+std::vector<DefinitionChange> changes_of(const Definition& before, const Definition& now, Schemas stored) {
   Comparison out;
   compare_sources(before, now, out);
   for (const EventMapping& event : now.events) {
@@ -171,8 +160,18 @@ std::vector<DefinitionChange> changes_of(const Definition& before, const Definit
       out.add(Kind::kRefused, event.name.empty() ? "event" : "events." + event.name, "is gone: its ids are remembered",
               kNewFolder);
   for (const WindowGroup& group : now.groups) {
-    if (const WindowGroup* was = named(before.groups, group.name))
-      compare_group(*was, before.events[was->event], group, now.events[group.event], out);
+    const EventMapping& event = now.events[group.event];
+    const FeatureGroup is = feature_group_of(group, event);
+    const WindowGroup* was = named(before.groups, group.name);
+    const bool known = stored.contains(group.name);
+    SchemaHistory& schemas = stored[group.name];
+    if (!known && was != nullptr)
+      CHECK(schemas.adopt(feature_group_of(*was, before.events[was->event])).ok());  // The first is always taken.
+    compare_rows(schemas, is, event, out);
+    if (was != nullptr)
+      compare_group(*was, group, is, schemas, out);
+    else if (known)
+      out.add(Kind::kFree, "features." + group.name, "is there again, with its rows; it counts what comes from now on");
     else
       out.add(Kind::kFree, "features." + group.name, "is new; it counts what comes from now on");
   }

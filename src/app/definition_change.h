@@ -1,7 +1,7 @@
 #pragma once
 // A definition file against data that was written under an earlier one: what may change freely, what starts a new
-// version of a feature group, and what is refused because stored rows would no longer mean what they say.  Pure. Rules:
-// docs/definition-file.md.
+// version of a feature group, and what is refused because stored rows would no longer mean what they say - also rows of
+// groups and columns that were gone from the definitions in between.  Pure.  Rules: docs/definition-file.md.
 
 #include <string>
 #include <vector>
@@ -23,8 +23,11 @@ struct DefinitionChange {
   bool operator==(const DefinitionChange&) const = default;
 };
 
-// In the order of the file; empty: nothing that matters has changed.
-std::vector<DefinitionChange> changes_of(const Definition& before, const Definition& now);
+// In the order of the file; empty: nothing that matters has changed.  `stored`: of the data folder, where there is one.
+std::vector<DefinitionChange> changes_of(const Definition& before, const Definition& now, Schemas stored = {});
+
+// What `before` says of schemas that an earlier program stored without their meaning.
+void learn(const Definition& before, Schemas& stored);
 
 // One line a change: "features.tx_metrics.window: was 1min, is 5min; ...".
 std::string to_text(const std::vector<DefinitionChange>& changes, DefinitionChange::Kind kind);

@@ -11,7 +11,7 @@ namespace tidecast {
 
 namespace {
 
-constexpr const char* kDefinition = "definition.yaml";  // Under which the data was written last.
+constexpr const char* kDefinition = "definition.yaml";  // Under which it was opened last.
 constexpr const char* kRegistry = "registry.db";
 constexpr const char* kTracking = "tracking.db";
 
@@ -49,30 +49,37 @@ Status check_folder(const std::filesystem::path& data, DataFolder folder) {
   return ok();
 }
 
+// Under which the data folder was opened last.  `now` where there is none, or one that this version no longer reads:
+// then only what the stores know is compared.
+Result<Definition> last_definition(const Definition& now) {
+  const auto text = read_file(now.data / kDefinition);
+  if (text.code() == Code::kNotFound) return now;
+  auto before = parse_definition(TRY(text), now.file);
+  return before.ok() ? std::move(before).value() : now;
+}
+
 // Data that was written under another definition.
-Status check_changes(const Definition& now) {
-  const auto changes = TRY(changes_since_last(now));
-  const std::string refused = to_text(changes, DefinitionChange::Kind::kRefused);
-  if (!refused.empty())
-    return failed_precondition("{}: the data in {} was written under another definition:\n{}", now.file.string(),
-                               now.data.string(), refused);
-  return ok();
+Status check_changes(const Definition& now, Schemas& stored) {
+  const Definition before = TRY(last_definition(now));
+  learn(before, stored);
+  const std::string refused = to_text(changes_of(before, now, stored), DefinitionChange::Kind::kRefused);
+  if (refused.empty()) return ok();
+  return failed_precondition("{}: the data in {} was written under another definition:\n{}", now.file.string(),
+                             now.data.string(), refused);
 }
 
 }  // namespace
 
 Result<std::vector<DefinitionChange>> changes_since_last(const Definition& now) {
-  const auto text = read_file(now.data / kDefinition);
-  if (text.code() == Code::kNotFound) return std::vector<DefinitionChange>();  // None, or before there was such a file.
-  const auto before = parse_definition(TRY(text), now.file);
-  // One that this version no longer reads: the stores still check what they can.
-  return before.ok() ? changes_of(*before, now) : std::vector<DefinitionChange>();
+  const Definition before = TRY(last_definition(now));
+  Schemas stored = TRY(FeatureStore::schemas(now.data));
+  learn(before, stored);
+  return changes_of(before, now, std::move(stored));
 }
 
 Result<std::unique_ptr<Project>> Project::open(Definition definition, const std::string& who, DataFolder folder) {
   TRY(check_folder(definition.data, folder));
   FolderLock lock = TRY(FolderLock::take(definition.data, who));
-  TRY(check_changes(definition));
   std::unique_ptr<Project> project(new Project(std::move(definition), std::move(lock)));
   const Definition& d = project->definition_;
 
@@ -86,13 +93,16 @@ Result<std::unique_ptr<Project>> Project::open(Definition definition, const std:
     group.keep_offline = d.keep[g].offline;
     options.groups.push_back(std::move(group));
   }
+  options.before_adopting = [&d](Schemas& stored) { return check_changes(d, stored); };
   project->features_ = TRY(FeatureStore::open(std::move(options)));
   // Nothing is read before all parts were made, so a crash in the making of a new folder is none of these.
   for (const char* part : {kRegistry, kTracking})
     if (project->features_->books().read > 0 && !is_there(d.data / part)) return gone(d.data, part, "state");
   project->registry_ = TRY(Registry::open(d.data));
   project->tracking_ = TRY(Tracking::open(d.data));
-  if (folder == DataFolder::kMayBeNew) TRY(write_file_atomically(d.data / kDefinition, d.text));
+  // The store has adopted it, whoever asked: the next one is compared with it.
+  if (const auto last = read_file(d.data / kDefinition); !last.ok() || *last != d.text)
+    TRY(write_file_atomically(d.data / kDefinition, d.text));
   return project;
 }
 

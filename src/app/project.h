@@ -24,7 +24,8 @@ inline constexpr std::int64_t kTrainingHistory = std::int64_t{1} << 20;
 
 enum class DataFolder { kMustExist, kMayBeNew };
 
-// Against the definition under which the data folder was written last; empty where there is none.
+// Against what is in the data folder, as open() compares it; empty where there is nothing.  Takes no lock: a process
+// may be at work there.
 Result<std::vector<DefinitionChange>> changes_since_last(const Definition& now);
 
 // What the definition says to the stream.

@@ -115,8 +115,10 @@ struct PipelineOptions {
   std::string definition{};         // The text that says all this; a clock mark keeps each one that held.
 };
 
-// The feature group that a window group fills: keys, types, units and empty-window rules of its columns.
+// The feature group that a window group fills: keys, types, units and empty-window rules of its columns, and what it
+// means.
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event);
+std::string meaning_of(const EventField& field);  // "integer /fee"; as in GroupMeaning.
 
 // Errors: kInvalidArgument - where, what was found, what is allowed.
 Status check_options(const PipelineOptions& options);

@@ -88,6 +88,12 @@ Truth evaluate(const Node& node, const EventBatch& events, std::size_t i) {
   return Truth::kUnknown;
 }
 
+void add_fields(const Node& node, std::vector<std::size_t>& fields) {
+  for (const Node& child : node.children) add_fields(child, fields);
+  for (const Operand& operand : node.operands)
+    if (operand.field) fields.push_back(*operand.field);
+}
+
 // ---- SQL ----------------------------------------------------------------------------------------------------------
 
 std::string in_quotes(std::string_view text, char quote) {
@@ -151,6 +157,12 @@ Result<Predicate> Predicate::parse(std::string_view text, const EventMapping& ev
 
 bool Predicate::matches(const EventBatch& events, std::size_t i) const {
   return evaluate(*root_, events, i) == Truth::kTrue;
+}
+
+std::vector<std::size_t> Predicate::fields() const {
+  std::vector<std::size_t> fields;
+  add_fields(*root_, fields);
+  return fields;
 }
 
 std::string Predicate::sql(char quote) const { return sql_of(*root_, quote); }

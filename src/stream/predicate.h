@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "stream/event_batch.h"
 #include "stream/pipeline.h"
@@ -31,6 +32,7 @@ class Predicate {
   ~Predicate();
 
   bool matches(const EventBatch& events, std::size_t i) const;
+  std::vector<std::size_t> fields() const;  // Of which it speaks; one perhaps more than once.
   // The same as SQL, with names quoted by `quote`: '"' for DuckDB, '`' for Flink.
   std::string sql(char quote) const;
 

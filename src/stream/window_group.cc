@@ -24,14 +24,36 @@ std::string_view name_of(AggregateKind kind) {
 
 namespace {
 
+// "sum(fee)"; the store keeps it, so another spelling would be another meaning.
+std::string meaning_of(const AggregateColumn& column, const EventMapping& event) {
+  const std::string field = column.field ? event.fields[*column.field].name : "";
+  if (column.kind == AggregateKind::kQuantile) return fmt::format("quantile({}, {})", field, column.quantile);
+  return fmt::format("{}({})", name_of(column.kind), field);
+}
+
+GroupMeaning meaning_of(const WindowGroup& group, const EventMapping& event) {
+  GroupMeaning meaning{.event = event.name, .where = group.where};
+  const auto add = [&](std::size_t field) {
+    meaning.fields.emplace(event.fields[field].name, meaning_of(event.fields[field]));
+  };
+  for (const std::size_t key : group.key) add(key);
+  for (const AggregateColumn& column : group.columns)
+    if (column.field) add(*column.field);
+  if (group.where.empty()) return meaning;
+  // What cannot be read is refused by check_options().
+  if (const auto where = Predicate::parse(group.where, event); where.ok())
+    for (const std::size_t field : where->fields()) add(field);
+  return meaning;
+}
+
 FeatureColumn feature_column_of(const AggregateColumn& column, const EventMapping& event) {
   using K = AggregateKind;
   if (column.kind == K::kCount || column.kind == K::kCountDistinct)
-    return {column.name, FieldType::kInteger, "", EmptyWindow::kZero};
+    return {column.name, FieldType::kInteger, "", EmptyWindow::kZero, meaning_of(column, event)};
   const EventField& field = event.fields[*column.field];
   const bool number = column.kind == K::kAvg || column.kind == K::kStddev || column.kind == K::kQuantile;
   return {column.name, number ? FieldType::kNumber : field.type, field.unit,
-          column.kind == K::kSum ? EmptyWindow::kZero : EmptyWindow::kNull};
+          column.kind == K::kSum ? EmptyWindow::kZero : EmptyWindow::kNull, meaning_of(column, event)};
 }
 
 Status check_column(const AggregateColumn& column, const EventMapping& event) {
@@ -130,6 +152,13 @@ Status check_events(const PipelineOptions& options) {
 
 }  // namespace
 
+std::string meaning_of(const EventField& field) {
+  std::string text = fmt::format("{} {}", name_of(field.type), field.pointer);
+  if (!field.else_plus.empty())
+    text += fmt::format(" or {} - {}", fmt::join(field.else_plus, " + "), fmt::join(field.else_minus, " - "));
+  return text;
+}
+
 FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& event) {
   FeatureGroup features;
   features.name = group.name;
@@ -140,6 +169,7 @@ FeatureGroup feature_group_of(const WindowGroup& group, const EventMapping& even
   features.renamed_from = group.renamed_from;
   for (const std::size_t key : group.key) features.keys.push_back({event.fields[key].name, event.fields[key].type});
   for (const AggregateColumn& column : group.columns) features.columns.push_back(feature_column_of(column, event));
+  features.meaning = meaning_of(group, event);
   return features;
 }
 

@@ -226,6 +226,84 @@ TEST(Definition, AGroupThatIsGoneIsToldOfAndItsRowsComeBackWithIt) {
   EXPECT_EQ(json_of(file, {"features", "tens", "--last", "0"}).as_array().size(), 13u);
 }
 
+// Columns and groups that go for a run and come back as something else are refused in the words of a plain change, by
+// whoever opens the folder.
+TEST(Definition, WhatComesBackWithAnotherMeaningIsRefusedByEveryCommandAlike) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  const std::string recorded =
+      replaced(kOrders, "kind: http_push", "kind: file, path: " + (folder / "orders.ndjson").string());
+  const std::string all = replaced(recorded, "server:",
+                                   "  - { group: tens, window: 10s, key: [shop], where: price > 3, columns: { n: "
+                                   "count() } }\nserver:");
+  write(folder / "orders.ndjson", orders(0, 200));
+  const auto run = [&](const std::string& definition) {
+    write(file, definition);
+    const Finished done = tidecast({"replay", "-c", file.string()});
+    EXPECT_EQ(done.code, 0) << done.err;
+  };
+  run(all);
+  run(replaced(recorded, ", income: sum(price)", ""));
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& text) {
+    write(file, replaced(all, from, to));
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"check"},
+                                                    {"replay"},
+                                                    {"backfill", "--file", "orders.ndjson"},
+                                                    {"status"},
+                                                    {"verify"}}) {
+      std::vector<std::string> arguments = command;
+      arguments.insert(arguments.end(), {"-c", file.string()});
+      const Finished finished = tidecast(arguments);
+      EXPECT_EQ(finished.code, 4) << command[0] << ": " << finished.out << finished.err;
+      EXPECT_NE((finished.out + finished.err).find(text), std::string::npos)
+          << command[0] << ": " << finished.out << finished.err;
+    }
+  };
+  refused("sum(price)", "min(price)",
+          "features.sales.columns.income: was sum(price), is min(price); put it back, and add the changed one as a "
+          "column of another name");
+  refused("sum(price)", "avg(price)", "features.sales.columns.income: was sum(price), is avg(price)");
+  refused("window: 10s", "window: 20s",
+          "features.tens.window: was tumbling 10s, is tumbling 20s; put it back, and add the changed one as a group of "
+          "another name");
+  refused("price > 3", "price > 4", "features.tens.where: was 'price > 3', is 'price > 4'");
+  refused("window: 10s, key: [shop]", "window: 10s, key: []", "features.tens.key: was [shop], is []");
+  write(file, all);
+  const Finished check = tidecast({"check", "-c", file.string()});
+  EXPECT_EQ(check.code, 0) << check.err;
+  EXPECT_NE(check.out.find("features.sales.columns.income: is there again"), std::string::npos) << check.out;
+  EXPECT_NE(check.out.find("features.tens: is there again"), std::string::npos) << check.out;
+  EXPECT_TRUE(json_of(file, {"verify"}).at("ok").as_bool());
+  EXPECT_EQ(tidecast({"check", "-c", file.string()}).out.find("is there again"), std::string::npos)
+      << "verify has opened the folder under it";
+}
+
+TEST(Definition, ACheckBesideARunningServerKnowsWhatWasStored) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml", other = folder / "other.yaml";
+  write(file, kOrders);
+  push(file, orders(0, 200));
+  write(file, replaced(kOrders, ", income: sum(price)", ""));
+  Server server(file);
+  EXPECT_EQ(server.push(orders(200, 400)).status, 200);
+  write(other, kOrders);
+  EXPECT_EQ(tidecast({"check", "-c", other.string()}).code, 0);
+  write(other, replaced(kOrders, "sum(price)", "min(price)"));
+  const auto refused = [&](const char* command) {
+    const Finished finished = tidecast({command, "-c", other.string()});
+    EXPECT_EQ(finished.code, 4) << command;
+    EXPECT_NE((finished.out + finished.err).find("features.sales.columns.income: was sum(price), is min(price)"),
+              std::string::npos)
+        << command << ": " << finished.out << finished.err;
+  };
+  refused("check");
+  EXPECT_EQ(server.push(orders(400, 500)).status, 200);
+  server.signal(SIGTERM);
+  EXPECT_TRUE(server.ended());
+  refused("check");
+  refused("run");
+}
+
 TEST(Definition, CheckAndRunSayTheSameOfASourceUnderAnotherName) {
   const Folder folder;
   const auto file = folder / "orders.yaml";
