@@ -64,6 +64,9 @@ std::string survive(const Plan& plan, Afterwards afterwards, std::uint64_t seed)
     if (!first.status.ok() && first.status.code() != Code::kUnavailable)
       return fmt::format("{} instead of unavailable: {}", name_of(first.status.code()), first.status.message());
     watch(folder.path(), {});  // A disk without faults, and without the time that a real one takes.
+    const struct Unwatched {
+      ~Unwatched() { unwatch(); }
+    } at_the_end;  // What it put aside would outlive this process.
     const Life second = live(folder.path());
     if (!second.status.ok())
       return fmt::format("afterwards {}: {}", name_of(second.status.code()), second.status.message());

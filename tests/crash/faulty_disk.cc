@@ -345,10 +345,7 @@ void unwatch() {
   on.struck = false;
   on.plan = {};
   std::error_code none;
-  fs::directory_iterator end;
-  for (fs::directory_iterator grave(graves, none); !none && grave != end; grave.increment(none))
-    REAL(unlink)(grave->path().c_str());
-  REAL(rmdir)(graves.c_str());
+  if (!graves.empty()) fs::remove_all(graves, none);
 }
 
 void lose_power(Rng* torn) {
