@@ -177,8 +177,8 @@ class FeatureStore {
     bool sync = true;  // fsync each commit; off only in tests of other things.
     bool raw_archive = true;
     std::optional<Milliseconds> keep_keys;  // De-duplication keys older than this are dropped; nullopt: for ever.
-    std::optional<Milliseconds>
-        keep_raw;  // The same for the raw archive with its clock marks, late records, dead letters.
+    // The same for the raw archive with its clock marks, late records and dead letters.
+    std::optional<Milliseconds> keep_raw;
     // Sees what was stored under before the groups are taken.  What it learns is kept; its error leaves all as it was.
     std::function<Status(Schemas& stored)> before_adopting{};
   };
