@@ -68,15 +68,7 @@ class GroupVerifier {
     const WindowGroup* was = std::exchange(group_, group_named(period.options, result_.group));
     const std::vector<std::string>* names_before = std::exchange(names_, &names);
     at_ = carried_at_ = period.at;
-    // A source that is gone is forgotten; history that was read first ended here.
-    const auto is_gone = [&](const std::string& name) {
-      return std::ranges::find(options_->sources, name, &PipelineSource::name) == options_->sources.end() ||
-             name.starts_with(kBackfillPrefix);
-    };
-    std::erase_if(newest_, [&](const auto& source) { return is_gone(source.first); });
-    std::erase_if(idle_, is_gone);
-    for (const PipelineSource& source : options_->sources)
-      if (source.name.starts_with(kBackfillPrefix)) idle_.push_back(source.name);
+    std::erase_if(newest_, [&](const auto& source) { return is_gone(*options_, source.first); });
     if (group_ == nullptr) return watch(period.options);
     event_ = &options_->events[group_->event];
     JudgedBefore judged;
@@ -96,10 +88,11 @@ class GroupVerifier {
     return ok();
   }
 
-  // The records of the table slice follow those of the slices before; `marks` are what the clock did in between.
-  Status take(std::span<const ClockMark> marks) {
+  // The records of the table slice follow those of the slices before, when the sources `idle` were not waited for;
+  // `marks` are what the clock did in between.
+  Status take(std::span<const ClockMark> marks, const IdleSources& idle) {
     if (event_ == nullptr) return ok();
-    TRY(set_marks(marks));
+    TRY(set_marks(marks, idle));
     TRY(
         session_->exec(fmt::format("CREATE OR REPLACE TEMP VIEW archive AS FROM {} UNION ALL FROM slice; CREATE OR "
                                    "REPLACE TEMP TABLE judged AS {}; "
@@ -114,7 +107,7 @@ class GroupVerifier {
       watermark_ = watermark;
       closed_ = std::max(closed_, watermark);
     }
-    TRY(carry(last));
+    carry(last);
     carried_at_ = ProcessingTime::from_ms(0);
     return ok();
   }
@@ -156,6 +149,7 @@ class GroupVerifier {
   Status watch(const PipelineOptions& options) {
     const auto event = std::ranges::find(options.events, event_name_, &EventMapping::name);
     event_ = event == options.events.end() ? nullptr : &*event;
+    if (event_ == nullptr) newest_.clear();
     if (closed_ > 0) compared_ = std::max(compared_, EventTime::from_ms(closed_ + 2));
     if (event_ == nullptr) return ok();
     watched_ = options;
@@ -181,7 +175,7 @@ class GroupVerifier {
   }
 
   // What the slices before leave behind comes first: it is as if the clock had said so.
-  Status set_marks(std::span<const ClockMark> marks) {
+  Status set_marks(std::span<const ClockMark> marks, const IdleSources& idle) {
     TRY(session_->exec("DELETE FROM clock_marks"));
     duck::Appender table = TRY(duck::Appender::open(*session_, "clock_marks"));
     std::int64_t i = 0;
@@ -196,7 +190,8 @@ class GroupVerifier {
     };
     const auto number = static_cast<std::int64_t>(next_);
     for (const auto& [source, newest] : newest_) TRY(append(number, "newest", source, carried_at_.ms(), newest));
-    for (const std::string& source : idle_) TRY(append(number, "source_idle", source, carried_at_.ms(), std::nullopt));
+    for (const std::string& source : idle.names())
+      TRY(append(number, "source_idle", source, carried_at_.ms(), std::nullopt));
     if (group_ != nullptr && watermark_ > 0)
       TRY(append(number, "forced_watermark", group_->name, carried_at_.ms(), watermark_));
     for (const ClockMark& mark : marks) {
@@ -344,31 +339,16 @@ class GroupVerifier {
   }
 
   // and where the sources stand.
-  Status carry(const duck::Table& last) {
+  void carry(const duck::Table& last) {
     next_ = static_cast<std::uint64_t>(value(last, 0, "n$").as_int64()) + (value(last, 0, "kind$") == "record" ? 1 : 0);
-    newest_.clear();
-    idle_.clear();
-    std::vector<std::string> sources;  // That may feed the event.
+    std::vector<std::string> sources;  // That may feed the event; what others once brought stays as it is.
     for (std::size_t s = 0; s < options_->sources.size(); ++s)
       if (event_->sources.empty() || std::ranges::find(event_->sources, s) != event_->sources.end())
         sources.push_back(options_->sources[s].name);
-    if (sources.size() == 1) {
-      if (const json::value newest = value(last, 0, "newest$"); newest.is_int64())
-        newest_.emplace_back(sources[0], newest.as_int64());
-      const duck::Table heard =
-          TRY(session_->query(fmt::format("SELECT kind$ FROM judged WHERE name$ = {} AND kind$ IN ('record', "
-                                          "'source_idle') ORDER BY place$ DESC LIMIT 1",
-                                          sql::text(sources[0]))));
-      if (!heard.rows.empty() && value(heard, 0, "kind$") == "source_idle") idle_ = sources;
-      return ok();
+    for (std::size_t k = 0; k < sources.size(); ++k) {
+      const std::string column = sources.size() == 1 ? "newest$" : fmt::format("newest${}", k + 1);
+      if (const json::value newest = value(last, 0, column); newest.is_int64()) newest_[sources[k]] = newest.as_int64();
     }
-    for (std::size_t k = 1; k <= sources.size(); ++k) {
-      const json::value newest = value(last, 0, fmt::format("newest${}", k)),
-                        idle = value(last, 0, fmt::format("idle${}", k));
-      if (newest.is_int64()) newest_.emplace_back(sources[k - 1], newest.as_int64());
-      if (idle.is_bool() && idle.as_bool()) idle_.push_back(sources[k - 1]);
-    }
-    return ok();
   }
 
   duck::Session* session_;
@@ -396,9 +376,8 @@ class GroupVerifier {
   std::int64_t watermark_ = 0, closed_ = 0;  // The greatest of the group as it is, and ever.
   EventTime compared_ = EventTime::min();    // Windows that end before are done.
   std::uint64_t next_ = 0;
-  ProcessingTime carried_at_;  // When what is carried comes into force.
-  std::vector<std::pair<std::string, std::int64_t>> newest_;
-  std::vector<std::string> idle_;
+  ProcessingTime carried_at_;                   // When what is carried comes into force.
+  std::map<std::string, std::int64_t> newest_;  // Of the event, by source.
   GroupVerification result_;
 };
 
@@ -437,7 +416,10 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
   Verification out;
   std::size_t waiting = 0, marks_done = 0, period = 0;
   std::optional<duck::Appender> table;
+  IdleSources idle;
+  std::map<std::string, std::uint64_t> heard;  // In this slice.
   const auto begin_period = [&]() -> Status {
+    idle.begin(periods[period].options);
     for (std::size_t g = 0; g < groups.size(); ++g) TRY(groups[g].begin(periods[period], names[g][period]));
     return ok();
   };
@@ -448,7 +430,10 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
     table.reset();
     const std::size_t first = marks_done;
     while (marks_done < mark && marks[marks_done].number < until) ++marks_done;
-    for (GroupVerifier& group : groups) TRY(group.take(std::span(marks).subspan(first, marks_done - first)));
+    const auto between = std::span(marks).subspan(first, marks_done - first);
+    for (GroupVerifier& group : groups) TRY(group.take(between, idle));
+    idle.take(between, heard);
+    heard.clear();
     waiting = 0;
     return session.exec(kNewSlice);  // A truncated one would keep its memory.
   };
@@ -466,7 +451,9 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
     if (!table) table.emplace(TRY(duck::Appender::open(session, "slice")));
     table->integer(static_cast<std::int64_t>(record.number)).time(record.arrival.ms());
     // Before there could be several, records had no source.
-    table->text(record.source.empty() ? options.sources[0].name : record.source).text(record.event).text(record.raw);
+    const std::string_view source = record.source.empty() ? options.sources[0].name : record.source;
+    table->text(source).text(record.event).text(record.raw);
+    if (record.event != "-") heard.insert_or_assign(std::string(source), record.number);
     TRY(table->end_row());
     ++out.records;
     return ++waiting < slice ? ok() : take_slice(record.number + 1, marks.size());

@@ -16,6 +16,32 @@ const WindowGroup* group_named(const PipelineOptions& options, std::string_view 
   return group == options.groups.end() ? nullptr : &*group;
 }
 
+bool is_gone(const PipelineOptions& options, std::string_view source) {
+  return std::ranges::find(options.sources, source, &PipelineSource::name) == options.sources.end() ||
+         source.starts_with(kBackfillPrefix);
+}
+
+void IdleSources::begin(const PipelineOptions& options) {
+  options_ = &options;
+  std::erase_if(names_, [&](const std::string& name) { return is_gone(options, name); });
+  for (const PipelineSource& source : options.sources)
+    if (source.name.starts_with(kBackfillPrefix)) names_.insert(source.name);
+}
+
+void IdleSources::take(std::span<const ClockMark> marks, const std::map<std::string, std::uint64_t>& heard) {
+  std::map<std::string, std::uint64_t> silent_before;  // This record.
+  for (const ClockMark& mark : marks)
+    if (mark.kind == ClockMark::Kind::kSourceIdle) silent_before[mark.name] = mark.number;
+  for (const auto& [source, number] : heard)
+    if (const auto silent = silent_before.find(source); silent == silent_before.end() || number >= silent->second) {
+      names_.erase(source);
+      if (silent != silent_before.end()) silent_before.erase(silent);
+    }
+  for (const auto& [source, number] : silent_before)
+    if (std::ranges::find(options_->sources, source, &PipelineSource::name) != options_->sources.end())
+      names_.insert(source);
+}
+
 std::vector<std::vector<std::string>> names_in(std::span<const Period> periods, const WindowGroup& group) {
   std::vector<std::vector<std::string>> names(periods.size());
   std::vector<std::string> later;

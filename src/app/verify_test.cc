@@ -258,6 +258,63 @@ TEST_P(Verify, ComparesEachRowByTheDefinitionThatHeldWhenItWasMade) {
   }
 }
 
+// Which sources bring what changes at restarts, when some of them are silent; one event comes later, with its group.
+TEST_P(Verify, KnowsWhoWasSilentWhenAMappingComes) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Rng rng(seed, 300 + static_cast<std::uint64_t>(GetParam()));
+    PipelineOptions base = random_stream(GetParam(), seed).options;
+    base.sources = {{"a"}, {"b", 5s}};
+    base.events.resize(3, base.events[0]);
+    for (std::size_t e = 0; e < 3; ++e) {
+      base.events[e].name = std::string(1, static_cast<char>('x' + e));
+      base.events[e].when = {{"/kind", {base.events[e].name}}};
+    }
+    base.groups.push_back(base.groups[0]);
+    base.groups[1].name = "later";
+    base.groups[1].event = 2;
+    const std::vector<std::size_t> brings[] = {{0}, {}, {0}, {1}, {}};
+    std::map<std::string, PipelineOptions> definitions;
+    MemoryStore store(
+        {feature_group_of(base.groups[0], base.events[0]), feature_group_of(base.groups[1], base.events[2])});
+    std::int64_t now = 1'700'000'000'000;
+    for (std::size_t phase = 0; phase < std::size(brings); ++phase) {
+      PipelineOptions options = base;
+      options.definition = fmt::to_string(phase);
+      options.events[0].sources = brings[phase];
+      definitions[options.definition] = options;
+      if (phase == 0) {
+        options.events[2].when = {{"/kind", {"none"}}};
+        definitions[options.definition].events.pop_back();
+        definitions[options.definition].groups.pop_back();
+      }
+      const auto pipeline = Pipeline::open(options, store).value();
+      const std::uint64_t silence = rng.below(120);
+      for (std::uint64_t n = 0; n < 120; ++n) {
+        now += static_cast<std::int64_t>(rng.below(20) == 0 ? 15'000 : rng.below(1'500));
+        // The second source is silent for half of the time; its clock is ahead.
+        const std::uint64_t source = (n + silence) % 120 < 60 ? 0 : rng.below(2);
+        const auto time = now + static_cast<std::int64_t>(source * 8'000) - static_cast<std::int64_t>(rng.below(6'000));
+        RawBatch batch;
+        batch.append(fmt::format(R"({{"time":{},"kind":"{}","key":"k{}","fee":{}}})", time, "xyz"[rng.below(3)],
+                                 rng.below(3), rng.below(20)),
+                     ProcessingTime::from_ms(now));
+        batch.pad();
+        batch.cursor = fmt::format("{} {}", phase, n);
+        const auto ingested = pipeline->ingest(source, batch);
+        ASSERT_TRUE(ingested.ok()) << ingested.message();
+      }
+    }
+    const auto as_defined = [&](const std::string& text) -> Result<PipelineOptions> { return definitions.at(text); };
+    const auto found = verify(store, definitions.at("4"), {}, 70, as_defined);
+    ASSERT_TRUE(found.ok()) << found.message();
+    for (const GroupVerification& group : found->groups) {
+      EXPECT_GT(group.equal, 20u) << group.group << ", seed " << seed;
+      EXPECT_EQ(group.compared, group.equal)
+          << group.group << ", seed " << seed << testing::PrintToString(group.differences);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, Verify,
                          testing::Values(WindowKind::kTumbling, WindowKind::kHopping, WindowKind::kSession),
                          [](const auto& kind) { return std::string(name_of(kind.param)); });

@@ -34,7 +34,10 @@ std::string reached(std::string_view watermark, std::string_view end, Millisecon
 class Compiler {
  public:
   Compiler(const PipelineOptions& options, std::size_t index, const JudgedBefore& before)
-      : group_(options.groups[index]), event_(options.events[group_.event]), before_(before) {
+      : group_(options.groups[index]),
+        event_(options.events[group_.event]),
+        before_(before),
+        alone_(options.sources.size() == 1 && before.number == 0) {
     for (std::size_t i = 0; i < options.sources.size(); ++i)
       if (event_.sources.empty() || std::ranges::find(event_.sources, i) != event_.sources.end())
         sources_.push_back(options.sources[i].name);
@@ -64,7 +67,10 @@ class Compiler {
   Result<std::string> judged() const {
     const std::string where = TRY(sql::where(group_, event_, '"'));
     const std::string decoded = TRY(sql::decoded(event_));
-    std::string state = "    max(t$) OVER upto AS newest$", newest = "newest$";
+    // A single source is all there is, unless another brought records of this event before.
+    std::string state = fmt::format("    max(t$){} OVER upto AS newest$",
+                                    alone_ ? "" : fmt::format(" FILTER (name$ = {})", sql::text(sources_[0]))),
+                newest = "newest$";
     if (sources_.size() > 1) {
       state = joined(sources_.size(), ",\n", [&](std::size_t i) {
         return fmt::format(
@@ -262,6 +268,7 @@ class Compiler {
   const WindowGroup& group_;
   const EventMapping& event_;
   const JudgedBefore before_;
+  const bool alone_;                  // One source, now and before.
   std::vector<std::string> sources_;  // That may feed the event.
 };
 
