@@ -112,6 +112,9 @@ class GroupVerifier {
     return ok();
   }
 
+  // How many records go with the next slice.
+  std::size_t carried_records() const { return carried_records_; }
+
   // After the last slice: what the store has beyond the watermark cannot follow from the archive.
   Result<GroupVerification> finish() {
     const EventTime closed = closed_ > 0 ? EventTime::from_ms(closed_ + 2) : EventTime::min();
@@ -332,10 +335,13 @@ class GroupVerifier {
 
   // For the next slice: the records of windows that are not settled,
   Status keep_open() {
-    return session_->exec(
+    TRY(session_->exec(
         fmt::format("CREATE OR REPLACE TEMP TABLE kept AS FROM archive WHERE n IN (SELECT n$ FROM assigned "
                     "WHERE end$ >= {1}); CREATE OR REPLACE TABLE {0} AS FROM kept",
-                    carried_, compared_.ms()));
+                    carried_, compared_.ms())));
+    const duck::Table count = TRY(session_->query(fmt::format("SELECT count(*) AS n FROM {}", carried_)));
+    carried_records_ = static_cast<std::size_t>(value(count, 0, "n").as_int64());
+    return ok();
   }
 
   // and where the sources stand.
@@ -356,6 +362,7 @@ class GroupVerifier {
   const FeatureGroup features_;  // As it is today.
   EventRange range_;
   std::string carried_, event_name_;
+  std::size_t carried_records_ = 0;
   // Of the definition that holds:
   const PipelineOptions* options_ = nullptr;
   const WindowGroup* group_ = nullptr;               // nullptr: it has none like it.
@@ -414,7 +421,7 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
   for (const WindowGroup& group : options.groups) names.push_back(names_in(periods, group));
 
   Verification out;
-  std::size_t waiting = 0, marks_done = 0, period = 0;
+  std::size_t waiting = 0, enough = slice, marks_done = 0, period = 0;
   std::optional<duck::Appender> table;
   IdleSources idle;
   std::map<std::string, std::uint64_t> heard;  // In this slice.
@@ -431,7 +438,12 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
     const std::size_t first = marks_done;
     while (marks_done < mark && marks[marks_done].number < until) ++marks_done;
     const auto between = std::span(marks).subspan(first, marks_done - first);
-    for (GroupVerifier& group : groups) TRY(group.take(between, idle));
+    enough = slice;
+    for (GroupVerifier& group : groups) {
+      TRY(group.take(between, idle));
+      // What windows hold that stay open is gone through with each slice: long ones are rare, then, and all is linear.
+      enough = std::max(enough, group.carried_records());
+    }
     idle.take(between, heard);
     heard.clear();
     waiting = 0;
@@ -456,7 +468,7 @@ Result<Verification> verify(const FeatureStore& store, const PipelineOptions& op
     if (record.event != "-") heard.insert_or_assign(std::string(source), record.number);
     TRY(table->end_row());
     ++out.records;
-    return ++waiting < slice ? ok() : take_slice(record.number + 1, marks.size());
+    return ++waiting < enough ? ok() : take_slice(record.number + 1, marks.size());
   };
   Status status = ok();
   TRY(store.visit_archive_range({.after = books.read}, [&](std::string_view line) {

@@ -132,59 +132,54 @@ class Compiler {
         width, fields(), start, from, of_then(gone(before_.allowed_lateness), gone(group_.allowed_lateness)));
   }
 
-  // Sessions.  Records of a series that could belong together are an island.  An island is calm if each of its records
-  // came while it could open a session alone, and each but the last was joined by a later one before its session would
-  // have closed: then it is one session.  The other islands are played through, one record of each at a time.
+  // Sessions.  A record that came while it could open a session alone is always taken; two neighbours in time of these
+  // are in one session unless the first's had closed before any came that could have joined it.  Another, late one
+  // moves no end: it is taken if the session that is open over the watermark began before its own would have ended, and
+  // may make it begin earlier.  Only those that do so depend on one another, and are played through.  The parts are
+  // numbered by sum(), for DuckDB's windowed count(*) with a filter is quadratic.
   std::string sessions() const {
+    const std::string order = keys().empty() ? "" : keys().substr(2);
     return fmt::format(
-        "WITH RECURSIVE counted AS (\n"
-        "  SELECT n$, place$, t$, before${fields},\n"
-        "    t$ - lag(t$) OVER ({by}ORDER BY t$) > {gap} AS apart$,\n"
-        "    min(before$) OVER ({by}ORDER BY t$ RANGE BETWEEN 1 FOLLOWING AND {gap} FOLLOWING) AS joined$\n"
+        "WITH RECURSIVE counted AS MATERIALIZED (\n"
+        "  SELECT n$, place$, t$, before${fields}, {series} AS series$,\n"
+        "    NOT {closed_alone} AS alone$\n"
         "  FROM judged WHERE counts$\n"
-        "), islands AS (\n"
-        "  SELECT *, count(*) FILTER (apart$) OVER ({by}ORDER BY t$ RANGE UNBOUNDED PRECEDING) AS island$ FROM "
-        "counted\n"
         "), weighed AS (\n"
-        "  SELECT *, min(t$) OVER island AS start$, max(t$) OVER island + {gap} AS end$,\n"
-        "    bool_and(NOT {alone} AND NOT coalesce({left}, false)) OVER island AS calm$\n"
-        "  FROM islands WINDOW island AS (PARTITION BY island${keys})\n"
-        "), restless AS MATERIALIZED (\n"
-        "  SELECT place$ AS place, t$ AS t, before$ AS before, dense_rank() OVER (ORDER BY island${keys}) AS id,\n"
-        "    row_number() OVER (PARTITION BY island${keys} ORDER BY place$) AS turn\n"
-        "  FROM weighed WHERE NOT calm$\n"
-        "), played(id, turn, place, t, taken, live, closed) AS (\n"
-        "  SELECT DISTINCT id, 0::BIGINT, 0::BIGINT, 0::BIGINT, false, []::STRUCT(s BIGINT, e BIGINT)[],\n"
-        "    []::STRUCT(s BIGINT, e BIGINT)[] FROM restless\n"
+        "  SELECT *, min(before$) OVER (PARTITION BY series$ ORDER BY t$\n"
+        "    RANGE BETWEEN 1 FOLLOWING AND {gap} FOLLOWING) AS joined$ FROM counted WHERE alone$\n"
+        "), parted AS (\n"
+        "  SELECT *, coalesce(t$ > lag(t$) OVER series AND lag(coalesce({left}, true)) OVER series,\n"
+        "    true) AS apart$ FROM weighed WINDOW series AS (PARTITION BY series$ ORDER BY t$)\n"
+        "), sure AS MATERIALIZED (\n"
+        "  SELECT n$, place$, t$, before${fields}, series$, alone$,\n"
+        "    sum(apart$::BIGINT) OVER (ORDER BY series$, t$ RANGE UNBOUNDED PRECEDING) AS session$ FROM parted\n"
+        "), ends AS (\n"
+        "  SELECT series$, session$, max(t$) + {gap} AS end$ FROM sure GROUP BY series$, session$\n"
+        "), candidates AS MATERIALIZED (\n"
+        "  SELECT *, min(t$) FILTER (alone$) OVER (PARTITION BY session$ ORDER BY place$\n"
+        "    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS low$ FROM (\n"
+        "    FROM sure UNION ALL\n"
+        "    SELECT counted.*, session$ FROM counted ASOF JOIN ends\n"
+        "      ON counted.series$ = ends.series$ AND before$ + 2 <= end$ WHERE NOT alone$)\n"
+        "), early AS MATERIALIZED (\n"
+        "  SELECT session$ AS session, place$ AS place, t$ AS t, low$ AS low FROM candidates WHERE NOT alone$ AND t$ < "
+        "low$\n"
+        "), lowered(session, place, start) AS (\n"
+        "  SELECT DISTINCT session, 0::BIGINT, 9223372036854775807 FROM early\n"
         "  UNION ALL\n"
-        "  SELECT id, turn, place, t, NOT {merged},\n"
-        "    CASE WHEN {merged} THEN open\n"
-        "      ELSE list_append(list_filter(open, lambda x: x.s > t + {gap} OR x.e < t), {{'s': s, 'e': e}}) END, "
-        "closed\n"
-        "  FROM (\n"
-        "    SELECT *, least(t, list_min(list_transform(touched, lambda x: x.s))) AS s,\n"
-        "      greatest(t + {gap}, list_max(list_transform(touched, lambda x: x.e))) AS e FROM (\n"
-        "      SELECT *, list_filter(open, lambda x: x.s <= t + {gap} AND x.e >= t) AS touched FROM (\n"
-        "        SELECT r.*, list_filter(p.live, lambda x: NOT {due}) AS open, list_filter(p.live, lambda x: {due}) AS "
-        "closed\n"
-        "        FROM played p JOIN restless r ON r.id = p.id AND r.turn = p.turn + 1)))\n"
-        "), ended AS (\n"
-        "  SELECT id, place, unnest(closed) AS session FROM played\n"
-        "  UNION ALL\n"
-        "  SELECT id, 9223372036854775807, unnest(arg_max(live, turn)) FROM played GROUP BY id\n"
-        "), settled AS (\n"
-        "  SELECT p.place, arg_min(e.session, e.place) AS session FROM played p JOIN ended e\n"
-        "    ON e.id = p.id AND e.place > p.place AND p.t >= e.session.s AND p.t < e.session.e\n"
-        "  WHERE p.taken GROUP BY p.place\n"
+        "  SELECT e.session, min(e.place), arg_min(e.t, e.place) FROM lowered l JOIN early e ON e.session = l.session\n"
+        "    AND e.place > l.place AND e.t < l.start AND least(e.low, l.start) <= e.t + {gap} GROUP BY e.session\n"
+        "), taken AS (\n"
+        "  FROM candidates WHERE alone$ OR t$ >= low$ OR place$ IN (\n"
+        "    SELECT e.place FROM early e ASOF JOIN lowered l ON e.session = l.session AND e.place > l.place\n"
+        "    WHERE least(e.low, l.start) <= e.t + {gap})\n"
         ")\n"
-        "SELECT n$, place${fields}, start$, end$ FROM weighed WHERE calm$\n"
-        "UNION ALL\n"
-        "SELECT n$, place${fields}, session.s, session.e FROM weighed JOIN settled ON place = place$",
-        fmt::arg("fields", fields()), fmt::arg("keys", keys()), fmt::arg("gap", group_.window.count()),
-        fmt::arg("by", keys().empty() ? "" : "PARTITION BY " + keys().substr(2) + " "),
-        fmt::arg("alone", reached("before$", fmt::format("t$ + {}", group_.window.count()))),
-        fmt::arg("left", reached("joined$", fmt::format("t$ + {}", group_.window.count()))),
-        fmt::arg("merged", reached("before", "e")), fmt::arg("due", reached("r.before", "x.e")));
+        "SELECT n$, place${fields}, min(t$) OVER (PARTITION BY session$) AS start$,\n"
+        "  max(t$) OVER (PARTITION BY session$) + {gap} AS end$ FROM taken",
+        fmt::arg("fields", fields()), fmt::arg("gap", group_.window.count()),
+        fmt::arg("series", order.empty() ? "1" : fmt::format("dense_rank() OVER (ORDER BY {})", order)),
+        fmt::arg("closed_alone", reached("before$", fmt::format("t$ + {}", group_.window.count()))),
+        fmt::arg("left", reached("joined$", fmt::format("t$ + {}", group_.window.count()))));
   }
 
   // What two right answers may differ by; "" where they may not at all.

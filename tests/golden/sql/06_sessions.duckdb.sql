@@ -27,46 +27,41 @@ WITH judged AS MATERIALIZED (
   SELECT *, lag(watermark$, 1, 0) OVER (ORDER BY place$) AS before$,
     coalesce(kind$ = 'record' AND t$ IS NOT NULL, false) AS counts$ FROM moved
 ), assigned AS MATERIALIZED (
-  WITH RECURSIVE counted AS (
-    SELECT n$, place$, t$, before$, "station", "member", "seconds", "bike",
-      t$ - lag(t$) OVER (ORDER BY t$) > 500 AS apart$,
-      min(before$) OVER (ORDER BY t$ RANGE BETWEEN 1 FOLLOWING AND 500 FOLLOWING) AS joined$
+  WITH RECURSIVE counted AS MATERIALIZED (
+    SELECT n$, place$, t$, before$, "station", "member", "seconds", "bike", 1 AS series$,
+      NOT (before$ > 0 AND before$ >= t$ + 500 - 1) AS alone$
     FROM judged WHERE counts$
-  ), islands AS (
-    SELECT *, count(*) FILTER (apart$) OVER (ORDER BY t$ RANGE UNBOUNDED PRECEDING) AS island$ FROM counted
   ), weighed AS (
-    SELECT *, min(t$) OVER island AS start$, max(t$) OVER island + 500 AS end$,
-      bool_and(NOT (before$ > 0 AND before$ >= t$ + 500 - 1) AND NOT coalesce((joined$ > 0 AND joined$ >= t$ + 500 - 1), false)) OVER island AS calm$
-    FROM islands WINDOW island AS (PARTITION BY island$)
-  ), restless AS MATERIALIZED (
-    SELECT place$ AS place, t$ AS t, before$ AS before, dense_rank() OVER (ORDER BY island$) AS id,
-      row_number() OVER (PARTITION BY island$ ORDER BY place$) AS turn
-    FROM weighed WHERE NOT calm$
-  ), played(id, turn, place, t, taken, live, closed) AS (
-    SELECT DISTINCT id, 0::BIGINT, 0::BIGINT, 0::BIGINT, false, []::STRUCT(s BIGINT, e BIGINT)[],
-      []::STRUCT(s BIGINT, e BIGINT)[] FROM restless
+    SELECT *, min(before$) OVER (PARTITION BY series$ ORDER BY t$
+      RANGE BETWEEN 1 FOLLOWING AND 500 FOLLOWING) AS joined$ FROM counted WHERE alone$
+  ), parted AS (
+    SELECT *, coalesce(t$ > lag(t$) OVER series AND lag(coalesce((joined$ > 0 AND joined$ >= t$ + 500 - 1), true)) OVER series,
+      true) AS apart$ FROM weighed WINDOW series AS (PARTITION BY series$ ORDER BY t$)
+  ), sure AS MATERIALIZED (
+    SELECT n$, place$, t$, before$, "station", "member", "seconds", "bike", series$, alone$,
+      sum(apart$::BIGINT) OVER (ORDER BY series$, t$ RANGE UNBOUNDED PRECEDING) AS session$ FROM parted
+  ), ends AS (
+    SELECT series$, session$, max(t$) + 500 AS end$ FROM sure GROUP BY series$, session$
+  ), candidates AS MATERIALIZED (
+    SELECT *, min(t$) FILTER (alone$) OVER (PARTITION BY session$ ORDER BY place$
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS low$ FROM (
+      FROM sure UNION ALL
+      SELECT counted.*, session$ FROM counted ASOF JOIN ends
+        ON counted.series$ = ends.series$ AND before$ + 2 <= end$ WHERE NOT alone$)
+  ), early AS MATERIALIZED (
+    SELECT session$ AS session, place$ AS place, t$ AS t, low$ AS low FROM candidates WHERE NOT alone$ AND t$ < low$
+  ), lowered(session, place, start) AS (
+    SELECT DISTINCT session, 0::BIGINT, 9223372036854775807 FROM early
     UNION ALL
-    SELECT id, turn, place, t, NOT (before > 0 AND before >= e - 1),
-      CASE WHEN (before > 0 AND before >= e - 1) THEN open
-        ELSE list_append(list_filter(open, lambda x: x.s > t + 500 OR x.e < t), {'s': s, 'e': e}) END, closed
-    FROM (
-      SELECT *, least(t, list_min(list_transform(touched, lambda x: x.s))) AS s,
-        greatest(t + 500, list_max(list_transform(touched, lambda x: x.e))) AS e FROM (
-        SELECT *, list_filter(open, lambda x: x.s <= t + 500 AND x.e >= t) AS touched FROM (
-          SELECT r.*, list_filter(p.live, lambda x: NOT (r.before > 0 AND r.before >= x.e - 1)) AS open, list_filter(p.live, lambda x: (r.before > 0 AND r.before >= x.e - 1)) AS closed
-          FROM played p JOIN restless r ON r.id = p.id AND r.turn = p.turn + 1)))
-  ), ended AS (
-    SELECT id, place, unnest(closed) AS session FROM played
-    UNION ALL
-    SELECT id, 9223372036854775807, unnest(arg_max(live, turn)) FROM played GROUP BY id
-  ), settled AS (
-    SELECT p.place, arg_min(e.session, e.place) AS session FROM played p JOIN ended e
-      ON e.id = p.id AND e.place > p.place AND p.t >= e.session.s AND p.t < e.session.e
-    WHERE p.taken GROUP BY p.place
+    SELECT e.session, min(e.place), arg_min(e.t, e.place) FROM lowered l JOIN early e ON e.session = l.session
+      AND e.place > l.place AND e.t < l.start AND least(e.low, l.start) <= e.t + 500 GROUP BY e.session
+  ), taken AS (
+    FROM candidates WHERE alone$ OR t$ >= low$ OR place$ IN (
+      SELECT e.place FROM early e ASOF JOIN lowered l ON e.session = l.session AND e.place > l.place
+      WHERE least(e.low, l.start) <= e.t + 500)
   )
-  SELECT n$, place$, "station", "member", "seconds", "bike", start$, end$ FROM weighed WHERE calm$
-  UNION ALL
-  SELECT n$, place$, "station", "member", "seconds", "bike", session.s, session.e FROM weighed JOIN settled ON place = place$
+  SELECT n$, place$, "station", "member", "seconds", "bike", min(t$) OVER (PARTITION BY session$) AS start$,
+    max(t$) OVER (PARTITION BY session$) + 500 AS end$ FROM taken
 )
 SELECT * FROM (
   WITH totals AS (
