@@ -1,7 +1,8 @@
 #include "app/sniff_words.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace tidecast {
 namespace {
@@ -96,9 +97,7 @@ std::string plain_name(std::string_view name, bool dashes) {
   if (out.size() > 40) out.resize(40);
   // Words that YAML takes for something else.
   for (const std::string_view word : {"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
-    if (std::equal(out.begin(), out.end(), word.begin(), word.end(),
-                   [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; }))
-      return out + "_";
+    if (lower(out) == word) return out + "_";
   return out;
 }
 

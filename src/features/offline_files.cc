@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "base/ascii.h"
 #include "features/record_id.h"
 
 namespace tidecast {
@@ -116,10 +117,7 @@ Status damaged(const FeatureGroup& group, Status status) {
 }  // namespace
 
 bool is_reserved_column(std::string_view name) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  return std::any_of(kCommonColumns.begin(), kCommonColumns.end(), [&](std::string_view common) {
-    return std::equal(name.begin(), name.end(), common.begin(), common.end(), same);  // SQL does not tell case apart.
-  });
+  return std::ranges::find(kCommonColumns, lower(name)) != kCommonColumns.end();  // SQL does not tell case apart.
 }
 
 Status create_rows_table(duck::Session& session, const std::string& table, const FeatureGroup& group,

@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "features/codec.h"
@@ -22,12 +23,6 @@ using rocks::Go;
 bool is_plain_name(std::string_view name) {
   const auto allowed = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-'; };
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), allowed);
-}
-
-// SQL does not tell upper from lower case, so names that differ in nothing else are the same.
-std::string lower(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return name;
 }
 
 Status check_window(const FeatureGroup& group) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace tidecast {
 namespace {
 
@@ -84,18 +86,13 @@ std::string_view text_in(const json::object& node, std::string_view key) {
 
 template <typename List>
 bool is_in(const List& list, std::string_view name) {
-  const auto same = [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); };
-  return std::any_of(list.begin(), list.end(), [&](std::string_view each) {
-    return std::equal(each.begin(), each.end(), name.begin(), name.end(), same);
-  });
+  return std::ranges::find(list, lower(name)) != std::ranges::end(list);
 }
 
 // A name that the text has in quotes may come with them.
 std::string plain_name(std::string_view name) {
   if (name.size() > 1 && name.starts_with('"') && name.ends_with('"')) name = name.substr(1, name.size() - 2);
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  return lower;
+  return lower(name);
 }
 
 // Looks at every node, and takes down the tables' names.
