@@ -55,7 +55,7 @@ class FakeCommands final : public Commands {
   Result<json::object> verify(const std::string& from, const std::string& until) override {
     return answer(fmt::format("verify '{}' '{}'", from, until),
                   R"({"ok":false,"compared":3,"records":9,"groups":[{"group":"tx_metrics",
-      "compared":3,"equal":2,"missing":0,"extra":0,"different":1,"erased":0,"differences":["12:01: count 3, stored 2"]}]})");
+      "compared":3,"equal":2,"missing":0,"extra":0,"different":1,"erased":0,"correctable":0,"differences":["12:01: count 3, stored 2"]}]})");
   }
   Result<json::object> forecast(const ForecastQuery& q) override {
     std::string taus;

@@ -51,20 +51,21 @@ void add_record_schemas(json::object& schemas) {
                                               {"counted", boolean("In a window of another group.")},
                                               {"raw", text("")}}),
                                   "Newest first.")}});
-  schemas["Verification"] =
-      object("Rows recomputed from the raw archive beside those that are stored.",
-             {{"ok", boolean("There are rows, and every one is equal.")},
-              {"compared", count("Rows in all; 0 proves nothing.")},
-              {"records", count("Of the archive, gone through.")},
-              {"groups", list_of(object("", {{"group", text("")},
-                                             {"compared", count("Rows in either.")},
-                                             {"equal", count("")},
-                                             {"missing", count("Recomputed, but not stored.")},
-                                             {"extra", count("Stored, but not recomputed.")},
-                                             {"different", count("")},
-                                             {"erased", count("Taken out on purpose, and not compared.")},
-                                             {"differences", list_of(text(""), "The first ten, in words.")}}),
-                                 "")}});
+  schemas["Verification"] = object(
+      "Rows recomputed from the raw archive beside those that are stored.",
+      {{"ok", boolean("There are rows, and every one is equal.")},
+       {"compared", count("Rows in all; 0 proves nothing.")},
+       {"records", count("Of the archive, gone through.")},
+       {"groups", list_of(object("", {{"group", text("")},
+                                      {"compared", count("Rows in either.")},
+                                      {"equal", count("")},
+                                      {"missing", count("Recomputed, but not stored.")},
+                                      {"extra", count("Stored, but not recomputed.")},
+                                      {"different", count("")},
+                                      {"erased", count("Taken out on purpose, and not compared.")},
+                                      {"correctable", count("Late records may still correct them; not compared.")},
+                                      {"differences", list_of(text(""), "The first ten, in words.")}}),
+                          "")}});
   schemas["Pushed"] = object("How pushed events ended; they are on the disk.",
                              {{"books", ref("Books")}, {"reasons", list_of(text(""), "Of the first dead ones.")}});
 }

@@ -22,8 +22,11 @@ Result<std::int64_t> time_or(std::string_view name, const std::string& text, std
 }
 
 Result<EventRange> range_of(const std::string& from, const std::string& until) {
-  return EventRange{EventTime::from_ms(TRY(time_or("from", from, EventTime::min().ms()))),
-                    EventTime::from_ms(TRY(time_or("until", until, EventTime::max().ms())))};
+  const EventRange range{EventTime::from_ms(TRY(time_or("from", from, EventTime::min().ms()))),
+                         EventTime::from_ms(TRY(time_or("until", until, EventTime::max().ms())))};
+  if (range.from > range.until)
+    return invalid_argument("found from {} after until {}; allowed: from before until", from, until);
+  return range;
 }
 
 json::value json_of(const FeatureValue& value) {
@@ -246,6 +249,7 @@ Result<json::object> ProjectCommands::verify(const std::string& from, const std:
                                   {"extra", group.extra},
                                   {"different", group.different},
                                   {"erased", group.erased},
+                                  {"correctable", group.correctable},
                                   {"differences", std::move(differences)}});
   }
   return json::object{{"ok", found.equal() && found.compared() > 0},

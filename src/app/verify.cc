@@ -126,6 +126,8 @@ class GroupVerifier {
       ++result_.compared;
       note(place, "is in the store, but the archive does not close it");
     }
+    const EventRange open{std::max(compared_, range_.from), std::min(closed, range_.until)};
+    if (open.from < open.until) result_.correctable = TRY(stored_in(open)).size();
     return std::move(result_);
   }
 

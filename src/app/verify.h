@@ -25,6 +25,7 @@ struct GroupVerification {
   std::uint64_t extra = 0;               // The other way round.
   std::uint64_t different = 0;           // Another value, time of writing or reason of closing.
   std::uint64_t erased = 0;              // Deleted on purpose, and not compared.
+  std::uint64_t correctable = 0;         // Late records may still correct them (allowed_lateness): not compared.
   std::vector<std::string> differences;  // The first ten, in words.
   bool operator==(const GroupVerification&) const = default;
 };

@@ -112,4 +112,10 @@ Result<std::optional<ProcessingTime>> time_argument(std::string_view name, const
   return std::optional(ProcessingTime::from_ms(*time));
 }
 
+Status check_range(std::int64_t from_ms, std::int64_t until_ms) {
+  if (from_ms <= until_ms) return ok();
+  return invalid_argument("found --from {} after --until {}; allowed: --from before --until", to_rfc3339(from_ms),
+                          to_rfc3339(until_ms));
+}
+
 }  // namespace tidecast

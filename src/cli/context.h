@@ -118,6 +118,7 @@ Status backfill_command(const Context& context, const BackfillArguments& argumen
 Status verify_command(const Context& context, const std::string& from, const std::string& until);
 // RFC 3339, a bare date, "now", or so long before now: "-3h".  nullopt where nothing was given.
 Result<std::optional<ProcessingTime>> time_argument(std::string_view name, const std::string& text, ProcessingTime now);
+Status check_range(std::int64_t from_ms, std::int64_t until_ms);  // --from is not after --until.
 Status late_command(const Context& context, int last);
 struct SqlArguments {
   std::string statement, format = "table";

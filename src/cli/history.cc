@@ -14,6 +14,7 @@ Status backfill_command(const Context& context, const BackfillArguments& argumen
     options.from = EventTime::from_ms(from->ms());
   if (const auto until = TRY(time_argument("--until", arguments.until, clock.now())))
     options.until = EventTime::from_ms(until->ms());
+  if (options.from && options.until) TRY(check_range(options.from->ms(), options.until->ms()));
   const std::unique_ptr<Project> project =
       TRY(Project::open(TRY(load(context)), "tidecast backfill", DataFolder::kMayBeNew));
   catch_signals();
@@ -75,9 +76,17 @@ Status verify_command(const Context& context, const std::string& from, const std
                    std::string_view(difference.as_string()));
     fmt::print("{} records of the archive, computed anew by SQL.\n", to_text(answer.at("records")));
   }
-  if (answer.at("compared") == 0)
-    return failed_precondition("nothing to compare in {}..{}: no row, and no record whose window can change no more",
-                               begin.empty() ? "the beginning" : begin, end.empty() ? "now" : end);
+  if (answer.at("compared") == 0) {
+    std::uint64_t correctable = 0;
+    for (const json::value& group : answer.at("groups").as_array())
+      correctable += group.at("correctable").to_number<std::uint64_t>();
+    return failed_precondition(
+        "nothing to compare in {}..{}: {}", begin.empty() ? "the beginning" : begin, end.empty() ? "now" : end,
+        correctable == 0
+            ? "no row, and no record whose window can change no more"
+            : fmt::format("late records may still correct all of its rows ({}); allowed_lateness says for how long",
+                          correctable));
+  }
   return answer.at("ok").as_bool() ? ok() : data_loss("stored rows are not what the archive gives");
 }
 

@@ -164,6 +164,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   ReplayOptions options;
   options.from = TRY(time_argument("--from", arguments.from, SystemClock().now()));
   options.until = TRY(time_argument("--until", arguments.until, SystemClock().now()));
+  if (options.from && options.until) TRY(check_range(options.from->ms(), options.until->ms()));
   options.speed = TRY(parse_speed(arguments.speed));
   options.binary = context.binary;
   Definition definition = TRY(load(context));

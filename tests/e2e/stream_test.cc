@@ -209,6 +209,37 @@ TEST(Verify, ProvesNothingWhereThereIsNothingToCompare) {
       << found.err;
 }
 
+TEST(Verify, SaysThatLateRecordsMayStillCorrectAllRows) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, replaced(kOrders, "lateness: 10s", "lateness: 10s, allowed_lateness: 6d"));
+  push(file, orders(0, 200));
+  const Finished open = tidecast({"verify", "-c", file.string()});
+  EXPECT_EQ(open.code, 4) << open.out;
+  EXPECT_NE(open.err.find("late records may still correct all of its rows"), std::string::npos) << open.err;
+}
+
+TEST(Ranges, ThatEndBeforeTheyBeginAreRefusedByBothTheirNames) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  write(file, kOrders);
+  push(file, orders(0, 200));
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"verify"},
+                                             {"features", "sales"},
+                                             {"features", "erase", "sales", "--message", "x"},
+                                             {"backfill"},
+                                             {"replay"}}) {
+    std::vector<std::string> arguments = command;
+    for (const char* more : {"-c", file.c_str(), "--from", "2026-05-07T00:00:00Z", "--until", "2026-05-06T00:00:00Z"})
+      arguments.emplace_back(more);
+    const Finished found = tidecast(arguments);
+    EXPECT_EQ(found.code, 2) << command.front() << found.err;
+    EXPECT_NE(found.err.find("from 2026-05-07T00:00:00Z after"), std::string::npos) << command.front() << found.err;
+    EXPECT_NE(found.err.find("until 2026-05-06T00:00:00Z"), std::string::npos) << command.front() << found.err;
+  }
+}
+
 TEST(Definition, AGroupThatIsGoneIsToldOfAndItsRowsComeBackWithIt) {
   const Folder folder;
   const auto file = folder / "orders.yaml";
