@@ -9,10 +9,11 @@
 
 #include <cstdint>
 
+#include "nn/heads.h"
+
 namespace tidecast::nn {
 
 inline constexpr int kLaneAlign = 8;        // Lanes come in multiples of this.
-inline constexpr int kCandidates = 4;       // Values the copy gate chooses from (a fifth choice is zero).
 inline constexpr int kStudentTOutputs = 3;  // Raw outputs a head needs: degrees of freedom, location, scale.
 inline constexpr int kGatedOutputs = kStudentTOutputs + kCandidates + 1;
 
@@ -25,17 +26,8 @@ struct Product {
   int k = 0;  // 0: this product adds nothing.
 };
 
-// Student-T outputs of one step: raw[outputs][lanes] in the order df, location, scale and, with candidates, the gate's
-// five.
-//   df = 2 + softplus(raw 0),  sigma = max(softplus(raw 2), kSigmaFloor),
-//   mu = raw 1, with candidates + sum over j < 4 of softmax(raw 3..7)_j * candidates[j][lane].
 template <typename Real>
-struct StudentTStep {
-  int lanes = 0;
-  const Real* raw = nullptr;
-  const Real* candidates = nullptr;  // [kCandidates][lanes]; null: no gate.
-};
-inline constexpr double kSigmaFloor = 1e-7;
+using StudentTStep = HeadStep<Real>;
 
 struct AdamStep {
   double rate = 0;            // Learning rate of this step.
@@ -92,6 +84,14 @@ struct Kernels {
   // log gamma(x + 1/2) - log gamma(x) and its derivative, x >= 1: what the Student-T density needs of lgamma and
   // digamma.
   void (*lgamma_half_step)(int n, const Real* x, Real* value, Real* derivative);
+
+  // Any head of heads.h: -log density of target[lane] (kPoint: its absolute error), times weight[lane], and its
+  // derivative by each raw output, the gate's too (times weight and gradient_scale).  Finite for |raw| <= 50 and
+  // targets up to 1e6 in size, counts up to 1e9.
+  void (*head_loss)(Head head, const HeadStep<Real>& step, const Real* target, const Real* weight, Real gradient_scale,
+                    Real* loss, Real* raw_gradient);
+  // out: [head_outputs(head)][lanes], in the order of heads.h.
+  void (*head_parameters)(Head head, const HeadStep<Real>& step, Real* out);
 };
 
 enum Elementwise { kExp, kLog, kTanh, kSigmoid, kSoftplus };
