@@ -1,0 +1,163 @@
+#include "nn/draw.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/math/distributions.hpp>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "base/rng.h"
+
+namespace tidecast::nn {
+namespace {
+
+constexpr std::uint64_t kSeed = 20261126;
+constexpr float kLimit = 1e12f;
+
+std::vector<float> draws(Head head, std::vector<float> parameters, std::size_t count, DrawSource source = {kSeed, 0, 3},
+                         float limit = kLimit) {
+  std::vector<float> rows, out(count);
+  for (const float p : parameters) rows.insert(rows.end(), count, p);
+  draw(head, static_cast<int>(count), rows.data(), source, limit, best_kernels<float>(), out.data());
+  return out;
+}
+
+// What draws are held against.
+struct Law {
+  Head head;
+  std::vector<float> parameters;
+  std::function<double(double)> cdf;
+  double mean, variance, kurtosis;
+};
+
+template <typename Distribution>
+Law law(Head head, std::vector<float> parameters, Distribution d, double shift = 0, double stretch = 1) {
+  const bool heavy = head == Head::kStudentT && parameters[0] <= 4;
+  return {head,
+          std::move(parameters),
+          [=](double y) { return boost::math::cdf(d, (y - shift) / stretch); },
+          boost::math::mean(d) * stretch + shift,
+          boost::math::variance(d) * stretch * stretch,
+          heavy ? std::numeric_limits<double>::infinity() : boost::math::kurtosis(d)};
+}
+
+std::vector<Law> laws() {
+  using namespace boost::math;
+  std::vector<Law> all;
+  for (const float df : {2.5f, 5.f, 300.f})
+    all.push_back(law(Head::kStudentT, {df, 3, 2}, students_t(static_cast<double>(df)), 3, 2));
+  all.push_back(law(Head::kGaussian, {-1, 0.5}, normal(-1, 0.5)));
+  all.push_back(law(Head::kLaplace, {4, 0.25}, laplace(4, 0.25)));
+  for (const float shape : {0.25f, 1.f, 3.5f, 400.f})
+    all.push_back(law(Head::kGamma, {shape, 2}, gamma_distribution<>(static_cast<double>(shape), 0.5)));
+  for (const auto& [c1, c0] : {std::pair(0.25f, 0.5f), {0.5f, 3.f}, {2.f, 2.f}, {300.f, 40.f}})
+    all.push_back(law(Head::kBeta, {c1, c0}, beta_distribution<>(static_cast<double>(c1), static_cast<double>(c0))));
+  for (const float mean : {0.125f, 2.f, 9.75f, 10.f, 14.f, 40.f, 3000.f})
+    all.push_back(law(Head::kPoisson, {mean}, poisson(static_cast<double>(mean))));
+  for (const auto& [r, mean] : {std::pair(0.25f, 3.f), {1.f, 0.5f}, {8.f, 40.f}, {100.f, 900.f}})
+    all.push_back(
+        law(Head::kNegativeBinomial, {r, mean},
+            negative_binomial(static_cast<double>(r), static_cast<double>(r) / static_cast<double>(r + mean))));
+  return all;
+}
+
+std::string text_of(const Law& law) {
+  std::string text(name_of(law.head));
+  for (const float p : law.parameters) text += " " + std::to_string(p);
+  return text + ", seed " + std::to_string(kSeed);
+}
+
+// Kolmogorov and Smirnov: the empirical distribution is further than 1.95 / sqrt(n) from the true one once in a
+// thousand times; for whole numbers more rarely.
+TEST(Draw, FollowsItsDistribution) {
+  constexpr std::size_t kCount = 40'000;
+  for (const Law& law : laws()) {
+    std::vector<float> sorted = draws(law.head, law.parameters, kCount);
+    std::ranges::sort(sorted);
+    double furthest = 0;
+    for (std::size_t i = 0; i < kCount;) {
+      std::size_t end = i + 1;
+      while (end < kCount && sorted[end] == sorted[i]) ++end;
+      const double y = static_cast<double>(sorted[i]), n = kCount, at = law.cdf(y);
+      furthest = std::max(furthest, std::abs(at - static_cast<double>(end) / n));
+      if (!is_count(law.head)) furthest = std::max(furthest, std::abs(at - static_cast<double>(i) / n));
+      i = end;
+    }
+    EXPECT_LT(furthest * std::sqrt(kCount), 1.95) << text_of(law);
+  }
+}
+
+TEST(Draw, HasItsMeanAndVariance) {
+  constexpr std::size_t kCount = 40'000;
+  for (const Law& law : laws()) {
+    double sum = 0, squares = 0;
+    for (const float y : draws(law.head, law.parameters, kCount))
+      sum += y - law.mean, squares += std::pow(y - law.mean, 2);
+    EXPECT_NEAR(sum / kCount, 0, 5 * std::sqrt(law.variance / kCount)) << text_of(law);
+    if (std::isfinite(law.kurtosis)) {
+      EXPECT_NEAR(squares / kCount / law.variance, 1, 5 * std::sqrt((law.kurtosis - 1) / kCount)) << text_of(law);
+    }
+  }
+}
+
+// A Poisson number of a large mean is nearly normal.
+TEST(Draw, OfLargeCountsIsNormal) {
+  constexpr std::size_t kCount = 40'000;
+  for (const float mean : {1e6f, 1e8f}) {
+    const double m = static_cast<double>(mean);
+    std::vector<double> z;
+    for (const float y : draws(Head::kPoisson, {mean}, kCount))
+      z.push_back((static_cast<double>(y) - m) / std::sqrt(m));
+    std::ranges::sort(z);
+    for (const double p : {0.01, 0.1, 0.5, 0.9, 0.99}) {
+      const double share = boost::math::cdf(boost::math::normal(), z[static_cast<std::size_t>(p * kCount)]);
+      EXPECT_NEAR(share, p, 4 * std::sqrt(p * (1 - p) / kCount) + 1e-3) << mean << ", seed " << kSeed;
+    }
+  }
+}
+
+TEST(Draw, IsTheSameWhateverTheLaneTheCountAndTheOrder) {
+  for (const Law& law : laws()) {
+    constexpr std::size_t kCount = 104, kPart = 8;
+    const auto all = draws(law.head, law.parameters, kCount);
+    for (std::size_t first = kCount; first >= kPart; first -= kPart) {  // The last first.
+      const auto part = draws(law.head, law.parameters, kPart, {kSeed, static_cast<std::uint32_t>(first - kPart), 3});
+      EXPECT_TRUE(std::ranges::equal(part, std::span(all).subspan(first - kPart, kPart))) << text_of(law);
+    }
+    EXPECT_NE(draws(law.head, law.parameters, kCount, {kSeed, 0, 4}), all) << "another step: " << text_of(law);
+    EXPECT_NE(draws(law.head, law.parameters, kCount, {kSeed + 1, 0, 3}), all) << "another seed: " << text_of(law);
+  }
+}
+
+TEST(Draw, StaysFiniteAndInItsSupportAtTheEdges) {
+  const float positive[] = {1e-7f, 1.2e-7f, 1e-3f, 1, 50, 1e4f}, means[] = {1e-28f, 1e-6f, 9.999f, 10, 1e9f, 1e29f};
+  const auto check = [](Head head, float first, float second) {
+    for (const float y : draws(head, {first, second, 1e6f}, 256, {kSeed, 0, 1}, 1e9f)) {
+      EXPECT_LE(std::abs(y), 1e9f) << name_of(head) << " " << first << " " << second;  // A NaN is not.
+      if (is_count(head)) {
+        EXPECT_EQ(y, std::floor(y));
+      }
+      if (is_count(head) || head == Head::kGamma || head == Head::kBeta) {
+        EXPECT_GE(y, 0);
+      }
+      if (head == Head::kBeta) {
+        EXPECT_LE(y, 1);
+      }
+    }
+  };
+  for (const float first : positive) {
+    for (const float second : positive) check(Head::kBeta, first, second), check(Head::kGamma, first, second);
+    for (const float mean : means) check(Head::kNegativeBinomial, first, mean), check(Head::kPoisson, mean, 0);
+    for (const float location : {-1e9f, 0.f, 1e9f})
+      for (const Head head : {Head::kGaussian, Head::kLaplace})
+        check(head, location, first), check(head, location, 1e9f);
+  }
+  for (const float df : {2.f, 50.f, 1e6f}) check(Head::kStudentT, df, -1e9f);
+  EXPECT_EQ(draws(Head::kPoint, {7}, 1)[0], 7) << "a value without a distribution";
+}
+
+}  // namespace
+}  // namespace tidecast::nn
