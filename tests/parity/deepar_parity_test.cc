@@ -7,36 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
-#include "base/json.h"
 #include "deepar/recipe.h"
 #include "nn/lstm.h"
-#include "nn/safetensors.h"
+#include "recording.h"
 
 namespace tidecast {
 namespace {
 
 constexpr double kHiddenTolerance = 1e-5, kNllTolerance = 2e-5, kGradientTolerance = 1e-4;
-
-class Recording {
- public:
-  explicit Recording(const std::string& name) {
-    std::ifstream stream(TIDECAST_ROOT "/tests/parity/data/" + name + ".safetensors", std::ios::binary);
-    bytes_.assign(std::istreambuf_iterator<char>(stream), {});
-    file_ = nn::parse_safetensors(bytes_).value();
-    about_ = parse_json(file_.metadata.at("case")).value();
-  }
-  std::vector<float> floats(const std::string& name) const { return file_.tensors.at(name).floats().value(); }
-  std::int64_t extent(const std::string& name, std::size_t axis) const { return file_.tensors.at(name).shape.at(axis); }
-  const json::value& about(const char* key) const { return about_.at(key); }
-
- private:
-  std::string bytes_;
-  nn::Safetensors file_;
-  json::value about_;
-};
 
 // "lstm.weight_ih_l0" is "rnn.weight_ih_l0" there; our head's rows are three projections of their own there.
 std::vector<float> in_our_order(const Recording& recording, const nn::ParameterMap& map, const std::string& prefix) {
@@ -54,17 +33,6 @@ std::vector<float> in_our_order(const Recording& recording, const nn::ParameterM
       at = std::ranges::copy(recording.floats(fmt::format("{}param_proj.proj.{}.{}", prefix, row, what)), at).out;
   }
   return flat;
-}
-
-void expect_close(std::span<const float> ours, std::span<const float> theirs, double tolerance,
-                  const std::string& what) {
-  ASSERT_EQ(ours.size(), theirs.size()) << what;
-  double most = 0, difference = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i) {
-    most = std::max(most, std::abs(static_cast<double>(theirs[i])));
-    difference = std::max(difference, std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i])));
-  }
-  EXPECT_LE(difference, tolerance * most) << what << ": " << difference / most << " of its largest";
 }
 
 class DeepArParity : public testing::TestWithParam<std::tuple<const char*, bool>> {};
