@@ -103,6 +103,25 @@ TEST(Draw, HasItsMeanAndVariance) {
   }
 }
 
+// Pearson's sum over every number that is expected twenty times: what rejection accepts wrongly is a small share.
+TEST(Draw, OfCountsHasTheProbabilityOfEveryNumber) {
+  constexpr std::size_t kCount = 1'000'000;
+  for (const float mean : {10.f, 40.f}) {
+    std::vector<double> seen(200);
+    for (const float y : draws(Head::kPoisson, {mean}, kCount))
+      ++seen[std::min<std::size_t>(static_cast<std::size_t>(y), 199)];
+    double sum = 0, freedom = -1;
+    for (std::size_t k = 0; k < seen.size(); ++k) {
+      const double expected =
+          kCount * boost::math::pdf(boost::math::poisson(static_cast<double>(mean)), static_cast<double>(k));
+      if (expected < 20) continue;
+      sum += std::pow(seen[k] - expected, 2) / expected;
+      ++freedom;
+    }
+    EXPECT_LT(sum, freedom + 4 * std::sqrt(2 * freedom)) << mean << ", seed " << kSeed;
+  }
+}
+
 // A Poisson number of a large mean is nearly normal.
 TEST(Draw, OfLargeCountsIsNormal) {
   constexpr std::size_t kCount = 40'000;
