@@ -42,6 +42,11 @@ struct RawBatch {
   bool empty() const { return records.empty(); }
 };
 
+// What stands for a line that is too long to be a record, and nobody takes for one; and, of such a text, the part that
+// says why, empty of any other.
+std::string cut_line(std::uint64_t offset, std::uint64_t bytes, std::uint64_t allowed, std::string_view beginning);
+std::string_view why_cut(std::string_view raw);
+
 enum class FieldType { kInteger, kNumber, kText, kBoolean };
 std::string_view name_of(FieldType type);  // As in the definition file: "integer", "number", "text", "boolean".
 

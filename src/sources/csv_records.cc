@@ -46,7 +46,7 @@ class CsvReader final : public RecordReader {
     const auto found = TRY(next_row());
     if (!found) return false;
     if (found->cut) {
-      record.set(too_long(found->begin, found->end - found->begin, lines_.text(*found->cut)), found->end);
+      record.set(cut_line(found->begin, found->end - found->begin, kLongestLine, lines_.text(*found->cut)), found->end);
       return true;
     }
     std::string_view text = lines_.text(found->begin, found->end);

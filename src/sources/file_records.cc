@@ -16,7 +16,7 @@ class NdjsonReader final : public RecordReader {
     while (const auto line = TRY(lines_.next(UINT64_MAX))) {
       std::string_view text = lines_.text(*line);
       if (line->cut > 0) {
-        record.set(too_long(line->offset, line->length + line->cut, text), line->end());
+        record.set(cut_line(line->offset, line->length + line->cut, kLongestLine, text), line->end());
         return true;
       }
       if (line->offset == 0 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
@@ -35,11 +35,6 @@ class NdjsonReader final : public RecordReader {
 };
 
 }  // namespace
-
-std::string too_long(std::uint64_t offset, std::uint64_t bytes, std::string_view beginning) {
-  return fmt::format("a line of {} bytes from byte {} on, longer than {} MB; its first {} bytes: {}", bytes, offset,
-                     kLongestLine >> 20, beginning.size(), beginning);
-}
 
 FileFormat format_of(const std::filesystem::path& path) {
   std::filesystem::path name = path.filename();

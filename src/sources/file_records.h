@@ -36,16 +36,13 @@ class RecordReader {
   virtual Status seek(std::uint64_t position) = 0;
 
   // The next record; false at the end.
-  // Of a line that is too long it is a text that says so, with its place, size and beginning: no record for anybody.
+  // Of a line that is too long it is the text of cut_line(): no record for anybody.
   // Errors: kDataLoss - damaged or cut short;  kUnavailable - the disk said no;  kInvalidArgument - not of the format.
   virtual Result<bool> next(FileRecord& record) = 0;
 
   virtual std::string_view unit() const = 0;  // What a position counts, for cursors: "byte".
   virtual double progress(std::uint64_t position) const = 0;
 };
-
-// A line that was cut, as a record that says so: no JSON, so it is a dead letter.
-std::string too_long(std::uint64_t offset, std::uint64_t bytes, std::string_view beginning);
 
 // The format that a file's name stands for, with or without .gz, .zst: NDJSON, unless it ends in .csv, .tsv, .parquet.
 FileFormat format_of(const std::filesystem::path& path);

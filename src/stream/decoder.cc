@@ -72,7 +72,8 @@ void Decoder::decode(const RawBatch& batch, std::size_t source, std::size_t firs
   for (std::size_t i = first; i < last; ++i) {
     decoded.fate[i] = Fate::kDead;
     if (!scanner.scan(batch.raw(i))) {
-      rejected.push_back({i, scanner.error()});
+      const std::string_view too_long = why_cut(batch.raw(i));
+      rejected.push_back({i, too_long.empty() ? scanner.error() : std::string(too_long)});
       continue;
     }
     const std::size_t e = route(source, scanner);

@@ -84,6 +84,12 @@ TEST(Decoder, SaysWhereWhatAndWhatInstead) {
   for (const auto& [record, expected] : cases) EXPECT_EQ(reason(mapping(), record), expected) << record;
 }
 
+TEST(Decoder, SaysOfALineThatWasCutHowLongItIsAndMayBe) {
+  EXPECT_EQ(reason(mapping(), cut_line(4, 101, 100, "xxx; its first")),
+            "a line of 101 bytes from byte 4 on, allowed: 100 bytes");
+  EXPECT_EQ(reason(mapping(), "a line of 101 bytes"), "not JSON: byte 0: expected an object");
+}
+
 TEST(Decoder, KeepsALetterAmongTheLivingInItsPlace) {
   const DecodedBatch events =
       decode(mapping(), {R"({"id":"a","t":0,"fee":1})", R"({"id":"a","t":0,"fee":)", R"({"id":"c","t":0,"fee":3})"});
