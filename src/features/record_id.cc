@@ -1,5 +1,6 @@
 #include "features/record_id.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace tidecast {
@@ -116,11 +117,19 @@ Result<std::string> parse_key(std::span<const FeatureKey> keys, std::string_view
   std::vector<std::string> parts(1);
   std::vector<bool> null(1);
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size()) {
-      if (text[++i] == 'N' && parts.back().empty())
+    if (text[i] == '\\') {
+      std::size_t end = std::min(i + 2, text.size());
+      while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;  // A whole character.
+      const std::string_view escape = text.substr(i, end - i);
+      ++i;
+      const bool alone = parts.back().empty() && (i + 1 == text.size() || text[i + 1] == ',');
+      if (escape == "\\N" && alone)
         null.back() = true;
-      else
+      else if (escape == "\\," || escape == "\\\\")
         parts.back() += text[i];
+      else
+        return invalid_argument("key '{}': found '{}', allowed: '\\,' and '\\\\' in a text, '\\N' alone for null", text,
+                                escape);
     } else if (text[i] == ',') {
       parts.emplace_back();
       null.push_back(false);
