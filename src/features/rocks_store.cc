@@ -47,8 +47,12 @@ Status RocksFeatureStore::commit(const Commit& commit) {
   TRY(add_replayed(commit, batch));
   for (const LateRecord& record : commit.late)
     batch.put(keyspace::numbered(keyspace::kLateRecords, record.number), keyspace::encode_late(record));
-  for (std::size_t i = 0; i < commit.marks.size(); ++i)
-    batch.put(keyspace::mark_key(commit.marks[i].number, next_mark_ + i), keyspace::encode_mark(commit.marks[i]));
+  for (std::size_t i = 0; i < commit.marks.size(); ++i) {
+    const ClockMark& mark = commit.marks[i];
+    // Without an archive nobody repeats what the wall clock did; the definition is compared with the next one.
+    if (options_.raw_archive || mark.kind == ClockMark::Kind::kDefinition)
+      batch.put(keyspace::mark_key(mark.number, next_mark_ + i), keyspace::encode_mark(mark));
+  }
   if (commit.gap) batch.put(keyspace::gap_key(commit.gap->until, gap_count_), keyspace::encode_gap(*commit.gap));
   const bool archives = options_.raw_archive && !commit.archived.empty();
   if (archives) {

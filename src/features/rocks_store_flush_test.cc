@@ -159,6 +159,21 @@ TEST(Flush, RowsNotYetInAFileNeverLeaveTheOnlineStore) {
   EXPECT_EQ(all_rows(*store).size(), 50u);
 }
 
+TEST(Commit, WithoutARawArchiveOfTheClockMarksTheDefinitionsAloneAreKept) {
+  const TemporaryFolder folder;
+  auto options = store_options(folder.path());
+  options.raw_archive = false;
+  const auto store = open_store(options);
+  Commit commit;
+  commit.marks = {{ClockMark::Kind::kDefinition, "as it is", 0, commit.arrival, {}},
+                  {ClockMark::Kind::kSourceIdle, "poll", 0, commit.arrival, EventTime::epoch()},
+                  {ClockMark::Kind::kForcedWatermark, "fees", 0, commit.arrival, EventTime::epoch()}};
+  ASSERT_TRUE(store->commit(commit).ok());
+  const auto left = store->clock_marks().value();
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].name, "as it is");
+}
+
 TEST(Flush, ClockMarksGoWithTheRecordsThatTheyStandBetweenButForTheDefinitionThatHolds) {
   const TemporaryFolder folder;
   auto options = store_options(folder.path());
