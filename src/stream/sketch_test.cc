@@ -43,6 +43,17 @@ TEST(QuantileSketch, IsWithinOnePercentOfTheExactQuantile) {
   }
 }
 
+TEST(QuantileSketch, NeverAnswersBelowTheLeastNorAboveTheGreatest) {
+  for (double value = 1; value < 3; value *= 1.001) {
+    QuantileSketch sketch;
+    for (int i = 0; i < 3; ++i) sketch.add(value);
+    EXPECT_EQ(sketch.quantile(0.5), value);
+    QuantileSketch negative;
+    for (int i = 0; i < 3; ++i) negative.add(-value);
+    EXPECT_EQ(negative.quantile(0.5), -value);
+  }
+}
+
 TEST(QuantileSketch, DependsOnTheValuesAloneNotOnTheirOrderNorOnMerging) {
   Rng rng(3);
   std::vector<double> values;
