@@ -39,7 +39,8 @@ class FakeCommands final : public Commands {
                   R"({"group":"stations","rows":17})");
   }
   Result<json::object> dead_letters(int last) override {
-    return answer(fmt::format("dead letters {}", last), R"({"dead":7,"letters":[)" + std::string(kLetter) + "]}");
+    return answer(fmt::format("dead letters {}", last),
+                  R"({"dead":7,"left_out":4,"letters":[)" + std::string(kLetter) + "]}");
   }
   Result<json::object> dead_letter(std::int64_t number) override {
     return answer(fmt::format("dead letter {}", number), kLetter);
@@ -49,7 +50,8 @@ class FakeCommands final : public Commands {
                   R"({"taken":{"read":2,"stored":1,"duplicate":0,"late":1,"dead":0},"still_dead":1})");
   }
   Result<json::object> late(int last) override {
-    return answer(fmt::format("late {}", last), R"({"late":3,"records":[{"number":5,"arrival":"2026-05-06T12:01:00Z",
+    return answer(fmt::format("late {}", last),
+                  R"({"late":3,"left_out":0,"records":[{"number":5,"arrival":"2026-05-06T12:01:00Z",
       "time":"2026-05-06T11:00:00Z","source":"poll","reason":"it closed","counted":false,"raw":"{}"}]})");
   }
   Result<json::object> verify(const std::string& from, const std::string& until) override {

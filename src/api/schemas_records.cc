@@ -36,21 +36,25 @@ void add_record_schemas(json::object& schemas) {
               {"rows", list_of(nullable(map_of(cell, "As in Features.")), "In the order of the keys; null: none.")}});
   schemas["Erased"] = object("What was taken out.", {{"group", text("")}, {"rows", count("Rows of windows.")}});
   schemas["DeadLetter"] = dead_letter_schema();
-  schemas["DeadLetters"] = object("Records that could not be taken.",
-                                  {{"dead", count("Ever.")}, {"letters", list_of(ref("DeadLetter"), "Newest first.")}});
+  schemas["DeadLetters"] = object(
+      "Records that could not be taken.",
+      {{"dead", count("Ever.")},
+       {"left_out", count("Older ones of those that were asked for: with them it were more than 16 MB of records.")},
+       {"letters", list_of(ref("DeadLetter"), "Newest first.")}});
   schemas["Replayed"] = object("What became of dead letters that were tried again.",
                                {{"taken", ref("Books")}, {"still_dead", count("They cannot be taken still.")}});
-  schemas["LateRecords"] =
-      object("Records whose window had closed.",
-             {{"late", count("Ever: counted in no window.")},
-              {"records", list_of(object("", {{"number", count("")},
-                                              {"arrival", time("")},
-                                              {"time", time("Its event time.")},
-                                              {"source", text("")},
-                                              {"reason", text("")},
-                                              {"counted", boolean("In a window of another group.")},
-                                              {"raw", text("")}}),
-                                  "Newest first.")}});
+  schemas["LateRecords"] = object(
+      "Records whose window had closed.",
+      {{"late", count("Ever: counted in no window.")},
+       {"left_out", count("Older ones of those that were asked for: with them it were more than 16 MB of records.")},
+       {"records", list_of(object("", {{"number", count("")},
+                                       {"arrival", time("")},
+                                       {"time", time("Its event time.")},
+                                       {"source", text("")},
+                                       {"reason", text("")},
+                                       {"counted", boolean("In a window of another group.")},
+                                       {"raw", text("")}}),
+                           "Newest first.")}});
   schemas["Verification"] = object(
       "Rows recomputed from the raw archive beside those that are stored.",
       {{"ok", boolean("There are rows, and every one is equal.")},

@@ -164,9 +164,10 @@ Result<json::object> ProjectCommands::dead_letters(int last) {
   TRY(check_last(last));
   const FeatureStore& store = parts_.project.features();
   json::array list;
-  std::vector<DeadLetter> letters = TRY(store.dead_letters(static_cast<std::size_t>(last), kMostRawBytes));
+  std::uint64_t left_out = 0;
+  std::vector<DeadLetter> letters = TRY(store.dead_letters(static_cast<std::size_t>(last), kMostRawBytes, &left_out));
   for (auto letter = letters.rbegin(); letter != letters.rend(); ++letter) list.push_back(letter_json(*letter));
-  return json::object{{"dead", store.books().dead}, {"letters", std::move(list)}};
+  return json::object{{"dead", store.books().dead}, {"left_out", left_out}, {"letters", std::move(list)}};
 }
 
 Result<json::object> ProjectCommands::dead_letter(std::int64_t number) {
@@ -218,7 +219,8 @@ Result<json::object> ProjectCommands::late(int last) {
   TRY(check_last(last));
   const FeatureStore& store = parts_.project.features();
   json::array list;
-  std::vector<LateRecord> records = TRY(store.late_records(static_cast<std::size_t>(last), kMostRawBytes));
+  std::uint64_t left_out = 0;
+  std::vector<LateRecord> records = TRY(store.late_records(static_cast<std::size_t>(last), kMostRawBytes, &left_out));
   for (auto record = records.rbegin(); record != records.rend(); ++record)
     list.push_back(json::object{{"number", record->number},
                                 {"arrival", to_rfc3339(record->arrival)},
@@ -227,7 +229,7 @@ Result<json::object> ProjectCommands::late(int last) {
                                 {"reason", record->reason},
                                 {"counted", record->counted},
                                 {"raw", as_utf8(record->raw)}});
-  return json::object{{"late", store.books().late}, {"records", std::move(list)}};
+  return json::object{{"late", store.books().late}, {"left_out", left_out}, {"records", std::move(list)}};
 }
 
 Result<json::object> ProjectCommands::verify(const std::string& from, const std::string& until) {

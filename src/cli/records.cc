@@ -1,4 +1,6 @@
 // Dead letters, late records, and rows that are taken out.
+#include <algorithm>
+
 #include "cli/context.h"
 #include "storage/file.h"
 
@@ -18,6 +20,15 @@ std::string excerpt(const std::string& text) {
 
 std::string time_of(const json::value& object, std::string_view key) {
   return short_time(parse_rfc3339(text_of(object, key)).value());
+}
+
+// One answer holds so many bytes; SQL has the columns without the records.
+void print_left_out(const json::object& answer, const json::array& shown, std::string_view table) {
+  if (const auto left_out = answer.at("left_out").to_number<std::uint64_t>(); left_out > 0)
+    fmt::print(
+        "{} older left out: more than 16 MB of records. See: tidecast sql \"SELECT number, arrival, reason FROM {} "
+        "WHERE number < {} ORDER BY number DESC\"\n",
+        left_out, table, to_text(shown.back().at("number")));
 }
 
 // What was sent is known there as `entities`; here it is a file.
@@ -48,9 +59,14 @@ Status dead_list_command(const Context& context, int last) {
     table.add({to_text(letter.at("number")), time_of(letter, "arrival"), text_of(letter, "source"),
                letter.at("replayed_as").is_null() ? "-" : to_text(letter.at("replayed_as")),
                text_of(letter, "reason")});
-  fmt::print(
-      "{}{} in all. One whole: tidecast dead show NUMBER. After a change of the definition: tidecast dead replay\n",
-      table.text(), to_text(answer.at("dead")));
+  const bool taken =
+      std::ranges::none_of(letters, [](const json::value& letter) { return letter.at("replayed_as").is_null(); });
+  const bool all = answer.at("left_out") == 0 && letters.size() < static_cast<std::size_t>(last);
+  fmt::print("{}{} in all. One whole: tidecast dead show NUMBER. {}\n", table.text(), to_text(answer.at("dead")),
+             !taken ? "After a change of the definition: tidecast dead replay"
+             : all  ? "All were taken after all."
+                    : "These were taken after all.");
+  print_left_out(answer, letters, "dead_letters");
   return ok();
 }
 
@@ -102,6 +118,7 @@ Status late_command(const Context& context, int last) {
     table.add({to_text(record.at("number")), time_of(record, "arrival"), time_of(record, "time"),
                text_of(record, "source"), excerpt(text_of(record, "reason"))});
   fmt::print("{}{} counted in no window, in all.\n", table.text(), to_text(answer.at("late")));
+  print_left_out(answer, records, "late");
   return ok();
 }
 

@@ -50,7 +50,8 @@ class RocksFeatureStore final : public FeatureStore {
   Result<std::vector<DeadLetter>> dead_letters_from(std::uint64_t number, std::size_t most,
                                                     std::size_t most_bytes) const override;
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t number) const override;
-  Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes) const override;
+  Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes,
+                                               std::uint64_t* left_out = nullptr) const override;
   Result<std::vector<ClockMark>> clock_marks() const override;
   std::uint64_t unmatched() const override;
   Result<std::vector<FeatureRow>> select(std::string_view group, const RowQuery& query) const override;
@@ -59,7 +60,8 @@ class RocksFeatureStore final : public FeatureStore {
   Result<std::vector<SourceGap>> gaps(EventRange range) const override;
   std::uint64_t gap_count() const override;
   Result<OfflineView> offline(std::string_view group) const override;
-  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes) const override;
+  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes,
+                                               std::uint64_t* left_out = nullptr) const override;
   Status visit_archive(const std::function<bool(std::string_view line)>& visit) const override;
   Status visit_archive_range(const ArchiveRange& range,
                              const std::function<bool(std::string_view line)>& visit) const override;

@@ -10,21 +10,27 @@ namespace {
 
 using rocks::Go;
 
-// The newest `most` of what lies under `prefix`, as far back as `bytes_of` comes to `most_bytes`, oldest first.
+// The newest `most` of what lies under `prefix`, as far back as they come to `most_bytes`, but one at least; oldest
+// first.  `left_out`, if it is asked for: how many of the `most` are too many bytes.
 template <typename Record, typename Decode>
 Result<std::vector<Record>> newest_of(const rocks::Database& database, std::string_view prefix, std::size_t most,
-                                      std::size_t most_bytes, const Decode& decode) {
+                                      std::size_t most_bytes, std::uint64_t* left_out, const Decode& decode) {
   std::vector<Record> records;
   std::size_t bytes = 0;
+  std::uint64_t beyond = 0;
   TRY(database.scan_back(prefix, rocks::after_prefix(prefix), database.snapshot(),
                          [&](std::string_view key, std::string_view value) -> Result<Go> {
-                           if (records.size() == most) return Go::kStop;
-                           Record record = TRY(decode(key, value));
-                           bytes += record.reason.size() + record.raw.size();
-                           if (bytes > most_bytes) return Go::kStop;
-                           records.push_back(std::move(record));
-                           return Go::kOn;
+                           if (records.size() + beyond == most) return Go::kStop;
+                           if (beyond == 0) {
+                             Record record = TRY(decode(key, value));
+                             bytes += record.reason.size() + record.raw.size();
+                             if (bytes <= most_bytes || records.empty())
+                               return records.push_back(std::move(record)), Go::kOn;
+                           }
+                           ++beyond;
+                           return left_out == nullptr ? Go::kStop : Go::kOn;
                          }));
+  if (left_out != nullptr) *left_out = beyond;
   std::reverse(records.begin(), records.end());
   return records;
 }
@@ -48,8 +54,10 @@ std::uint64_t RocksFeatureStore::gap_count() const {
   return gap_count_;
 }
 
-Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t most, std::size_t most_bytes) const {
-  return newest_of<DeadLetter>(database_, keyspace::kDeadLetters, most, most_bytes, keyspace::decode_dead_letter);
+Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters(std::size_t most, std::size_t most_bytes,
+                                                                std::uint64_t* left_out) const {
+  return newest_of<DeadLetter>(database_, keyspace::kDeadLetters, most, most_bytes, left_out,
+                               keyspace::decode_dead_letter);
 }
 
 Result<std::vector<DeadLetter>> RocksFeatureStore::dead_letters_from(std::uint64_t number, std::size_t most,
@@ -75,8 +83,9 @@ Result<std::optional<DeadLetter>> RocksFeatureStore::dead_letter(std::uint64_t n
   return std::optional<DeadLetter>(TRY(keyspace::decode_dead_letter(key, *value)));
 }
 
-Result<std::vector<LateRecord>> RocksFeatureStore::late_records(std::size_t most, std::size_t most_bytes) const {
-  return newest_of<LateRecord>(database_, keyspace::kLateRecords, most, most_bytes, keyspace::decode_late);
+Result<std::vector<LateRecord>> RocksFeatureStore::late_records(std::size_t most, std::size_t most_bytes,
+                                                                std::uint64_t* left_out) const {
+  return newest_of<LateRecord>(database_, keyspace::kLateRecords, most, most_bytes, left_out, keyspace::decode_late);
 }
 
 Result<std::vector<ClockMark>> RocksFeatureStore::clock_marks() const {

@@ -109,7 +109,13 @@ TEST(FeatureStore, OfManyDeadLettersTheNewestAreShownInTheirOrder) {
   EXPECT_EQ(numbers(2, SIZE_MAX), "3 4 ");
   EXPECT_EQ(numbers(9, 300), "2 3 4 ");
   EXPECT_EQ(numbers(9, 299), "3 4 ");
+  EXPECT_EQ(numbers(9, 99), "4 ") << "the newest, however large it is";
   EXPECT_EQ(numbers(0, SIZE_MAX), "");
+  std::uint64_t left_out = 7;
+  EXPECT_EQ(store->dead_letters(4, 299, &left_out)->size(), 2u);
+  EXPECT_EQ(left_out, 2u) << "of the four that were asked for";
+  EXPECT_EQ(store->dead_letters(2, 299, &left_out)->size(), 2u);
+  EXPECT_EQ(left_out, 0u);
 }
 
 TEST(FeatureStore, AnArchiveIsReadNoFurtherThanItsVisitorWants) {

@@ -263,10 +263,13 @@ class FeatureStore {
     std::shared_ptr<const void> hold{};
   };
   virtual Result<OfflineView> offline(std::string_view group) const = 0;
-  // The newest `most`, as far back as reasons and raw bytes come to `most_bytes`; by their numbers, the oldest first.
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
+  // The newest `most`, as far back as reasons and raw bytes come to `most_bytes`, but one at least; by their numbers,
+  // the oldest first.  `left_out`: how many of the `most` were too many bytes.
+  virtual Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t most_bytes = SIZE_MAX,
+                                                       std::uint64_t* left_out = nullptr) const = 0;
   virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t number) const = 0;
-  virtual Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes = SIZE_MAX) const = 0;
+  virtual Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t most_bytes = SIZE_MAX,
+                                                       std::uint64_t* left_out = nullptr) const = 0;
   virtual Result<std::vector<ClockMark>> clock_marks() const = 0;  // Before archived records; by number.
   virtual std::uint64_t unmatched() const = 0;
   // Every archived line, in the order of arrival, until the visitor says false:

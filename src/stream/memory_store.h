@@ -122,7 +122,8 @@ class MemoryStore : public FeatureStore {
     const auto letter = std::ranges::find(dead_, number, &DeadLetter::number);
     return letter == dead_.end() ? std::optional<DeadLetter>() : std::optional(*letter);
   }
-  Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX) const override {
+  Result<std::vector<LateRecord>> late_records(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX,
+                                               std::uint64_t* /*left_out*/ = nullptr) const override {
     const auto count = static_cast<std::ptrdiff_t>(std::min(most, late_.size()));
     return std::vector<LateRecord>(late_.end() - count, late_.end());
   }
@@ -179,7 +180,8 @@ class MemoryStore : public FeatureStore {
   Result<OfflineView> offline(std::string_view group) const override {
     return OfflineView{{}, TRY(select(group, {.history = true}))};
   }
-  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX) const override {
+  Result<std::vector<DeadLetter>> dead_letters(std::size_t most, std::size_t /*most_bytes*/ = SIZE_MAX,
+                                               std::uint64_t* /*left_out*/ = nullptr) const override {
     const auto count = static_cast<std::ptrdiff_t>(std::min(most, dead_.size()));
     return std::vector<DeadLetter>(dead_.end() - count, dead_.end());
   }
