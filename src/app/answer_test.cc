@@ -208,6 +208,17 @@ TEST(Answer, ALiveStreamWhoseProcessIsGoneIsSaidToBeStopped) {
   EXPECT_EQ(stages_of(s)[0].value, "not asked");
 }
 
+TEST(Answer, OfAPushedSourceThatIsQuietSinceARestartTheNewestEventIsSaid) {
+  Situation s = healthy();
+  s.pushed = true;
+  s.loop.source->last_reply_at.reset();
+  s.loop.sources = {{.name = "another"}, {.name = s.source}};
+  EXPECT_EQ(stages_of(s)[0].note, "nothing yet");
+  s.loop.sources[1].newest = EventTime::from_ms(at("01:00:00").ms());
+  EXPECT_EQ(stages_of(s)[0].note, "nothing since the start; newest event");
+  EXPECT_EQ(stages_of(s)[0].note_at, at("01:00:00"));
+}
+
 TEST(Answer, RecordsThatCannotBeUsedAreNoHealthyIngestion) {
   Situation s = healthy();
   s.dead_share = 0.5;

@@ -29,6 +29,11 @@ Stage source_stage(const Situation& at) {
                : source.last_reply_at ? "polled"
                                       : "no reply yet";
   stage.note_at = source.last_reply_at;
+  const auto shown = std::ranges::find(at.loop.sources, at.source, &LoopState::OfSource::name);
+  if (at.pushed && !source.last_reply_at && shown != at.loop.sources.end() && shown->newest) {
+    stage.note = "nothing since the start; newest event";
+    stage.note_at = as_processing(*shown->newest);
+  }
   if (is_down(source, at.loop.now)) {
     stage.state = "alarm";
     stage.value = "no answer";

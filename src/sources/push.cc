@@ -120,7 +120,7 @@ class Pushed final : public PushSource {
     health.last_reply_at = last_push_at_, health.last_new_at = last_new_at_;
     health.replies = pushes_, health.failures = refused_, health.bytes = bytes_;
     if (state_ == State::kStarting) {
-      health.text = "nothing was pushed yet";
+      health.text = fmt::format("nothing was pushed since the start, {}", to_rfc3339(since_));
     } else if (!waiting_.empty()) {
       health.text = fmt::format("{} records wait for their commit", records_);
     } else if (const auto quiet = last_new_at_.value_or(since_); clock_->now() - quiet >= kSilentAfter) {

@@ -199,7 +199,7 @@ TEST(Push, WaitsOnAThreadOfItsOwnForTheAnswer) {
 
 TEST(Push, SaysHowItIs) {
   Rig rig;
-  EXPECT_EQ(rig.source->health()->text, "nothing was pushed yet");
+  EXPECT_EQ(rig.source->health()->text, "nothing was pushed since the start, 1970-01-01T00:16:40Z");
   rig.offer(3);
   EXPECT_EQ(rig.source->health()->text, "3 records wait for their commit");
   rig.take();

@@ -366,6 +366,13 @@ TEST(Status, SpeaksOfPushesAndOfManySeriesAsTheyAre) {
     server.signal(SIGTERM);
     EXPECT_TRUE(server.ended());
   }
+  {
+    Server again(file);
+    const Finished quiet = tidecast({"status", "-c", file.string()});
+    EXPECT_NE(quiet.out.find("nothing since the start; newest event"), std::string::npos) << quiet.out;
+    again.signal(SIGTERM);
+    EXPECT_TRUE(again.ended());
+  }
   const Finished stopped = tidecast({"status", "-c", file.string()});
   EXPECT_EQ(stopped.out.find("known gap"), std::string::npos) << stopped.out;
   EXPECT_NE(stopped.out.find("Whoever pushes to orders is not answered till then"), std::string::npos) << stopped.out;
@@ -380,6 +387,24 @@ TEST(Keys, AnEmptyOneIsASeriesAndNotAll) {
   EXPECT_EQ(json_of(file, {"features", "sales", "--key", "", "--last", "0"}).as_array().size(), 1u);
   EXPECT_EQ(json_of(file, {"features", "sales", "--key", "x\\,y", "--last", "0"}).as_array().size(), 1u);
   EXPECT_NE(tidecast({"features", "--help"}).out.find("\\N"), std::string::npos);
+}
+
+TEST(Dead, ThoseThatWereTakenAreNotToBeReplayedAgain) {
+  const Folder folder;
+  const auto file = folder / "orders.yaml";
+  constexpr std::string_view kReplay = "After a change of the definition: tidecast dead replay",
+                             kAll = "All were taken after all.";
+  write(file, replaced(kOrders, "max_ahead: off", "max_ahead: off\n  max_behind: 1h"));
+  push(file, orders(0, 3));
+  const std::vector<std::string> list = {"dead", "list", "-c", file.string()};
+  EXPECT_NE(tidecast(list).out.find(kReplay), std::string::npos);
+  write(file, kOrders);
+  json_of(file, {"dead", "replay", "1"});
+  EXPECT_NE(tidecast(list).out.find(kReplay), std::string::npos);
+  json_of(file, {"dead", "replay"});
+  const std::string taken = tidecast(list).out;
+  EXPECT_NE(taken.find(kAll), std::string::npos) << taken;
+  EXPECT_EQ(taken.find(kReplay), std::string::npos) << taken;
 }
 
 TEST(Push, ABodyThatUnpacksToMoreThanItMayIsTooLarge) {
