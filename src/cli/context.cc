@@ -50,7 +50,7 @@ Result<Connection> connect(const Context& context, const std::string& who) {
   };
   Result<std::unique_ptr<Offline>> offline = Offline::open(std::move(definition), who, context.binary, print);
   // Locked, and the server that should be there does not answer: both are worth saying.
-  if (!offline.ok() && offline.code() == Code::kUnavailable)
+  if (!offline.ok() && offline.code() == Code::kUnavailable && running.code() != Code::kNotFound)
     return unavailable("{}\n{}", offline.message(), running.message());
   connection.offline = TRY(std::move(offline));
   return connection;

@@ -60,6 +60,19 @@ void remove_empty_logs(const std::filesystem::path& folder) {
     if (std::filesystem::file_size(log, ignored) == 0) std::filesystem::remove(log, ignored);
 }
 
+// RocksDB writes what its logs hold to a new file before it opens, also for a reader.
+Status full_disk(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::uintmax_t logs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".log") logs += entry.file_size(ignored);
+  return unavailable(
+      "{}: the disk is full: No space left on device. To open it, also to read, it takes {} MB: free them of other "
+      "files, or move the data folder to a larger disk; nothing in it is lost, and nothing of it may be removed by "
+      "hand",
+      folder.string(), (logs >> 20) + 2);
+}
+
 // What RocksDB wants to say goes to the program's log.  Its own log file is not only one more: of Debian's library,
 // which is built with assertions, the first line after one that the disk did not take ends the program.
 class ProgramLog final : public rocksdb::Logger {
@@ -126,6 +139,7 @@ Result<Database> Database::open(const std::filesystem::path& folder) {
   if (is_locked(status)) return failed_precondition("{}: already open in another process", folder.string());
   // The folder is there, so what was not found is a file of the database.
   if (status.IsPathNotFound()) return data_loss("{}: damaged, RocksDB: {}", folder.string(), status.ToString());
+  if (status.IsNoSpace()) return full_disk(folder);
   TRY(status_of(status).in(folder.string()));
   Database database(std::unique_ptr<rocksdb::DB>{opened});
   remove_empty_logs(folder);

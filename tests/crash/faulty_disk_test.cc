@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "storage/file.h"
+#include "storage/rocks.h"
 #include "storage/temporary_folder.h"
 
 namespace tidecast::crash {
@@ -103,6 +105,25 @@ TEST_F(Disk, TakesAsManyBytesAsThereIsRoomForAndSaysHowManyAreLeft) {
   EXPECT_EQ(content("a").size(), 10'000u);
   std::filesystem::remove(file("a"));
   EXPECT_EQ(std::filesystem::space(folder_.path()).available, 8'192u);
+}
+
+TEST(FullDisk, SaysHowMuchRoomOpeningADatabaseTakes) {
+  const TemporaryFolder folder;
+  {
+    rocks::Database database = rocks::Database::open(folder.path() / "state").value();
+    rocks::Batch batch;
+    batch.put("key", std::string(3 << 20, 'x'));
+    ASSERT_TRUE(database.write(batch, rocks::Sync::kYes).ok());
+  }
+  set_log_level(LogLevel::kOff);
+  watch(folder.path(), {.room = 0});
+  const Status opened = rocks::Database::open(folder.path() / "state").status();
+  unwatch();
+  EXPECT_EQ(opened.code(), Code::kUnavailable);
+  EXPECT_NE(opened.message().find("the disk is full: No space left on device. To open it, also to read, it takes 5 MB"),
+            std::string::npos)
+      << opened.message();
+  EXPECT_EQ(rocks::Database::open(folder.path() / "state")->get("key")->value().size(), 3u << 20) << "nothing is lost";
 }
 
 }  // namespace
