@@ -16,7 +16,7 @@ constexpr std::size_t kReadingsOfAPush = 200;
 std::string push_body(std::size_t number) {
   static const std::vector<std::string> bodies = [] {
     std::vector<std::string> all(1);
-    const std::string lines = readings(200'000);
+    const std::string lines = readings(crash::long_run() ? 1'000'000 : 200'000);
     std::size_t count = 0;
     for (std::size_t at = 0, end; at < lines.size(); at = end) {
       end = lines.find('\n', at) + 1;
