@@ -76,6 +76,7 @@ void BatchEngine::load(Shard& shard, std::span<const Split> splits) const {
   LaneTarget to{.lane = 0,
                 .lanes = kShardLanes,
                 .inputs = shard.pass.inputs(),
+                .statics = shard.pass.statics(),
                 .candidates = shard.candidates.data(),
                 .target = shard.target.data(),
                 .weight = shard.weight.data()};
@@ -90,9 +91,9 @@ void BatchEngine::load(Shard& shard, std::span<const Split> splits) const {
   }
 }
 
-void BatchEngine::forward(Shard& shard, std::span<const float> parameters, const nn::Dropout& dropout,
+void BatchEngine::forward(Shard& shard, std::span<const float> parameters, const nn::Regulariser& regulariser,
                           float gradient_scale) const {
-  shard.pass.forward(parameters.data(), spec_.sequence(), dropout);
+  shard.pass.forward(parameters.data(), spec_.sequence(), regulariser);
   const std::ptrdiff_t raw_stride = std::ptrdiff_t{nn::kGatedOutputs} * kShardLanes;
   for (int p = 0; p < spec_.sequence(); ++p) {
     const std::ptrdiff_t at = std::ptrdiff_t{p} * kShardLanes;
@@ -105,14 +106,15 @@ void BatchEngine::forward(Shard& shard, std::span<const float> parameters, const
 }
 
 double BatchEngine::loss_and_gradient(std::span<const float> parameters, std::span<const Split> splits,
-                                      const nn::Dropout& dropout, std::span<float> gradient) {
+                                      const nn::Regulariser& regulariser, std::span<float> gradient) {
   CHECK(splits.size() <= shards_.size() * kShardLanes && gradient.size() == map_.size());
   const double terms = static_cast<double>(splits.size()) * spec_.sequence();
   workers_.run(static_cast<int>(shards_.size()), [&](int i) {
     Shard& shard = *shards_[static_cast<std::size_t>(i)];
     const std::size_t first = std::min(splits.size(), static_cast<std::size_t>(i) * kShardLanes);
     load(shard, splits.subspan(first, std::min<std::size_t>(kShardLanes, splits.size() - first)));
-    const nn::Dropout own{.rate = dropout.rate, .key = mix64(dropout.key + static_cast<std::uint64_t>(i))};
+    nn::Regulariser own = regulariser;
+    own.key = mix64(regulariser.key + static_cast<std::uint64_t>(i));
     forward(shard, parameters, own, static_cast<float>(1 / terms));
     shard.sum = 0;
     for (std::size_t k = 0; k < shard.loss.size(); ++k) shard.sum += static_cast<double>(shard.loss[k]);

@@ -57,8 +57,8 @@ class BatchEngine {
 
   // Mean over windows and steps of the negative log likelihood in scaled units; unobserved steps count as 0.
   // `gradient` gets its derivative by every parameter.
-  double loss_and_gradient(std::span<const float> parameters, std::span<const Split> splits, const nn::Dropout& dropout,
-                           std::span<float> gradient);
+  double loss_and_gradient(std::span<const float> parameters, std::span<const Split> splits,
+                           const nn::Regulariser& regulariser, std::span<float> gradient);
   // Mean over windows of the mean over the observed steps of the horizon, without dropout; NaN if none is observed.
   double horizon_loss(std::span<const float> parameters, std::span<const Split> splits);
 
@@ -73,7 +73,8 @@ class BatchEngine {
     double windows = 0;  // over so many windows.
   };
   void load(Shard& shard, std::span<const Split> splits) const;
-  void forward(Shard& shard, std::span<const float> parameters, const nn::Dropout& dropout, float gradient_scale) const;
+  void forward(Shard& shard, std::span<const float> parameters, const nn::Regulariser& regulariser,
+               float gradient_scale) const;
 
   const ModelSpec& spec_;
   std::span<const Source> sources_;

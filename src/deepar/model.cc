@@ -40,7 +40,11 @@ std::vector<float> checked(std::vector<float> parameters, const nn::ParameterMap
 }  // namespace
 
 nn::NetworkShape network_shape(const ModelSpec& spec) {
-  return {.inputs = spec.inputs(), .cells = spec.cells, .layers = spec.layers, .outputs = nn::kGatedOutputs};
+  return {.inputs = spec.inputs() - ModelSpec::kConstants,
+          .statics = ModelSpec::kConstants,
+          .cells = spec.cells,
+          .layers = spec.layers,
+          .outputs = nn::kGatedOutputs};
 }
 
 Status check_values(const TimeSeries& series) {

@@ -108,8 +108,9 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
   for (int step = 0; step < plan.steps; ++step) {
     for (std::size_t b = 0; b < batch.size(); ++b)
       batch[b] = sampler.draw(static_cast<std::uint64_t>(step) * batch.size() + b);
-    const nn::Dropout dropout{.rate = options.dropout,
-                              .key = mix64(mix64(options.seed) + static_cast<std::uint64_t>(step))};
+    const nn::Regulariser dropout{.kind = nn::Regularisation::kDropout,
+                                  .rate = options.dropout,
+                                  .key = mix64(mix64(options.seed) + static_cast<std::uint64_t>(step))};
     losses.push_back(engine.loss_and_gradient(parameters, batch, dropout, gradient));
     const double norm = adam.step(options.learning_rate * rate_factor(step, plan.schedule_steps),
                                   average_keep(step, plan.average_decay), gradient, parameters, average);

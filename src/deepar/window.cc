@@ -87,6 +87,8 @@ void write_window(const ModelSpec& spec, const ScaledWindow& window, std::span<c
   const auto lanes = static_cast<std::size_t>(to.lanes), fields = spec.calendar.size();
   float* input = to.inputs + to.lane;
   float* candidate = to.candidates + to.lane;
+  for (std::size_t i = 0; i < window.constants().size(); ++i)
+    to.statics[i * lanes + static_cast<std::size_t>(to.lane)] = window.constants()[i];
   for (int p = 0; p < spec.sequence(); ++p) {
     const int t = p - spec.context + 1;
     const auto put = [&](float*& at, float value) {
@@ -97,7 +99,6 @@ void write_window(const ModelSpec& spec, const ScaledWindow& window, std::span<c
     const std::ptrdiff_t time = static_cast<std::ptrdiff_t>(split) + t;
     for (std::size_t f = 0; f < fields; ++f)  // Before the series there is no calendar: 0, as GluonTS pads.
       put(input, time < 0 ? 0.f : calendar[static_cast<std::size_t>(time) * fields + f]);
-    for (const float constant : window.constants()) put(input, constant);
     put(candidate, window.x(t - 1));
     put(candidate, window.x(t - spec.season));
     put(candidate, window.x(t - spec.week_lag));
@@ -109,12 +110,13 @@ void write_window(const ModelSpec& spec, const ScaledWindow& window, std::span<c
 
 void write_nothing(const ModelSpec& spec, const LaneTarget& to) {
   const auto zero = [&](float* at, int rows) {
-    for (int i = 0; i < rows * spec.sequence(); ++i) at[static_cast<std::ptrdiff_t>(i) * to.lanes + to.lane] = 0;
+    for (int i = 0; i < rows; ++i) at[static_cast<std::ptrdiff_t>(i) * to.lanes + to.lane] = 0;
   };
-  zero(to.inputs, spec.inputs());
-  zero(to.candidates, 4);
-  zero(to.target, 1);
-  zero(to.weight, 1);
+  zero(to.inputs, (spec.inputs() - ModelSpec::kConstants) * spec.sequence());
+  zero(to.statics, ModelSpec::kConstants);
+  zero(to.candidates, 4 * spec.sequence());
+  zero(to.target, spec.sequence());
+  zero(to.weight, spec.sequence());
 }
 
 void write_known_inputs(const ModelSpec& spec, const ScaledWindow& window, EventTime time, int p,

@@ -53,10 +53,11 @@ class ScaledWindow {
   std::array<float, ModelSpec::kConstants> constants_{};
 };
 
-// A lane of a shard's arrays, [step][row][lane] each: where a window is written to.
+// A lane of a shard's arrays, [step][row][lane] but for the statics: where a window is written to.
 struct LaneTarget {
   int lane = 0, lanes = 0;
-  float* inputs = nullptr;      // [T][inputs]
+  float* inputs = nullptr;      // [T][lags and calendar]
+  float* statics = nullptr;     // [constants][lane]
   float* candidates = nullptr;  // [T][4]: x_(t-1), x_(t-m), x_(t-week), recent mean.
   float* target = nullptr;      // [T]: x, 0 where unobserved.
   float* weight = nullptr;      // [T]: 1 where observed, else 0.

@@ -121,10 +121,11 @@ TEST(WriteWindow, PlacesLagsCalendarConstantsAndCandidatesByStep) {
   for (std::size_t i = 0; i < values.size(); ++i) calendar.push_back(static_cast<float>(i) / 100);
   const std::size_t split = 8, lanes = 8, lane = 5;
   ASSERT_TRUE(window.read(values, split, spec.horizon));
-  const auto steps = static_cast<std::size_t>(spec.sequence()), width = static_cast<std::size_t>(spec.inputs());
-  std::vector<float> inputs(steps * width * lanes), candidates(steps * 4 * lanes), target(steps * lanes),
-      weight(steps * lanes);
-  write_window(spec, window, calendar, split, {5, 8, inputs.data(), candidates.data(), target.data(), weight.data()});
+  const auto steps = static_cast<std::size_t>(spec.sequence()), width = spec.lags.size() + spec.calendar.size();
+  std::vector<float> inputs(steps * width * lanes), statics(4 * lanes), candidates(steps * 4 * lanes),
+      target(steps * lanes), weight(steps * lanes);
+  write_window(spec, window, calendar, split,
+               {5, 8, inputs.data(), statics.data(), candidates.data(), target.data(), weight.data()});
   for (std::size_t p = 0; p < steps; ++p) {
     const int t = static_cast<int>(p) - 2;
     const auto input = [&](std::size_t row) { return inputs[(p * width + row) * lanes + lane]; };
@@ -132,12 +133,15 @@ TEST(WriteWindow, PlacesLagsCalendarConstantsAndCandidatesByStep) {
     EXPECT_EQ(input(0), window.x(t - 1));
     EXPECT_EQ(input(2), window.x(t - 4));
     EXPECT_EQ(input(3), calendar[split + p - 2]);
-    EXPECT_EQ(input(4), window.constants()[0]);
     EXPECT_EQ(candidate(1), window.x(t - 4));
     EXPECT_EQ(candidate(3), window.recent_mean(t));
     EXPECT_EQ(target[p * lanes + lane], window.x(t));
     EXPECT_EQ(weight[p * lanes + lane], p == 1 ? 0.f : 1.f) << "the value at 7 is missing";
     EXPECT_EQ(inputs[p * width * lanes + 4], 0) << "other lanes are left alone";
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(statics[i * lanes + lane], window.constants()[i]) << "once a window";
+    EXPECT_EQ(statics[i * lanes + 4], 0);
   }
 }
 

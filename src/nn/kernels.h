@@ -13,17 +13,22 @@
 
 namespace tidecast::nn {
 
-inline constexpr int kLaneAlign = 8;        // Lanes come in multiples of this.
+inline constexpr int kLaneAlign = 16;       // Lanes come in multiples of this: the widest vector of floats.
 inline constexpr int kStudentTOutputs = 3;  // Raw outputs a head needs: degrees of freedom, location, scale.
 inline constexpr int kGatedOutputs = kStudentTOutputs + kCandidates + 1;
 
-// sum over k of weight(k, n) * input[k][lane], with weight(k, n) = weight[k * stride_k + n * stride_n].
+// sum over k of weight(k, n) * input[k][lane], with weight(k, n) = weight[k * stride_k + n * stride_n].  With `block`
+// the weights come in blocks: k % block takes the place of k, and the next block begins block_stride elements later.
+// So a weight's gradient over several steps is a product too: errors transposed to [step, lane][row] times what was
+// fed, [step][column][lane].
 template <typename Real>
 struct Product {
   const Real* input = nullptr;
   const Real* weight = nullptr;
   std::int64_t stride_k = 0, stride_n = 0;
-  int k = 0;  // 0: this product adds nothing.
+  int k = 0;      // 0: this product adds nothing.
+  int block = 0;  // Divides k; 0: no blocks.
+  std::int64_t block_stride = 0;
 };
 
 template <typename Real>
@@ -41,28 +46,33 @@ template <typename Real>
 struct Kernels {
   const char* name;
 
-  // out[n][lane] = bias[n] (or 0 where null, or out itself with `accumulate`) + both products, for n < outputs.
+  // out[n][lane] = start[n][lane] (where null: bias[n], or 0) + both products, for n < outputs.  start may be out.
   void (*linear)(int lanes, int outputs, const Product<Real>& first, const Product<Real>& second, const Real* bias,
-                 bool accumulate, Real* out);
+                 const Real* start, Real* out);
 
-  // out[i][j] += sum over steps and lanes of left[step][i][lane] * right[step][j][lane]: a weight's gradient.  A step's
-  // rows are contiguous; the next step's begin left_stride (right_stride) elements later.
-  void (*outer_sum)(int steps, int lanes, const Real* left, int left_rows, std::int64_t left_stride, const Real* right,
-                    int right_rows, std::int64_t right_stride, Real* out);
+  // out[j][i] = in[i][j] for i < rows, j < columns; a row begins `pitch` elements after the one before.
+  void (*transpose)(int rows, int columns, const Real* in, std::int64_t in_pitch, Real* out, std::int64_t out_pitch);
 
-  // sums[i] += sum over steps and lanes of left[step][i][lane]: a bias's gradient.
+  // sums[i] += sum over steps and lanes of left[step][i][lane]: a bias's gradient.  A
+  // step's rows are contiguous; the next step's begin left_stride elements later.
   void (*row_sum)(int steps, int lanes, const Real* left, int left_rows, std::int64_t left_stride, Real* sums);
 
   // One LSTM cell over n = cells * lanes elements.  gates: [4][n], before their squashing on entry and after it on
   // return, in torch's order input, forget, cell, output.
   void (*cell)(int n, Real* gates, const Real* c_before, Real* c, Real* tanh_c, Real* h);
   // Its way back: on entry gates as `cell` left them, dh = d loss / d h, dc = what came from the step after; on return
-  // gates hold d loss / d gates before squashing and dc what goes to the step before.
-  void (*cell_back)(int n, Real* gates, const Real* c_before, const Real* tanh_c, const Real* dh, Real* dc);
+  // gates hold d loss / d gates before squashing and dc what goes to the step before.  sums [4][n] grows by what gates
+  // then hold.
+  void (*cell_back)(int n, Real* gates, const Real* c_before, const Real* tanh_c, const Real* dh, Real* dc, Real* sums);
 
   // out[i] = 0 with probability `rate`, else in[i] / (1 - rate).  Who falls is a function of key and counter + i alone,
   // so the same call on a gradient is the way back.  in may be out.
   void (*dropout)(int n, double rate, std::uint64_t key, std::uint32_t counter, const Real* in, Real* out);
+
+  // now[i] = before[i] with probability `rate`, drawn as dropout draws.
+  void (*zoneout)(int n, double rate, std::uint64_t key, std::uint32_t counter, const Real* before, Real* now);
+  // Its way back: moves the errors of what was kept from now to before, where they are added.
+  void (*zoneout_back)(int n, double rate, std::uint64_t key, std::uint32_t counter, Real* now, Real* before);
 
   // -log density of target[lane], times weight[lane], and its derivative by each raw output (times weight and
   // gradient_scale).
@@ -103,8 +113,13 @@ const Kernels<Real>& portable_kernels();
 template <typename Real>
 const Kernels<Real>& avx2_kernels();
 bool has_avx2();
+// Needs AVX-512 F, DQ, BW, VL and FMA; only to be called where has_avx512().
+template <typename Real>
+const Kernels<Real>& avx512_kernels();
+bool has_avx512();
 
-// The fastest this processor can run.
+// The fastest this processor can run, or those that the environment variable TIDECAST_KERNELS names (portable, avx2,
+// avx512; read once).  Where it names none that this processor can run, the fastest serve; instruction_sets.h tells.
 template <typename Real>
 const Kernels<Real>& best_kernels();
 

@@ -4,18 +4,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
+#include "nn/instruction_sets.h"
 
 namespace tidecast::nn {
+
+template <typename Real>
+const Kernels<Real>& wide_kernels();  // kernels_wide_test.cc
+
 namespace {
 
 template <typename Real>
 std::vector<const Kernels<Real>*> tables() {
-  std::vector<const Kernels<Real>*> all{&portable_kernels<Real>()};
-  if (has_avx2()) all.push_back(&avx2_kernels<Real>());
+  std::vector<const Kernels<Real>*> all = available_kernels<Real>();
+  all.push_back(&wide_kernels<Real>());
   return all;
 }
 
@@ -90,8 +96,8 @@ TYPED_TEST(KernelsOf, HalfStepOfLgammaAgreesWithLibm) {
 TYPED_TEST(KernelsOf, LinearIsTheSumOfBothProductsAndTheBiasForAnySizes) {
   using Real = TypeParam;
   for (const auto* kernels : tables<Real>())
-    for (const int lanes : {8, 16, 24, 104})
-      for (const int outputs : {1, 3, 5, 8, 14})
+    for (const int lanes : {16, 32, 48, 112})
+      for (const int outputs : {1, 3, 5, 8, 14, 29})
         for (const int k2 : {0, 7}) {
           const int k1 = 3;
           const auto a = random_values<Real>(static_cast<std::size_t>(k1 * lanes), 1),
@@ -102,8 +108,8 @@ TYPED_TEST(KernelsOf, LinearIsTheSumOfBothProductsAndTheBiasForAnySizes) {
           std::vector<Real> out(static_cast<std::size_t>(outputs * lanes), Real(7));
           // The first weight is [out][in], the second [in][out].
           const Product<Real> first{a.data(), u.data(), 1, k1, k1}, second{b.data(), v.data(), outputs, 1, k2};
-          kernels->linear(lanes, outputs, first, second, bias.data(), false, out.data());
-          kernels->linear(lanes, outputs, first, {}, nullptr, true, out.data());  // Once more on top.
+          kernels->linear(lanes, outputs, first, second, bias.data(), nullptr, out.data());
+          kernels->linear(lanes, outputs, first, {}, nullptr, out.data(), out.data());  // Once more on top.
           for (int n = 0; n < outputs; ++n)
             for (int lane = 0; lane < lanes; ++lane) {
               double expected = static_cast<double>(bias[static_cast<std::size_t>(n)]);
@@ -119,36 +125,62 @@ TYPED_TEST(KernelsOf, LinearIsTheSumOfBothProductsAndTheBiasForAnySizes) {
         }
 }
 
-TYPED_TEST(KernelsOf, OuterAndRowSumsRunOverStepsAndLanes) {
+// A weight's gradient: errors [step][row][lane], transposed, times what was fed [step][column][lane].
+TYPED_TEST(KernelsOf, ATransposedProductInBlocksSumsOverStepsAndLanes) {
   using Real = TypeParam;
-  const int lanes = 16, steps = 5, left_stride = 13 * lanes, right_stride = 9 * lanes;
-  const auto left = random_values<Real>(static_cast<std::size_t>(steps * left_stride), 1),
-             right = random_values<Real>(static_cast<std::size_t>(steps * right_stride), 2);
+  const int lanes = 16, steps = 5, pitch = 32, fed_rows = 9;
   for (const auto* kernels : tables<Real>())
-    for (const int rows : {1, 4, 7, 13})
-      for (const int columns : {1, 2, 3, 8}) {
-        std::vector<Real> out(static_cast<std::size_t>(rows * columns), Real(1)),
-            sums(static_cast<std::size_t>(rows), Real(1));
-        kernels->outer_sum(steps, lanes, left.data(), rows, left_stride, right.data(), columns, right_stride,
-                           out.data());
-        kernels->row_sum(steps, lanes, left.data(), rows, left_stride, sums.data());
+    for (const int rows : {1, 4, 7, 13, 32})
+      for (const int columns : {1, 2, 5, 8}) {
+        const auto left = random_values<Real>(static_cast<std::size_t>(steps * rows * lanes), 1),
+                   right = random_values<Real>(static_cast<std::size_t>(steps * fed_rows * lanes), 2);
+        std::vector<Real> turned(static_cast<std::size_t>(steps * lanes * pitch)),
+            out(static_cast<std::size_t>(columns * pitch), Real(1)), sums(static_cast<std::size_t>(rows), Real(1));
+        for (int t = 0; t < steps; ++t)
+          kernels->transpose(rows, lanes, left.data() + t * rows * lanes, lanes, turned.data() + t * lanes * pitch,
+                             pitch);
+        kernels->linear(pitch, columns,
+                        {.input = turned.data(),
+                         .weight = right.data(),
+                         .stride_k = 1,
+                         .stride_n = lanes,
+                         .k = steps * lanes,
+                         .block = lanes,
+                         .block_stride = fed_rows * lanes},
+                        {}, nullptr, out.data(), out.data());
+        kernels->row_sum(steps, lanes, left.data(), rows, rows * lanes, sums.data());
         for (int i = 0; i < rows; ++i) {
+          const auto error = [&](int t, int lane) {
+            return static_cast<double>(left[static_cast<std::size_t>((t * rows + i) * lanes + lane)]);
+          };
           double sum = 1;
+          for (int t = 0; t < steps; ++t)
+            for (int lane = 0; lane < lanes; ++lane) sum += error(t, lane);
+          ASSERT_NEAR(static_cast<double>(sums[static_cast<std::size_t>(i)]), sum, 2e-5);
           for (int j = 0; j < columns; ++j) {
             double product = 1;
             for (int t = 0; t < steps; ++t)
               for (int lane = 0; lane < lanes; ++lane)
-                product += static_cast<double>(left[static_cast<std::size_t>(t * left_stride + i * lanes + lane)]) *
-                           static_cast<double>(right[static_cast<std::size_t>(t * right_stride + j * lanes + lane)]);
-            ASSERT_NEAR(static_cast<double>(out[static_cast<std::size_t>(i * columns + j)]), product, 2e-5)
-                << rows << " x " << columns;
+                product += error(t, lane) *
+                           static_cast<double>(right[static_cast<std::size_t>((t * fed_rows + j) * lanes + lane)]);
+            ASSERT_NEAR(static_cast<double>(out[static_cast<std::size_t>(j * pitch + i)]), product, 2e-5)
+                << kernels->name << " " << rows << " x " << columns;
           }
-          for (int t = 0; t < steps; ++t)
-            for (int lane = 0; lane < lanes; ++lane)
-              sum += static_cast<double>(left[static_cast<std::size_t>(t * left_stride + i * lanes + lane)]);
-          ASSERT_NEAR(static_cast<double>(sums[static_cast<std::size_t>(i)]), sum, 2e-5);
         }
       }
+}
+
+TYPED_TEST(KernelsOf, TheWayBackThroughACellAddsItsErrorsToTheSums) {
+  using Real = TypeParam;
+  constexpr std::size_t kN = 5 * 16;
+  for (const auto* kernels : tables<Real>()) {
+    auto gates = random_values<Real>(4 * kN, 1), dc = random_values<Real>(kN, 2);
+    const auto c = random_values<Real>(kN, 3), squashed = random_values<Real>(kN, 4), dh = random_values<Real>(kN, 5);
+    const auto before = random_values<Real>(4 * kN, 6);
+    auto sums = before;
+    kernels->cell_back(kN, gates.data(), c.data(), squashed.data(), dh.data(), dc.data(), sums.data());
+    for (std::size_t i = 0; i < sums.size(); ++i) ASSERT_EQ(sums[i], before[i] + gates[i]) << kernels->name;
+  }
 }
 
 TYPED_TEST(KernelsOf, DropoutKeepsTheMeanAndFallsTheSameForTheSameKey) {
@@ -167,6 +199,25 @@ TYPED_TEST(KernelsOf, DropoutKeepsTheMeanAndFallsTheSameForTheSameKey) {
     double both = 0;  // Another key falls independently.
     for (std::size_t i = 0; i < n; ++i) both += a[i] == 0 && c[i] == 0;
     EXPECT_NEAR(both / static_cast<double>(n), 0.01, 5 * std::sqrt(0.01 / static_cast<double>(n)));
+  }
+}
+
+TYPED_TEST(KernelsOf, ZoneoutKeepsTheElementsThatDropoutDropsAndSendsTheirErrorsBack) {
+  using Real = TypeParam;
+  constexpr std::size_t kN = 1'000;
+  const std::vector<Real> ones(kN, Real(1)), before = random_values<Real>(kN, 7), fresh = random_values<Real>(kN, 8),
+                                             errors = random_values<Real>(kN, 9);
+  for (const auto* kernels : tables<Real>()) {
+    std::vector<Real> dropped(kN), now = fresh, now_errors = errors, before_errors(kN, Real(2));
+    kernels->dropout(kN, 0.3, 42, 5, ones.data(), dropped.data());
+    kernels->zoneout(kN, 0.3, 42, 5, before.data(), now.data());
+    kernels->zoneout_back(kN, 0.3, 42, 5, now_errors.data(), before_errors.data());
+    for (std::size_t i = 0; i < kN; ++i) {
+      const bool kept = dropped[i] == 0;
+      ASSERT_EQ(now[i], kept ? before[i] : fresh[i]);
+      ASSERT_EQ(now_errors[i], kept ? Real(0) : errors[i]);
+      ASSERT_EQ(before_errors[i], kept ? Real(2) + errors[i] : Real(2));
+    }
   }
 }
 
@@ -209,7 +260,7 @@ TYPED_TEST(KernelsOf, StudentTLossIsTheNegativeLogDensityWithTheGatesLocation) {
 }
 
 TEST(StudentTLoss, StaysFiniteAtTheEdgesOfFloat) {
-  constexpr int kLanes = 8;
+  constexpr int kLanes = 16;
   for (const auto* kernels : tables<float>()) {
     std::vector<float> raw(kStudentTOutputs * kLanes, 0.f), target(kLanes, 0.f), weight(kLanes, 1.f), loss(kLanes),
         gradient(raw.size());
@@ -254,22 +305,38 @@ TEST(StudentTDraw, FollowsTheDistributionForFewAndManyDegreesOfFreedom) {
 }
 
 TEST(Kernels, InstructionSetsAgreeToRounding) {
-  if (!has_avx2()) GTEST_SKIP() << "this processor has no AVX2";
   constexpr int kN = 40 * 16;
   std::vector<std::vector<float>> results;
   for (const auto* kernels : tables<float>()) {
     auto gates = random_values<float>(4 * kN, 21, 4), c = random_values<float>(kN, 22);
-    std::vector<float> next(kN), squashed(kN), h(kN);
+    std::vector<float> next(kN), squashed(kN), h(kN), sums(4 * kN);
     kernels->cell(kN, gates.data(), c.data(), next.data(), squashed.data(), h.data());
     auto dc = random_values<float>(kN, 23);
     const auto dh = random_values<float>(kN, 24);
-    kernels->cell_back(kN, gates.data(), c.data(), squashed.data(), dh.data(), dc.data());
+    kernels->cell_back(kN, gates.data(), c.data(), squashed.data(), dh.data(), dc.data(), sums.data());
     std::vector<float> all = h;
     all.insert(all.end(), gates.begin(), gates.end());
     all.insert(all.end(), dc.begin(), dc.end());
     results.push_back(std::move(all));
   }
-  for (std::size_t i = 0; i < results[0].size(); ++i) ASSERT_NEAR(results[0][i], results[1][i], 2e-6f);
+  for (const auto& result : results)
+    for (std::size_t i = 0; i < result.size(); ++i) ASSERT_NEAR(results[0][i], result[i], 2e-6f);
+}
+
+TEST(Kernels, AreChosenByNameAndRefusedWithTheNamesThatCanRun) {
+  for (const auto* kernels : available_kernels<float>())
+    EXPECT_EQ(kernels_named<float>(kernels->name).value(), kernels);
+  const auto refused = kernels_named<float>("sse9");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+  EXPECT_EQ(refused.message().substr(0, 52),
+            "kernels 'sse9'; this processor can run: portable" + std::string(has_avx2() ? ", av" : ""));
+}
+
+TEST(Kernels, TheBestAreTheFastestOrThoseTheEnvironmentNames) {
+  const char* wish = std::getenv("TIDECAST_KERNELS");
+  EXPECT_STREQ(best_kernels<float>().name, wish ? wish : available_kernels<float>().back()->name);
+  EXPECT_TRUE(check_kernels_choice().ok());
 }
 
 }  // namespace

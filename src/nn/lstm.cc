@@ -8,10 +8,10 @@
 namespace tidecast::nn {
 namespace {
 
-// W x of a row-major weight [out][in].
+// W x of a row-major weight [out][in], or of `k` of its columns.
 template <typename Real>
-Product<Real> times(const Real* input, const Real* weight, int in) {
-  return {.input = input, .weight = weight, .stride_k = 1, .stride_n = in, .k = in};
+Product<Real> times(const Real* input, const Real* weight, int k, int in) {
+  return {.input = input, .weight = weight, .stride_k = 1, .stride_n = in, .k = k};
 }
 // W^T d: the same weight on the way back, `out` rows of d.
 template <typename Real>
@@ -24,6 +24,44 @@ constexpr int kChunk = 12;
 
 std::size_t elements(int steps, int rows, int lanes) {
   return static_cast<std::size_t>(steps) * static_cast<std::size_t>(rows) * static_cast<std::size_t>(lanes);
+}
+
+int padded(int rows) { return (rows + kLaneAlign - 1) / kLaneAlign * kLaneAlign; }
+
+bool drops(const Regulariser& r) { return r.kind == Regularisation::kDropout && r.rate > 0; }
+std::uint64_t dropout_key(const Regulariser& r, int layer) { return mix64(r.key + static_cast<std::uint64_t>(layer)); }
+enum class Zone { kHidden, kCell };
+std::uint64_t zone_key(const Regulariser& r, int layer, Zone zone) {
+  return mix64(r.key + 2 * static_cast<std::uint64_t>(layer) + (zone == Zone::kCell));
+}
+
+// out[i][j] += in[j][i] for i < rows, j < columns.
+template <typename Real>
+void add_turned(const Real* in, int rows, std::int64_t in_pitch, int columns, Real* out, std::int64_t out_pitch) {
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < columns; ++j) out[i * out_pitch + j] += in[j * in_pitch + i];
+}
+
+// now = rate * before + (1 - rate) * now.
+template <typename Real>
+void mix(std::int64_t n, double rate, const Real* before, Real* now) {
+  const Real keep = static_cast<Real>(rate);
+  for (std::int64_t i = 0; i < n; ++i) now[i] += keep * (before[i] - now[i]);
+}
+
+// One step of a layer in use: h and c [n] take their next state; before [2 n] is scratch.
+template <typename Real>
+void advance_cell(const Kernels<Real>& kernels, int n, double zoneout, Real* gates, Real* tanh_c, Real* before, Real* h,
+                  Real* c) {
+  if (zoneout > 0) {
+    std::copy_n(h, n, before);
+    std::copy_n(c, n, before + n);
+  }
+  kernels.cell(n, gates, c, c, tanh_c, h);
+  if (zoneout > 0) {
+    mix(n, zoneout, before, h);
+    mix(n, zoneout, before + n, c);
+  }
 }
 
 }  // namespace
@@ -40,11 +78,21 @@ LstmPass<Real>::LstmPass(const ParameterMap& map, int lanes, int steps_max, cons
     : map_(map), kernels_(kernels), lanes_(lanes) {
   CHECK(lanes > 0 && lanes % kLaneAlign == 0 && steps_max > 0);
   const NetworkShape& shape = map.shape();
+  const int pitch = padded(4 * shape.cells), head_pitch = padded(shape.outputs), chunk = std::min(kChunk, steps_max);
   inputs_ = Buffer<Real>(elements(steps_max, shape.inputs, lanes));
+  statics_ = Buffer<Real>(elements(1, shape.statics, lanes));
+  static_gradient_ = Buffer<Real>(statics_.size());
   raw_ = Buffer<Real>(elements(steps_max, shape.outputs, lanes));
   raw_gradient_ = Buffer<Real>(raw_.size());
+  start_ = Buffer<Real>(elements(4, shape.cells, lanes));
   dh_ = Buffer<Real>(elements(steps_max, shape.cells, lanes));
   bias_ = Buffer<Real>(4 * static_cast<std::size_t>(shape.cells));
+  kept_ = Buffer<Real>(elements(1, shape.cells, lanes));
+  gate_sums_ = Buffer<Real>(start_.size());
+  turned_ = Buffer<Real>(elements(chunk, std::max(pitch, head_pitch), lanes));
+  const int rows = std::max(shape.inputs + shape.cells, 2 * shape.cells);
+  weight_sums_ =
+      Buffer<Real>(std::max(elements(1, std::max(rows, shape.statics), pitch), elements(1, shape.cells, head_pitch)));
   for (int layer = 0; layer < shape.layers; ++layer) {
     Layer l;
     l.gates = Buffer<Real>(elements(steps_max, 4 * shape.cells, lanes));
@@ -57,111 +105,196 @@ LstmPass<Real>::LstmPass(const ParameterMap& map, int lanes, int steps_max, cons
 }
 
 template <typename Real>
-const Real* LstmPass<Real>::input_of(int layer, double dropout_rate) const {
+const Real* LstmPass<Real>::fed(int layer, const Regulariser& regulariser) const {
   if (layer == 0) return inputs_.data();
   const Layer& below = layers_[static_cast<std::size_t>(layer) - 1];
-  return dropout_rate > 0 ? below.dropped.data() : below.h.data() + cells_stride();
+  return drops(regulariser) ? below.dropped.data() : below.h.data() + cells_stride();
 }
 
 template <typename Real>
-void LstmPass<Real>::forward(const Real* parameters, int steps, const Dropout& dropout) {
+void LstmPass<Real>::zone_out(Layer& l, int layer, int t, const Regulariser& r) {
+  const std::int64_t stride = cells_stride();
+  const auto counter = static_cast<std::uint32_t>(t * stride);
+  const int n = static_cast<int>(stride);
+  Real* h = l.h.data() + t * stride;
+  Real* c = l.c.data() + t * stride;
+  if (r.kind == Regularisation::kZoneout) {
+    kernels_.zoneout(n, r.rate, zone_key(r, layer, Zone::kHidden), counter, h, h + stride);
+    kernels_.zoneout(n, r.rate, zone_key(r, layer, Zone::kCell), counter, c, c + stride);
+  } else if (r.kind == Regularisation::kExpectedZoneout) {
+    mix(stride, r.rate, h, h + stride);
+    mix(stride, r.rate, c, c + stride);
+  }
+}
+
+template <typename Real>
+void LstmPass<Real>::forward(const Real* parameters, int steps, const Regulariser& regulariser) {
   const NetworkShape& shape = map_.shape();
   const std::int64_t stride = cells_stride();
   for (int layer = 0; layer < shape.layers; ++layer) {
     Layer& l = layers_[static_cast<std::size_t>(layer)];
-    const int in = shape.inputs_of(layer);
+    const int in = shape.inputs_of(layer), rows = rows_fed(layer), gate_rows = 4 * shape.cells;
+    const Real* weight_ih = parameters + map_.weight_ih(layer);
     add_biases(map_, layer, parameters, bias_.data());
-    const Real* x = input_of(layer, dropout.rate);
+    if (layer == 0)
+      kernels_.linear(lanes_, gate_rows, times<Real>(statics_.data(), weight_ih + shape.inputs, shape.statics, in), {},
+                      bias_.data(), nullptr, start_.data());
+    const Real* x = fed(layer, regulariser);
     for (int t = 0; t < steps; ++t) {
       Real* gates = l.gates.data() + t * 4 * stride;
       Real* h = l.h.data() + t * stride;
       Real* c = l.c.data() + t * stride;
-      kernels_.linear(lanes_, 4 * shape.cells,
-                      times(x + t * in * std::int64_t{lanes_}, parameters + map_.weight_ih(layer), in),
-                      times<Real>(h, parameters + map_.weight_hh(layer), shape.cells), bias_.data(), false, gates);
+      kernels_.linear(lanes_, gate_rows, times(x + t * std::int64_t{rows} * lanes_, weight_ih, rows, in),
+                      times<Real>(h, parameters + map_.weight_hh(layer), shape.cells, shape.cells), bias_.data(),
+                      layer == 0 ? start_.data() : nullptr, gates);
       kernels_.cell(static_cast<int>(stride), gates, c, c + stride, l.tanh_c.data() + t * stride, h + stride);
+      zone_out(l, layer, t, regulariser);
     }
-    if (dropout.rate > 0 && layer + 1 < shape.layers)
-      kernels_.dropout(static_cast<int>(steps * stride), dropout.rate,
-                       mix64(dropout.key + static_cast<std::uint64_t>(layer)), 0, l.h.data() + stride,
-                       l.dropped.data());
+    if (drops(regulariser) && layer + 1 < shape.layers)
+      kernels_.dropout(static_cast<int>(steps * stride), regulariser.rate, dropout_key(regulariser, layer), 0,
+                       l.h.data() + stride, l.dropped.data());
   }
   const Real* top = hidden();
   for (int t = 0; t < steps; ++t)
-    kernels_.linear(lanes_, shape.outputs, times(top + t * stride, parameters + map_.head_weight(), shape.cells), {},
-                    parameters + map_.head_bias(), false, raw_.data() + t * std::int64_t{shape.outputs} * lanes_);
+    kernels_.linear(lanes_, shape.outputs,
+                    times(top + t * stride, parameters + map_.head_weight(), shape.cells, shape.cells), {},
+                    parameters + map_.head_bias(), nullptr, raw_.data() + t * std::int64_t{shape.outputs} * lanes_);
 }
 
 template <typename Real>
-void LstmPass<Real>::backward(const Real* parameters, int steps, const Dropout& dropout, Real* gradient) {
+void LstmPass<Real>::turn(int steps, const Real* errors, int rows, int pitch) {
+  for (int t = 0; t < steps; ++t)
+    kernels_.transpose(rows, lanes_, errors + t * std::int64_t{rows} * lanes_, lanes_,
+                       turned_.data() + t * std::int64_t{lanes_} * pitch, pitch);
+}
+
+template <typename Real>
+void LstmPass<Real>::add_outer(int steps, int pitch, const Real* right, int right_rows, Real* sums) {
+  kernels_.linear(pitch, right_rows,
+                  {.input = turned_.data(),
+                   .weight = right,
+                   .stride_k = 1,
+                   .stride_n = lanes_,
+                   .k = steps * lanes_,
+                   .block = lanes_,
+                   .block_stride = std::int64_t{right_rows} * lanes_},
+                  {}, nullptr, sums, sums);
+}
+
+template <typename Real>
+void LstmPass<Real>::backward(const Real* parameters, int steps, const Regulariser& regulariser, Real* gradient) {
+  CHECK(regulariser.kind != Regularisation::kExpectedZoneout);
   const NetworkShape& shape = map_.shape();
   const std::int64_t stride = cells_stride(), raw_stride = std::int64_t{shape.outputs} * lanes_;
+  const int head_pitch = padded(shape.outputs);
+  weight_sums_.clear();
   for (int t = 0; t < steps; t += kChunk) {
     const int count = std::min(kChunk, steps - t);
     const Real* draw = raw_gradient_.data() + t * raw_stride;
-    kernels_.outer_sum(count, lanes_, draw, shape.outputs, raw_stride, hidden() + t * stride, shape.cells, stride,
-                       gradient + map_.head_weight());
-    kernels_.row_sum(count, lanes_, draw, shape.outputs, raw_stride, gradient + map_.head_bias());
+    turn(count, draw, shape.outputs, head_pitch);
+    add_outer(count, head_pitch, hidden() + t * stride, shape.cells, weight_sums_.data());
     for (int i = 0; i < count; ++i)
       kernels_.linear(
           lanes_, shape.cells,
           transposed_times<Real>(draw + i * raw_stride, parameters + map_.head_weight(), shape.outputs, shape.cells),
-          {}, nullptr, false, dh_.data() + (t + i) * stride);
+          {}, nullptr, nullptr, dh_.data() + (t + i) * stride);
   }
+  add_turned(weight_sums_.data(), shape.outputs, head_pitch, shape.cells, gradient + map_.head_weight(), shape.cells);
+  kernels_.row_sum(steps, lanes_, raw_gradient_.data(), shape.outputs, raw_stride, gradient + map_.head_bias());
   for (int layer = shape.layers - 1; layer >= 0; --layer) {
-    const int rows = 4 * shape.cells;
     // In the place of the last state, which is not read again.
     Real* dc = layers_[static_cast<std::size_t>(layer)].c.data() + steps * stride;
     std::fill(dc, dc + stride, Real(0));
-    bias_.clear();
+    weight_sums_.clear();
+    gate_sums_.clear();
     for (int end = steps; end > 0; end -= kChunk)
-      backward_chunk(parameters, steps, layer, std::max(0, end - kChunk), end, dropout, dc, gradient);
-    for (int i = 0; i < rows; ++i) {  // Both biases enter as their sum, so they share their gradient.
-      gradient[map_.bias_ih(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
-      gradient[map_.bias_hh(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
-    }
-    if (layer > 0 && dropout.rate > 0)
-      kernels_.dropout(static_cast<int>(steps * stride), dropout.rate,
-                       mix64(dropout.key + static_cast<std::uint64_t>(layer - 1)), 0, dh_.data(), dh_.data());
+      backward_chunk(parameters, steps, layer, std::max(0, end - kChunk), end, regulariser, dc);
+    finish_layer(parameters, layer, gradient);
+    if (layer > 0 && drops(regulariser))
+      kernels_.dropout(static_cast<int>(steps * stride), regulariser.rate, dropout_key(regulariser, layer - 1), 0,
+                       dh_.data(), dh_.data());
   }
+}
+
+template <typename Real>
+void LstmPass<Real>::cell_back(Layer& l, int layer, int t, const Regulariser& r, Real* dc) {
+  const std::int64_t stride = cells_stride();
+  const int n = static_cast<int>(stride);
+  const auto counter = static_cast<std::uint32_t>(t * stride);
+  Real* dh = dh_.data() + t * stride;
+  const bool zones = r.kind == Regularisation::kZoneout;
+  if (zones) {  // Before the first step there is only 0, which learns nothing.
+    kernels_.zoneout_back(n, r.rate, zone_key(r, layer, Zone::kHidden), counter, dh,
+                          t > 0 ? dh - stride : kept_.data());
+    kept_.clear();
+    kernels_.zoneout_back(n, r.rate, zone_key(r, layer, Zone::kCell), counter, dc, kept_.data());
+  }
+  kernels_.cell_back(n, l.gates.data() + t * 4 * stride, l.c.data() + t * stride, l.tanh_c.data() + t * stride, dh, dc,
+                     gate_sums_.data());
+  if (zones)
+    for (std::int64_t i = 0; i < stride; ++i) dc[i] += kept_.data()[i];
 }
 
 template <typename Real>
 void LstmPass<Real>::backward_chunk(const Real* parameters, int steps, int layer, int begin, int end,
-                                    const Dropout& dropout, Real* dc, Real* gradient) {
+                                    const Regulariser& regulariser, Real* dc) {
   Layer& l = layers_[static_cast<std::size_t>(layer)];
-  const int cells = map_.shape().cells, in = map_.shape().inputs_of(layer), rows = 4 * cells;
-  const std::int64_t stride = cells_stride(), in_stride = std::int64_t{in} * lanes_, gates_stride = 4 * stride;
+  const int cells = map_.shape().cells, rows = 4 * cells, pitch = padded(rows), right_rows = rows_fed(layer);
+  const std::int64_t stride = cells_stride();
   for (int t = end - 1; t >= begin; --t) {
-    Real* gates = l.gates.data() + t * gates_stride;
     Real* dh = dh_.data() + t * stride;
     if (t + 1 < steps)
       kernels_.linear(lanes_, cells,
-                      transposed_times<Real>(gates + gates_stride, parameters + map_.weight_hh(layer), rows, cells), {},
-                      nullptr, true, dh);
-    kernels_.cell_back(static_cast<int>(stride), gates, l.c.data() + t * stride, l.tanh_c.data() + t * stride, dh, dc);
+                      transposed_times<Real>(l.gates.data() + (t + 1) * 4 * stride, parameters + map_.weight_hh(layer),
+                                             rows, cells),
+                      {}, nullptr, dh, dh);
+    cell_back(l, layer, t, regulariser, dc);
   }
-  const Real* dgates = l.gates.data() + begin * gates_stride;
-  kernels_.outer_sum(end - begin, lanes_, dgates, rows, gates_stride, input_of(layer, dropout.rate) + begin * in_stride,
-                     in, in_stride, gradient + map_.weight_ih(layer));
-  kernels_.outer_sum(end - begin, lanes_, dgates, rows, gates_stride, l.h.data() + begin * stride, cells, stride,
-                     gradient + map_.weight_hh(layer));
-  kernels_.row_sum(end - begin, lanes_, dgates, rows, gates_stride, bias_.data());
+  turn(end - begin, l.gates.data() + begin * 4 * stride, rows, pitch);
+  add_outer(end - begin, pitch, fed(layer, regulariser) + begin * std::int64_t{right_rows} * lanes_, right_rows,
+            weight_sums_.data());
+  add_outer(end - begin, pitch, l.h.data() + begin * stride, cells,
+            weight_sums_.data() + std::int64_t{right_rows} * pitch);
   if (layer == 0) return;
   for (int t = begin; t < end; ++t)
     kernels_.linear(
-        lanes_, in,
-        transposed_times<Real>(l.gates.data() + t * gates_stride, parameters + map_.weight_ih(layer), rows, in), {},
-        nullptr, false, dh_.data() + t * stride);
+        lanes_, cells,
+        transposed_times<Real>(l.gates.data() + t * 4 * stride, parameters + map_.weight_ih(layer), rows, cells), {},
+        nullptr, nullptr, dh_.data() + t * stride);
 }
 
 template <typename Real>
-LstmState<Real>::LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels)
-    : map_(map), kernels_(kernels), lanes_(lanes) {
+void LstmPass<Real>::finish_layer(const Real* parameters, int layer, Real* gradient) {
+  const NetworkShape& shape = map_.shape();
+  const int cells = shape.cells, rows = 4 * cells, pitch = padded(rows), in = shape.inputs_of(layer);
+  Real* by_ih = gradient + map_.weight_ih(layer);
+  add_turned(weight_sums_.data(), rows, pitch, rows_fed(layer), by_ih, in);
+  add_turned(weight_sums_.data() + std::int64_t{rows_fed(layer)} * pitch, rows, pitch, cells,
+             gradient + map_.weight_hh(layer), cells);
+  bias_.clear();
+  kernels_.row_sum(1, lanes_, gate_sums_.data(), rows, 0, bias_.data());
+  for (int i = 0; i < rows; ++i) {  // Both biases enter as their sum, so they share their gradient.
+    gradient[map_.bias_ih(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
+    gradient[map_.bias_hh(layer) + static_cast<std::size_t>(i)] += bias_[static_cast<std::size_t>(i)];
+  }
+  if (layer > 0 || shape.statics == 0) return;
+  weight_sums_.clear();
+  turn(1, gate_sums_.data(), rows, pitch);
+  add_outer(1, pitch, statics_.data(), shape.statics, weight_sums_.data());
+  add_turned(weight_sums_.data(), rows, pitch, shape.statics, by_ih + shape.inputs, in);
+  kernels_.linear(lanes_, shape.statics,
+                  transposed_times<Real>(gate_sums_.data(), parameters + map_.weight_ih(0) + shape.inputs, rows, in),
+                  {}, nullptr, nullptr, static_gradient_.data());
+}
+
+template <typename Real>
+LstmState<Real>::LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels, double zoneout)
+    : map_(map), kernels_(kernels), lanes_(lanes), zoneout_(zoneout) {
   CHECK(lanes > 0 && lanes % kLaneAlign == 0);
   const NetworkShape& shape = map.shape();
   gates_ = Buffer<Real>(elements(4, shape.cells, lanes));
   tanh_c_ = Buffer<Real>(elements(1, shape.cells, lanes));
+  before_ = Buffer<Real>(2 * tanh_c_.size());
   bias_ = Buffer<Real>(elements(4, shape.cells, shape.layers));
   raw_ = Buffer<Real>(elements(1, shape.outputs, lanes));
   for (int layer = 0; layer < shape.layers; ++layer) {
@@ -182,14 +315,15 @@ const Real* LstmState<Real>::advance(const Real* parameters, const Product<Real>
     const Real* bias = first_bias;
     if (layer > 0) {
       in = times<Real>(layers_[static_cast<std::size_t>(layer) - 1].h.data(), parameters + map_.weight_ih(layer),
-                       shape.cells);
+                       shape.cells, shape.cells);
       add_biases(map_, layer, parameters, bias_.data());
       bias = bias_.data();
     }
     kernels_.linear(lanes_, 4 * shape.cells, in,
-                    times<Real>(l.h.data(), parameters + map_.weight_hh(layer), shape.cells), bias, false,
-                    gates_.data());
-    kernels_.cell(elements_of_layer, gates_.data(), l.c.data(), l.c.data(), tanh_c_.data(), l.h.data());
+                    times<Real>(l.h.data(), parameters + map_.weight_hh(layer), shape.cells, shape.cells), bias,
+                    nullptr, gates_.data());
+    advance_cell(kernels_, elements_of_layer, zoneout_, gates_.data(), tanh_c_.data(), before_.data(), l.h.data(),
+                 l.c.data());
   }
   return head(parameters);
 }
@@ -198,8 +332,8 @@ template <typename Real>
 const Real* LstmState<Real>::head(const Real* parameters) {
   const NetworkShape& shape = map_.shape();
   kernels_.linear(lanes_, shape.outputs,
-                  times<Real>(layers_.back().h.data(), parameters + map_.head_weight(), shape.cells), {},
-                  parameters + map_.head_bias(), false, raw_.data());
+                  times<Real>(layers_.back().h.data(), parameters + map_.head_weight(), shape.cells, shape.cells), {},
+                  parameters + map_.head_bias(), nullptr, raw_.data());
   return raw_.data();
 }
 
@@ -215,7 +349,7 @@ void LstmState<Real>::take(const LstmVector& other) {
 }
 
 LstmColumns::LstmColumns(const ParameterMap& map, const float* parameters)
-    : shape_(map.shape()), pitch_((shape_.cells + kLaneAlign - 1) / kLaneAlign * kLaneAlign) {
+    : shape_(map.shape()), pitch_(padded(shape_.cells)) {
   const auto cells = static_cast<std::size_t>(shape_.cells), lanes = elements(4, pitch_, 1);
   for (int layer = 0; layer < shape_.layers; ++layer) {
     const auto in = static_cast<std::size_t>(shape_.inputs_of(layer));
@@ -232,11 +366,13 @@ LstmColumns::LstmColumns(const ParameterMap& map, const float* parameters)
   }
 }
 
-LstmVector::LstmVector(const LstmColumns& columns, const Kernels<float>& kernels)
+LstmVector::LstmVector(const LstmColumns& columns, const Kernels<float>& kernels, double zoneout)
     : columns_(columns),
       kernels_(kernels),
+      zoneout_(zoneout),
       gates_(elements(4, columns.pitch_, 1)),
-      tanh_c_(elements(1, columns.pitch_, 1)) {
+      tanh_c_(elements(1, columns.pitch_, 1)),
+      before_(2 * tanh_c_.size()) {
   for (int layer = 0; layer < columns.shape_.layers; ++layer)
     layers_.push_back({.h = Buffer<float>(tanh_c_.size()), .c = Buffer<float>(tanh_c_.size())});
 }
@@ -248,11 +384,11 @@ void LstmVector::advance(const float* inputs) {
     Layer& l = layers_[static_cast<std::size_t>(layer)];
     const int in = columns_.shape_.inputs_of(layer);
     const float* weight_hh = weights.weight.data() + std::int64_t{in} * lanes;
-    std::copy_n(weights.bias.data(), lanes, gates_.data());
     kernels_.linear(lanes, 1, {.input = weights.weight.data(), .weight = inputs, .stride_k = 1, .stride_n = 0, .k = in},
-                    {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells}, nullptr, true,
-                    gates_.data());
-    kernels_.cell(columns_.pitch_, gates_.data(), l.c.data(), l.c.data(), tanh_c_.data(), l.h.data());
+                    {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells}, nullptr,
+                    weights.bias.data(), gates_.data());
+    advance_cell(kernels_, columns_.pitch_, zoneout_, gates_.data(), tanh_c_.data(), before_.data(), l.h.data(),
+                 l.c.data());
     inputs = l.h.data();
   }
 }
@@ -264,9 +400,8 @@ void LstmVector::first_layer_sum(const float* inputs, int from, float* out) {
                             .weight = inputs + from,
                             .stride_k = 1,
                             .stride_n = 0,
-                            .k = columns_.shape_.inputs - from};
-  std::copy_n(weights.bias.data(), lanes, gates_.data());
-  kernels_.linear(lanes, 1, rest, {}, nullptr, true, gates_.data());
+                            .k = columns_.shape_.inputs_of(0) - from};
+  kernels_.linear(lanes, 1, rest, {}, nullptr, weights.bias.data(), gates_.data());
   for (int gate = 0; gate < 4; ++gate) std::copy_n(gates_.data() + gate * columns_.pitch_, cells, out + gate * cells);
 }
 

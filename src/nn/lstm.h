@@ -12,10 +12,16 @@
 
 namespace tidecast::nn {
 
-// Dropout on the output of every layer but the last, as torch.nn.LSTM does it.  A mask is a function of key, layer,
-// step, cell and lane, so it is never stored.
-struct Dropout {
-  double rate = 0;
+// What keeps the network from learning its windows by heart.
+//   kDropout: of the output of every layer but the last, as torch.nn.LSTM does it.
+//   kZoneout (Krueger et al., arXiv:1606.01305, equation 2): in every layer and step each element of h, and apart from
+//   it each of c, keeps its value of the step before with probability `rate`. kExpectedZoneout: the expectation, for
+//   using what was so trained: h = rate h_before + (1 - rate) h_new, c alike.
+// Who falls is a function of key, layer, step, cell and lane, so it is never stored.
+enum class Regularisation { kNone, kDropout, kZoneout, kExpectedZoneout };
+struct Regulariser {
+  Regularisation kind = Regularisation::kNone;
+  double rate = 0;        // 0 .. below 1.
   std::uint64_t key = 0;  // Another for each shard and optimiser step.
 };
 
@@ -27,16 +33,21 @@ class LstmPass {
   LstmPass(const ParameterMap& map, int lanes, int steps_max, const Kernels<Real>& kernels);
 
   int lanes() const { return lanes_; }
-  Real* inputs() { return inputs_.data(); }  // [step][input][lane], the caller fills it; unused lanes finite.
+  // The caller fills both; unused lanes finite.
+  Real* inputs() { return inputs_.data(); }    // [step][input][lane]
+  Real* statics() { return statics_.data(); }  // [static][lane]; their product with the weights is made once a pass.
   const Real* hidden() const {
     return layers_.back().h.data() + cells_stride();
   }                                                      // [step][cell][lane] of the last layer.
   const Real* raw() const { return raw_.data(); }        // [step][output][lane], after forward.
   Real* raw_gradient() { return raw_gradient_.data(); }  // [step][output][lane], the caller fills it before backward.
+  // d loss / d statics, [static][lane], after backward: what embeddings learn from.
+  const Real* static_gradient() const { return static_gradient_.data(); }
 
-  void forward(const Real* parameters, int steps, const Dropout& dropout);
-  // Adds d loss / d parameters to `gradient` (the map's size).  Destroys what forward left; `dropout` as given there.
-  void backward(const Real* parameters, int steps, const Dropout& dropout, Real* gradient);
+  void forward(const Real* parameters, int steps, const Regulariser& regulariser);
+  // Adds d loss / d parameters to `gradient` (the map's size), but for embeddings, whose share is static_gradient().
+  // Destroys what forward left; `regulariser` as given there, and not kExpectedZoneout.
+  void backward(const Real* parameters, int steps, const Regulariser& regulariser, Real* gradient);
 
  private:
   struct Layer {
@@ -45,18 +56,34 @@ class LstmPass {
     Buffer<Real> dropped;        // [step][cell][lane]: h as the next layer saw it; empty where that is h itself.
   };
   std::int64_t cells_stride() const { return std::int64_t{map_.shape().cells} * lanes_; }
-  const Real* input_of(int layer, double dropout_rate) const;
-  // Steps end - 1 down to begin of one layer: from dh_ to the gates' errors, their share of the gradient (biases into
-  // bias_) and, in dh_'s place, the errors of what the layer was fed.  dc: the cells' errors between steps.
-  void backward_chunk(const Real* parameters, int steps, int layer, int begin, int end, const Dropout& dropout,
-                      Real* dc, Real* gradient);
+  // What a layer is fed a step: [step][row][lane], without the statics.
+  int rows_fed(int layer) const { return layer == 0 ? map_.shape().inputs : map_.shape().cells; }
+  const Real* fed(int layer, const Regulariser& regulariser) const;
+  void zone_out(Layer& layer, int number, int step, const Regulariser& regulariser);
+  void cell_back(Layer& layer, int number, int step, const Regulariser& regulariser, Real* dc);
+  // Steps end - 1 down to begin of one layer: from dh_ to the gates' errors, their share of the weights' gradients
+  // (into weight_sums_) and, in dh_'s place, the errors of what the layer was fed.  dc: the cells' errors between
+  // steps.
+  void backward_chunk(const Real* parameters, int steps, int layer, int begin, int end, const Regulariser& regulariser,
+                      Real* dc);
+  // turned_ = errors [step][row][lane] as [step][lane][pitch].
+  void turn(int steps, const Real* errors, int rows, int pitch);
+  // sums[j][i] += sum over steps and lanes of turned_[step][lane][i] * right[step][j][lane].
+  void add_outer(int steps, int pitch, const Real* right, int right_rows, Real* sums);
+  // The sums of all steps into the gradient.
+  void finish_layer(const Real* parameters, int layer, Real* gradient);
 
   const ParameterMap& map_;
   const Kernels<Real>& kernels_;
   int lanes_;
-  Buffer<Real> inputs_, raw_, raw_gradient_;
-  Buffer<Real> dh_;    // [step][cell][lane]: d loss / d h of the layer in hand.
-  Buffer<Real> bias_;  // [4 cells]: torch's two bias vectors, added.
+  Buffer<Real> inputs_, statics_, static_gradient_, raw_, raw_gradient_;
+  Buffer<Real> start_;        // [4 cells][lane]: what the first layer's gates start from, both biases and the statics.
+  Buffer<Real> dh_;           // [step][cell][lane]: d loss / d h of the layer in hand.
+  Buffer<Real> bias_;         // [4 cells]: torch's two bias vectors, added.
+  Buffer<Real> kept_;         // [cell][lane]: errors that zoneout carries past a step.
+  Buffer<Real> gate_sums_;    // [4 cells][lane]: the gates' errors, summed over the steps.
+  Buffer<Real> turned_;       // [step of a chunk][lane][pitch]: errors, transposed.
+  Buffer<Real> weight_sums_;  // [row][pitch]: a weight's gradient, transposed.
   std::vector<Layer> layers_;
 };
 
@@ -80,10 +107,12 @@ class LstmColumns {
 // One sequence, step by step: the context of a forecast.  columns must outlive it.
 class LstmVector {
  public:
-  LstmVector(const LstmColumns& columns, const Kernels<float>& kernels);
+  // zoneout: the rate the network was trained with, 0 without.
+  LstmVector(const LstmColumns& columns, const Kernels<float>& kernels, double zoneout = 0);
 
-  void advance(const float* inputs);  // [inputs]
-  // What the first layer's gates get from both biases and inputs[from ..]: [4 cells].  The state stays as it is.
+  void advance(const float* inputs);  // [inputs, statics]
+  // What the first layer's gates get from both biases and inputs[from ..], statics among them: [4 cells].  The state
+  // stays as it is.
   void first_layer_sum(const float* inputs, int from, float* out);
   float h(int layer, int cell) const {
     return layers_[static_cast<std::size_t>(layer)].h[static_cast<std::size_t>(cell)];
@@ -98,7 +127,8 @@ class LstmVector {
   };
   const LstmColumns& columns_;
   const Kernels<float>& kernels_;
-  Buffer<float> gates_, tanh_c_;
+  double zoneout_;
+  Buffer<float> gates_, tanh_c_, before_;
   std::vector<Layer> layers_;
 };
 
@@ -106,7 +136,8 @@ class LstmVector {
 template <typename Real>
 class LstmState {
  public:
-  LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels);
+  // zoneout: the rate the network was trained with, 0 without.
+  LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels, double zoneout = 0);
 
   // Every lane takes the state of `other`.
   void take(const LstmVector& other);
@@ -123,7 +154,8 @@ class LstmState {
   const ParameterMap& map_;
   const Kernels<Real>& kernels_;
   int lanes_;
-  Buffer<Real> gates_, tanh_c_, bias_, raw_;
+  double zoneout_;
+  Buffer<Real> gates_, tanh_c_, before_, bias_, raw_;
   std::vector<Layer> layers_;
 };
 

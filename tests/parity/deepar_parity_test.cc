@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "deepar/recipe.h"
+#include "nn/instruction_sets.h"
 #include "nn/lstm.h"
 #include "recording.h"
 
@@ -35,12 +36,13 @@ std::vector<float> in_our_order(const Recording& recording, const nn::ParameterM
   return flat;
 }
 
-class DeepArParity : public testing::TestWithParam<std::tuple<const char*, bool>> {};
+class DeepArParity : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
 
 TEST_P(DeepArParity, ForwardLossAndEveryGradientAreGluonTss) {
-  const auto& [name, portable] = GetParam();
-  if (!portable && !nn::has_avx2()) GTEST_SKIP() << "this processor has no AVX2";
-  const nn::Kernels<float>& kernels = portable ? nn::portable_kernels<float>() : nn::avx2_kernels<float>();
+  const auto& [name, instruction_set] = GetParam();
+  const auto available = nn::kernels_named<float>(instruction_set);
+  if (!available.ok()) GTEST_SKIP() << available.message();
+  const nn::Kernels<float>& kernels = *available.value();
   const Recording recording(name);
   const auto windows = static_cast<std::size_t>(recording.extent("rnn_input", 0)),
              steps = static_cast<std::size_t>(recording.extent("rnn_input", 1));
@@ -49,7 +51,7 @@ TEST_P(DeepArParity, ForwardLossAndEveryGradientAreGluonTss) {
       .inputs = static_cast<int>(inputs), .cells = 40, .layers = 2, .outputs = nn::kStudentTOutputs};
   const nn::ParameterMap map(shape);
   const std::vector<float> weights = in_our_order(recording, map, "weight.");
-  constexpr std::size_t kLanes = 8;
+  constexpr std::size_t kLanes = 16;
   ASSERT_LE(windows, kLanes);
 
   // [window][step][row] there, [step][row][lane] here.
@@ -118,10 +120,10 @@ TEST_P(DeepArParity, ForwardLossAndEveryGradientAreGluonTss) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Recordings, DeepArParity,
-                         testing::Combine(testing::Values("hourly_student_t", "hourly_degenerate"), testing::Bool()),
+                         testing::Combine(testing::Values("hourly_student_t", "hourly_degenerate"),
+                                          testing::Values("portable", "avx2", "avx512")),
                          [](const auto& test) {
-                           return std::string(std::get<0>(test.param)) +
-                                  (std::get<1>(test.param) ? "_portable" : "_avx2");
+                           return std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
                          });
 
 TEST(GluonTsFeatures, LagsAndCalendarOfHoursAreGluonTss) {
