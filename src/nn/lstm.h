@@ -15,8 +15,8 @@ namespace tidecast::nn {
 // What keeps the network from learning its windows by heart.
 //   kDropout: of the output of every layer but the last, as torch.nn.LSTM does it.
 //   kZoneout (Krueger et al., arXiv:1606.01305, equation 2): in every layer and step each element of h, and apart from
-//   it each of c, keeps its value of the step before with probability `rate`. kExpectedZoneout: the expectation, for
-//   using what was so trained: h = rate h_before + (1 - rate) h_new, c alike.
+//   it each of c, keeps its value of the step before with probability `rate`.
+//   kExpectedZoneout: its expectation, for using what was so trained: h = rate h_before + (1 - rate) h_new, c alike.
 // Who falls is a function of key, layer, step, cell and lane, so it is never stored.
 enum class Regularisation { kNone, kDropout, kZoneout, kExpectedZoneout };
 struct Regulariser {
