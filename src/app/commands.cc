@@ -38,7 +38,7 @@ Result<json::object> ProjectCommands::forecast(const ForecastQuery& query) {
   json::array levels, steps;
   for (const double tau : taus) levels.push_back(tau);
   for (std::size_t k = 0; k < forecast.mean.size(); ++k) {
-    json::object step{{"time", to_rfc3339(forecast.origin + history.step * static_cast<std::int64_t>(k))},
+    json::object step{{"time", to_rfc3339(history.step.advance(forecast.origin, static_cast<std::int64_t>(k)))},
                       {"mean", forecast.mean[k]}};
     for (std::size_t q = 0; q < taus.size(); ++q) step["q" + shortest(taus[q])] = forecast.quantiles[q][k];
     steps.push_back(std::move(step));

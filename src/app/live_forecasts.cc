@@ -84,7 +84,7 @@ Status LiveForecasts::on_row(const FeatureRow& row) {
 // Scores before it forgets: a forecast that has landed looks back over a horizon, which is always still there.
 Status LiveForecasts::append(double value, ProcessingTime at) {
   constexpr auto kKept = static_cast<std::size_t>(kForecastHistory);
-  const EventTime start = history_.end(), end = start + history_.step;
+  const EventTime start = history_.end(), end = history_.time_of(history_.values.size() + 1);
   const bool in_gap = std::ranges::any_of(gaps_, [&](const SourceGap& gap) { return gap.touches(start, end); });
   history_.values.push_back(in_gap ? std::numeric_limits<double>::quiet_NaN() : value);
   TRY(score_landed(at));
@@ -97,9 +97,8 @@ Status LiveForecasts::append(double value, ProcessingTime at) {
 Status LiveForecasts::score_landed(ProcessingTime at) {
   while (!waiting_.empty()) {
     const Forecast& forecast = waiting_.front();
-    const Milliseconds span = history_.step * static_cast<std::int64_t>(horizon_);
-    if (forecast.origin + span > history_.end()) return ok();
-    const std::int64_t first = (forecast.origin - history_.start) / history_.step;
+    if (history_.step.advance(forecast.origin, horizon_) > history_.end()) return ok();
+    const std::int64_t first = history_.step.steps_between(history_.start, forecast.origin);
     CHECK(first >= 0);
     const std::span<const double> truth(history_.values.data() + first, static_cast<std::size_t>(horizon_));
     TRY(project_.tracking().put(score_of(forecast, truth, at)));

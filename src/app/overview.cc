@@ -97,7 +97,7 @@ Result<json::value> Overview::said_before(const TimeSeries& truth) {
   bool any = false;
   for (const Forecast& forecast :
        TRY(project_.tracking().forecasts("production", truth.values.size() + static_cast<std::size_t>(ahead)))) {
-    const std::int64_t at = (forecast.origin - truth.start) / truth.step + ahead - 1;
+    const std::int64_t at = truth.step.steps_between(truth.start, forecast.origin) + ahead - 1;
     if (at < 0 || at >= static_cast<std::int64_t>(said.size())) continue;
     said[static_cast<std::size_t>(at)] =
         forecast.quantiles[forecast.quantiles.size() / 2][static_cast<std::size_t>(ahead - 1)];

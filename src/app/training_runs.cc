@@ -95,7 +95,7 @@ Status TrainingRuns::launch(Run run) {
   job.series_name = project_.series_name();
   job.series = TRY(project_.target_series(EventTime::max(), run.started_at, kTrainingHistory));
   if (const auto& window = project_.forecast().training_window; window && !job.series.values.empty()) {
-    const std::int64_t keep = *window / job.series.step, have = static_cast<std::int64_t>(job.series.values.size());
+    const std::int64_t keep = *window / project_.step(), have = static_cast<std::int64_t>(job.series.values.size());
     if (keep < have) {
       job.series.start = job.series.time_of(static_cast<std::size_t>(have - keep));
       job.series.values.erase(job.series.values.begin(), job.series.values.end() - keep);

@@ -22,8 +22,10 @@ std::vector<Source> make_sources(std::span<const TimeSeries> series, const Model
   for (const TimeSeries& s : series) {
     Source source{.values = s.values, .calendar = {}};
     source.calendar.reserve(s.values.size() * spec.calendar.size());
-    for (std::size_t i = 0; i < s.values.size(); ++i)
-      for (const CalendarField field : spec.calendar) source.calendar.push_back(calendar_value(field, s.time_of(i)));
+    for (std::size_t i = 0; i < s.values.size(); ++i) {
+      const EventTime time = s.step.calendar_time(s.time_of(i));
+      for (const CalendarField field : spec.calendar) source.calendar.push_back(calendar_value(field, time));
+    }
     sources.push_back(std::move(source));
   }
   return sources;

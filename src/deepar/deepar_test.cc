@@ -108,7 +108,7 @@ TEST(TrainDeepAr, LikeAnotherModelKeepsItsInputsStepsAndScheduleOnMoreData) {
   EXPECT_EQ(again.model->describe().at("held_out_windows").to_number<int>(), 0);
   EXPECT_EQ(again.model->describe().at("points").to_number<int>(), 400);
   EXPECT_EQ(train_deepar(std::vector{wave(200)}, {.like = judged.model}).message(),
-            "like: trained for steps of 3600000 ms; the series have 60000");
+            "like: trained for steps of 1h; the series have 1min");
 }
 
 TEST(TrainDeepAr, ValuesHeldOutAreNeverTrainedOn) {
@@ -233,7 +233,7 @@ TEST_F(Forecasting, WorksFromOneObservedValueAndNamesWhatItCannotDo) {
   EXPECT_EQ(model().forecast(series_of({kNaN, kNaN}), 10, 1).message(), "not one observed value among the last 2");
   EXPECT_EQ(model().forecast(series_of({}), 10, 1).code(), Code::kInvalidArgument);
   EXPECT_EQ(model().forecast(series_of({1, 2}, Milliseconds(1000)), 10, 1).message(),
-            "history has steps of 1000 ms; this model was trained for 60000");
+            "history has steps of 1s; this model was trained for 1min");
   EXPECT_EQ(model().forecast(series_of({1, 2}), 0, 1).message(), "0 paths; allowed: 1 to 100000");
   EXPECT_EQ(model().forecast(series_of({1, -INFINITY}), 5, 1).code(), Code::kInvalidArgument);
 }

@@ -121,8 +121,8 @@ float to_unit(double x, double location, double scale) {
 
 Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std::uint64_t seed) const {
   if (history.step != spec_.step)
-    return invalid_argument("history has steps of {} ms; this model was trained for {}", history.step.count(),
-                            spec_.step.count());
+    return invalid_argument("history has steps of {}; this model was trained for {}", to_text(history.step),
+                            to_text(spec_.step));
   if (paths < 1 || paths > kPathsMax) return invalid_argument("{} paths; allowed: 1 to {}", paths, kPathsMax);
   TRY(check_values(history).in("history"));
   ScaledWindow window(spec_);
@@ -136,7 +136,7 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
   for (int p = 0; p < spec_.sequence(); ++p) {
     const int k = p - spec_.context + 1;  // Steps after the split.
-    const EventTime time = history.end() + history.step * k;
+    const EventTime time = history.step.advance(history.end(), k);
     write_known_inputs(spec_, window, time, p, inputs);
     if (k <= 0) {
       encoder.advance(inputs.data());

@@ -58,7 +58,10 @@ Status check_values(const TimeSeries& series) {
 json::object to_json(const ModelSpec& spec) {
   json::array calendar;
   for (const CalendarField field : spec.calendar) calendar.emplace_back(name_of(field));
-  return {{"step_ms", spec.step.count()},
+  const bool width = spec.step.is_width();
+  json::value step = json::string(to_text(spec.step));
+  if (width) step = spec.step.width()->count();
+  return {{width ? "step_ms" : "step", std::move(step)},
           {"horizon", spec.horizon},
           {"context", spec.context},
           {"season", spec.season},
@@ -73,7 +76,12 @@ json::object to_json(const ModelSpec& spec) {
 Result<ModelSpec> spec_from_json(const json::object& fields) {
   constexpr int kLagLimit = 1'000'000;
   ModelSpec spec;
-  spec.step = Milliseconds(TRY(whole(fields, "step_ms", 1, INT64_C(100) * 366 * 86'400'000)));
+  if (const json::value* step = fields.if_contains("step")) {
+    if (!step->is_string()) return invalid_argument("step: found {}; allowed: text like 1M", to_text(*step));
+    spec.step = TRY(parse_frequency(std::string_view(step->get_string())).in("step"));
+  } else {
+    spec.step = Milliseconds(TRY(whole(fields, "step_ms", 1, INT64_C(100) * 366 * 86'400'000)));
+  }
   spec.horizon = TRY(small_whole(fields, "horizon", 1, 1000));
   spec.context = TRY(small_whole(fields, "context", 1, 2000));
   spec.season = TRY(small_whole(fields, "season", 1, kLagLimit));

@@ -11,9 +11,6 @@
 namespace tidecast::deepar {
 namespace {
 
-constexpr Milliseconds kSecond{1000}, kMinute{60'000}, kHour{3'600'000}, kDay{86'400'000}, kWeek{604'800'000};
-
-constexpr int kLagMax = 1200;  // As in GluonTS.
 constexpr int kRecentLags = 7;
 constexpr int kPointsPerLag = 200;      // Fewer points than this times the lags are a small set.
 constexpr int kContextMax = 64;         // Whole seasons are taken into the context up to here.
@@ -22,23 +19,40 @@ constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
 
-// The coarsest unit that divides the step: GluonTS looks at the multiples of coarser ones.
-Milliseconds unit_of(Milliseconds step) {
-  for (const Milliseconds unit : {kWeek, kDay, kHour, kMinute})
-    if (step % unit == Milliseconds(0)) return unit;
-  return kSecond;
-}
-
 struct CalendarCycle {
   CalendarField field;
-  Milliseconds unit_max;  // Steps counted in a coarser unit than this cannot see the field.
+  std::string_view name;
   Milliseconds cycle;
 };
+constexpr Milliseconds kDay = 24h;
 constexpr CalendarCycle kCycles[] = {
-    {CalendarField::kSecondOfMinute, kSecond, kMinute}, {CalendarField::kMinuteOfHour, kMinute, kHour},
-    {CalendarField::kHourOfDay, kHour, kDay},           {CalendarField::kDayOfWeek, kDay, kWeek},
-    {CalendarField::kDayOfMonth, kWeek, kDay * 61 / 2}, {CalendarField::kDayOfYear, kWeek, kDay * 365},
+    {CalendarField::kSecondOfMinute, "second_of_minute", 1min},
+    {CalendarField::kMinuteOfHour, "minute_of_hour", 1h},
+    {CalendarField::kHourOfDay, "hour_of_day", kDay},
+    {CalendarField::kDayOfWeek, "day_of_week", 7 * kDay},
+    {CalendarField::kDayOfMonth, "day_of_month", kDay * 61 / 2},
+    {CalendarField::kDayOfYear, "day_of_year", 365 * kDay},
+    {CalendarField::kWeekOfYear, "week_of_year", 365 * kDay},
+    {CalendarField::kMonthOfYear, "month_of_year", 365 * kDay},
 };
+const CalendarCycle& cycle_of(CalendarField field) { return kCycles[static_cast<int>(field)]; }
+
+// ISO 8601: the week of a day is that of its Thursday, counted in the Thursday's year.
+int iso_week(const Civil& day) {
+  const Civil thursday = civil_of(ms_of(day) + (3 - day.weekday) * kDay.count());
+  return (thursday.day_of_year - 1) / 7 + 1;
+}
+
+// A week in steps, rounded down; 0 of months and longer.
+int week_of(const Frequency& step) {
+  if (step.unit() == TimeUnit::kBusinessDay) return static_cast<int>(5 / step.multiple());
+  const auto width = step.width();
+  return width ? static_cast<int>(std::min<std::int64_t>(7 * kDay / *width, INT32_MAX)) : 0;
+}
+
+// Python's a // b of floats, b > 0: what GluonTS's lags are made with.  4 weeks are 4 // 0.2 = 19 business days,
+// not 20.
+double floor_quotient(double a, double b) { return std::floor((a - std::fmod(a, b)) / b + 0.5); }
 
 Status check_options(const DeepArOptions& o) {
   const auto in_range = [](std::string_view name, auto value, auto low, auto high) -> Status {
@@ -70,7 +84,8 @@ std::vector<int> with(std::vector<int> lags, std::initializer_list<int> more) {
 }
 
 // Inputs, network and steps of a model of `points` values over all series, the longest of `longest`.
-TrainingPlan plan_by_recipe(Milliseconds step, std::size_t points, std::size_t longest, const DeepArOptions& options) {
+TrainingPlan plan_by_recipe(const Frequency& step, std::size_t points, std::size_t longest,
+                            const DeepArOptions& options) {
   TrainingPlan plan;
   ModelSpec& spec = plan.spec;
   spec.step = step;
@@ -84,11 +99,13 @@ TrainingPlan plan_by_recipe(Milliseconds step, std::size_t points, std::size_t l
   const std::vector<int> many = gluonts_lags(spec.step);
   plan.small_set = points < kPointsPerLag * many.size();
   spec.lags = plan.small_set ? with({}, {1, 2, 3, 4, spec.season, spec.season + 1}) : with(many, {1, spec.season});
-  const int week = static_cast<int>(std::min<std::int64_t>(kWeek / spec.step, INT32_MAX));
+  const int week = week_of(spec.step);
   spec.week_lag = std::ranges::binary_search(spec.lags, week) ? week : spec.season;
-  const Milliseconds span = spec.step * static_cast<std::int64_t>(longest);
-  for (const CalendarCycle& c : kCycles)
-    if (unit_of(spec.step) <= c.unit_max && span >= 2 * c.cycle) spec.calendar.push_back(c.field);
+  const auto after = [&](std::size_t steps) {
+    return spec.step.advance(EventTime::epoch(), static_cast<std::int64_t>(steps)) - EventTime::epoch();
+  };
+  for (const CalendarField field : gluonts_calendar(spec.step))  // A step as long as the cycle sees nothing of it.
+    if (after(1) < cycle_of(field).cycle && after(longest) >= 2 * cycle_of(field).cycle) spec.calendar.push_back(field);
 
   plan.steps = options.steps > 0 ? options.steps : plan.small_set ? 1000 : 2500;
   plan.schedule_steps = plan.steps;
@@ -97,21 +114,11 @@ TrainingPlan plan_by_recipe(Milliseconds step, std::size_t points, std::size_t l
 
 }  // namespace
 
-std::string_view name_of(CalendarField field) {
-  switch (field) {
-    case CalendarField::kSecondOfMinute: return "second_of_minute";
-    case CalendarField::kMinuteOfHour: return "minute_of_hour";
-    case CalendarField::kHourOfDay: return "hour_of_day";
-    case CalendarField::kDayOfWeek: return "day_of_week";
-    case CalendarField::kDayOfMonth: return "day_of_month";
-    case CalendarField::kDayOfYear: return "day_of_year";
-  }
-  return "?";
-}
+std::string_view name_of(CalendarField field) { return cycle_of(field).name; }
 
 bool calendar_field_of(std::string_view name, CalendarField& out) {
   for (const CalendarCycle& cycle : kCycles)
-    if (name_of(cycle.field) == name) return out = cycle.field, true;
+    if (cycle.name == name) return out = cycle.field, true;
   return false;
 }
 
@@ -125,32 +132,68 @@ float calendar_value(CalendarField field, EventTime time) {
     case CalendarField::kDayOfWeek: return place(c.weekday, 6);
     case CalendarField::kDayOfMonth: return place(c.day - 1, 30);
     case CalendarField::kDayOfYear: return place(c.day_of_year - 1, 365);
+    case CalendarField::kWeekOfYear: return place(iso_week(c) - 1, 52);
+    case CalendarField::kMonthOfYear: return place(c.month - 1, 11);
   }
   return 0;
 }
 
-std::vector<int> gluonts_lags(Milliseconds step) {
-  const Milliseconds unit = unit_of(step);
+std::vector<CalendarField> gluonts_calendar(const Frequency& step) {
+  using enum CalendarField;
+  switch (step.unit()) {
+    case TimeUnit::kMillisecond:  // GluonTS knows none; a second's serve.
+    case TimeUnit::kSecond: return {kSecondOfMinute, kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case TimeUnit::kMinute: return {kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case TimeUnit::kHour: return {kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case TimeUnit::kDay:
+    case TimeUnit::kBusinessDay: return {kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case TimeUnit::kWeek: return {kDayOfMonth, kWeekOfYear};
+    case TimeUnit::kMonth:
+    case TimeUnit::kQuarter: return {kMonthOfYear};
+    case TimeUnit::kYear: return {};
+  }
+  return {};
+}
+
+std::vector<int> gluonts_lags(const Frequency& step, int lag_max) {
   std::set<int> lags;
   for (int lag = 1; lag <= kRecentLags; ++lag) lags.insert(lag);
-  const auto around = [&](Milliseconds middle, int reach) {
-    const std::int64_t lag = middle / step;
-    for (std::int64_t l = lag - reach; l <= lag + reach; ++l)
-      if (l > kRecentLags && l <= kLagMax) lags.insert(static_cast<int>(l));
+  // Each of the last `count` cycles, in steps, and `reach` steps on either side; cycle and step in the same unit.
+  const auto around = [&](double cycle, double step_in_units, int count, int reach) {
+    for (int k = 1; k <= count; ++k) {
+      const double middle = floor_quotient(k * cycle, step_in_units);
+      for (double lag = middle - reach; lag <= middle + reach; ++lag)
+        if (lag > kRecentLags && lag <= lag_max) lags.insert(static_cast<int>(lag));
+    }
   };
-  if (unit == kSecond)
-    for (int k = 1; k <= 3; ++k) around(k * kMinute, 2);
-  if (unit <= kMinute)
-    for (int k = 1; k <= 3; ++k) around(k * kHour, 2);
-  if (unit <= kHour)
-    for (int k = 1; k <= 7; ++k) around(k * kDay, 1);
-  if (unit > kSecond && unit <= kDay) {
-    for (int k = 1; k <= 4; ++k) around(k * kWeek, 1);
-    around(30 * kDay, 1);
-  }
-  if (unit > kSecond) {
-    for (int k = 1; k <= 3; ++k) around(k * 52 * kWeek, 1);
-    for (int k : {4, 8, 12}) around(k * kWeek, 0);
+  const double n = static_cast<double>(step.multiple());
+  const auto minutes = [&](double m) { around(60, m, 3, 2); };
+  const auto hours = [&](double m) { around(24, m, 7, 1); };
+  const auto days = [&](double m, int week, int month) {
+    around(week, m, 4, 1);
+    around(month, m, 1, 1);
+  };
+  const auto weeks = [&](double m) {
+    around(52, m, 3, 1);
+    around(4, m, 3, 0);  // 4, 8 and 12 weeks.
+  };
+  const auto months = [&](double m) { around(12, m, 3, 1); };
+  const auto seconds = [&](double m) {
+    around(60, m, 3, 2);
+    minutes(m / 60);
+    hours(m / 3600);
+  };
+  switch (step.unit()) {
+    case TimeUnit::kMillisecond: seconds(n / 1000); break;
+    case TimeUnit::kSecond: seconds(n); break;
+    case TimeUnit::kMinute: minutes(n), hours(n / 60), days(n / 1440, 7, 30), weeks(n / 10080); break;
+    case TimeUnit::kHour: hours(n), days(n / 24, 7, 30), weeks(n / 168); break;
+    case TimeUnit::kDay: days(n, 7, 30), weeks(n / 7); break;
+    case TimeUnit::kBusinessDay: days(n, 5, 22), weeks(n / 5); break;
+    case TimeUnit::kWeek: weeks(n); break;
+    case TimeUnit::kMonth: months(n); break;
+    case TimeUnit::kQuarter: months(3 * n); break;
+    case TimeUnit::kYear: break;
   }
   return {lags.begin(), lags.end()};
 }
@@ -160,11 +203,10 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   if (series.empty()) return invalid_argument("no series to train on");
   std::size_t points = 0, longest = 0;
   for (std::size_t i = 0; i < series.size(); ++i) {
-    if (series[i].step <= Milliseconds(0))
-      return invalid_argument("series {}: a step of {} ms", i, series[i].step.count());
+    if (series[i].step.multiple() < 1) return invalid_argument("series {}: a step of {}", i, to_text(series[i].step));
     if (series[i].step != series[0].step)
-      return invalid_argument("series {}: steps of {} ms; the first has {}", i, series[i].step.count(),
-                              series[0].step.count());
+      return invalid_argument("series {}: steps of {}; the first has {}", i, to_text(series[i].step),
+                              to_text(series[0].step));
     points += series[i].values.size();
     longest = std::max(longest, series[i].values.size());
   }
@@ -172,8 +214,8 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   TrainingPlan plan = options.like ? TRY(plan_from_json(options.like->describe()).in("like"))
                                    : plan_by_recipe(series[0].step, points, longest, options);
   if (plan.spec.step != series[0].step)
-    return invalid_argument("like: trained for steps of {} ms; the series have {}", plan.spec.step.count(),
-                            series[0].step.count());
+    return invalid_argument("like: trained for steps of {}; the series have {}", to_text(plan.spec.step),
+                            to_text(series[0].step));
   plan.evaluate_every = plan.small_set ? 25 : 125;
   plan.patience = std::max(plan.evaluate_every, plan.steps * 2 / 5);
   plan.average_decay = plan.small_set ? 0.99 : 0.998;

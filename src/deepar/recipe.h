@@ -11,15 +11,26 @@
 
 namespace tidecast::deepar {
 
-// A place in a cycle, scaled to -0.5 .. 0.5 as GluonTS does; of a step's start, in UTC.
-enum class CalendarField { kSecondOfMinute, kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear };
+// A place in a cycle, scaled to -0.5 .. 0.5 as GluonTS does; in UTC.  Weeks are ISO 8601's: 1 to 53.
+enum class CalendarField {
+  kSecondOfMinute,
+  kMinuteOfHour,
+  kHourOfDay,
+  kDayOfWeek,
+  kDayOfMonth,
+  kDayOfYear,
+  kWeekOfYear,
+  kMonthOfYear
+};
 std::string_view name_of(CalendarField field);  // "second_of_minute", ...
 bool calendar_field_of(std::string_view name, CalendarField& out);
-float calendar_value(CalendarField field, EventTime time);
+float calendar_value(CalendarField field, EventTime time);  // Of a step: at its Frequency::calendar_time.
+// GluonTS's fields of a step, in its order (gluonts/time_feature/_base.py): seconds have six, years none.
+std::vector<CalendarField> gluonts_calendar(const Frequency& step);
 
 // Everything a forecast needs to know about the network's inputs.
 struct ModelSpec {
-  Milliseconds step{0};
+  Frequency step{0ms};
   int horizon = 0;
   int context = 0;        // C: steps of warm-up whose next values are forecast in training too.
   int season = 0;         // m, in steps.
@@ -46,9 +57,10 @@ struct TrainingPlan {
   std::vector<int> held_out;  // Per series: windows at its end that are not targets; 0 where select is off.
 };
 
-// GluonTS's lags of a step's width (gluonts/time_feature/lag.py): the last seven and those round multiples of coarser
-// cycles, up to 1,200 steps.
-std::vector<int> gluonts_lags(Milliseconds step);
+inline constexpr int kGluonTsLagMax = 1200;
+// GluonTS's lags of a step (gluonts/time_feature/lag.py), ascending: the last seven, and those round multiples of
+// coarser cycles up to lag_max >= 7 steps.  A day of minutes, 1,440, is beyond GluonTS's own 1,200.
+std::vector<int> gluonts_lags(const Frequency& step, int lag_max = kGluonTsLagMax);
 // Errors: kInvalidArgument - an option out of range, no series, steps of different widths, or a model in `like` that
 // does not say how it was trained or has another step.  Whether a series is long enough only the training finds.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);

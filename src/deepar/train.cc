@@ -58,8 +58,11 @@ json::object about_data(std::span<const TimeSeries> series) {
     points += s.values.size();
     start = std::min(start, s.start);
     end = std::max(end, s.end());
-    const std::int64_t head[] = {s.start.ms(), s.step.count(), static_cast<std::int64_t>(s.values.size())};
+    const bool width = s.step.is_width();
+    const std::int64_t head[] = {s.start.ms(), width ? s.step.width()->count() : 0,
+                                 static_cast<std::int64_t>(s.values.size())};
     bytes.append(reinterpret_cast<const char*>(head), sizeof head);
+    if (!width) bytes += to_text(s.step);
     for (const double value : s.values) {
       const double canonical = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
       missing += std::isnan(value);

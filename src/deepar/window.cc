@@ -127,7 +127,7 @@ void write_known_inputs(const ModelSpec& spec, const ScaledWindow& window, Event
     if (t - lag < 0) inputs[at] = as_input(window.x(t - lag));
     ++at;
   }
-  for (const CalendarField field : spec.calendar) inputs[at++] = calendar_value(field, time);
+  for (const CalendarField field : spec.calendar) inputs[at++] = calendar_value(field, spec.step.calendar_time(time));
   for (const float constant : window.constants()) inputs[at++] = constant;
 }
 

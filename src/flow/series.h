@@ -4,15 +4,22 @@
 #include <vector>
 
 #include "base/time.h"
+#include "flow/frequency.h"
 
 namespace tidecast {
 
 struct TimeSeries {
-  EventTime start;             // Start of the first step (a window's start: calendar features use it).
-  Milliseconds step{60'000};   // Width of a step, > 0.
+  EventTime start;             // Of the first step (a window's start: calendar features use it).
+  Frequency step{60'000ms};    // From one value to the next, multiple() >= 1.
   std::vector<double> values;  // One a step, oldest first; NaN where missing.
 
-  EventTime time_of(std::size_t i) const { return start + step * static_cast<std::int64_t>(i); }
+  // What travels beside the values, all optional; series that are trained together have the same number of each.
+  std::vector<int> categories;               // [category]: 0-based codes (store 3, region 0), the same for all steps.
+  std::vector<double> static_reals;          // [feature]: numbers that are the same for all steps.
+  std::vector<std::vector<double>> dynamic;  // [feature][step]: known beforehand, without gaps; values.size() steps, or
+                                             // the horizon more, where a forecast from the end needs them.
+
+  EventTime time_of(std::size_t i) const { return step.advance(start, static_cast<std::int64_t>(i)); }
   EventTime end() const { return time_of(values.size()); }
 };
 

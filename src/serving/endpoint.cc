@@ -104,7 +104,8 @@ Status Endpoints::check_stage(const std::string& stage) const {
 Result<double> Endpoints::smoke(const std::string& stage, const ServedModel& candidate,
                                 const TimeSeries& sample) const {
   if (sample.step != options_.step)
-    return invalid_argument("the sample has steps of {}; allowed: {}", to_text(sample.step), to_text(options_.step));
+    return invalid_argument("the sample has steps of {}; allowed: {}", to_text(sample.step),
+                            to_text(Frequency(options_.step)));
   // The first forecast warms: it pages the weights in and fills the caches that the measured one finds.
   TRY(forecast_quantiles(*candidate.model, sample, options_.default_quantiles, options_.paths, options_.seed));
   const HttpRequest request = smoke_request(stage, sample, candidate.model->history_needed());

@@ -27,5 +27,14 @@ TEST(SeasonOf, IsOneWhereTheStepDoesNotDivideTheCycle) {
   EXPECT_EQ(season_of(30 * 24h), 1);
 }
 
+TEST(SeasonOf, OfBusinessDaysIsAWeekAndOfLongerStepsAYear) {
+  const struct {
+    const char* step;
+    int season;
+  } table[] = {{"B", 5},  {"5B", 1}, {"2B", 1}, {"W", 52}, {"2W", 26}, {"3W", 1}, {"M", 12},
+               {"3M", 4}, {"5M", 1}, {"Q", 4},  {"2Q", 2}, {"3Q", 1},  {"Y", 1},  {"2Y", 1}};
+  for (const auto& row : table) EXPECT_EQ(season_of(parse_frequency(row.step).value()), row.season) << row.step;
+}
+
 }  // namespace
 }  // namespace tidecast

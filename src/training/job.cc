@@ -15,7 +15,8 @@ Status check_job(const TrainingJob& job) {
   if (job.options.horizon < 1) return invalid_argument("horizon {}: at least 1 step is needed", job.options.horizon);
   if (job.options.season < 0)
     return invalid_argument("season {}: 0 (by the step) or more is allowed", job.options.season);
-  if (job.series.step <= 0ms) return invalid_argument("step of {} ms: more than 0 is needed", job.series.step.count());
+  if (job.series.step.multiple() < 1)
+    return invalid_argument("step of {}: more than 0 is needed", to_text(job.series.step));
   if (job.kind == JobKind::kRefit && job.judged_artefact.empty())
     return invalid_argument("a refit without the judged model, whose inputs and steps it takes");
   return ok();
@@ -48,7 +49,9 @@ Result<Backtest> backtest_of(const DeepAr& model, const TrainingJob& job, int wi
 std::string_view name_of(JobKind kind) { return kind == JobKind::kJudge ? "judge" : "refit"; }
 
 std::string hash_of(const TimeSeries& series) {
-  std::string bytes = fmt::format("{} {}\n", series.start.ms(), series.step.count());
+  const Frequency& step = series.step;
+  std::string bytes = fmt::format("{} {}\n", series.start.ms(),
+                                  step.is_width() ? std::to_string(step.width()->count()) : to_text(step));
   for (double value : series.values) {
     if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
     char eight[sizeof value];

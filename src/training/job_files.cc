@@ -14,7 +14,7 @@ namespace tidecast {
 template <typename Fields, typename S>
 requires std::is_same_v<std::remove_const_t<S>, TimeSeries> Status fields_of(Fields& fields, S& series) {
   TRY(fields("start_ms", series.start));
-  TRY(fields("step_ms", series.step));
+  TRY(fields("step", series.step));
   return fields("values", series.values);
 }
 

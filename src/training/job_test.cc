@@ -164,7 +164,7 @@ TEST_F(RunJob, RefusesAJobThatMakesNoSense) {
   EXPECT_EQ(message(), "season -1: 0 (by the step) or more is allowed");
   job.options.season = 0;
   job.series.step = 0ms;
-  EXPECT_EQ(message(), "step of 0 ms: more than 0 is needed");
+  EXPECT_EQ(message(), "step of 0ms: more than 0 is needed");
   job.series.step = 60s;
   job.kind = JobKind::kRefit;
   EXPECT_EQ(message(), "a refit without the judged model, whose inputs and steps it takes");
@@ -182,7 +182,8 @@ TEST(HashOf, IsTheSameForTheSameSnapshotAndDiffersInEveryPart) {
     return hash_of(other) != hash;
   };
   EXPECT_TRUE(changed([](TimeSeries& other) { other.start += 1ms; }));
-  EXPECT_TRUE(changed([](TimeSeries& other) { other.step += 1ms; }));
+  EXPECT_TRUE(changed([](TimeSeries& other) { other.step = 60'001ms; }));
+  EXPECT_TRUE(changed([](TimeSeries& other) { other.step = Frequency(TimeUnit::kMonth, 1); }));
   EXPECT_TRUE(changed([](TimeSeries& other) { other.values.push_back(4); }));
   EXPECT_TRUE(changed([](TimeSeries& other) { other.values[1] = std::nextafter(2.0, 3.0); }));
 }

@@ -5,8 +5,8 @@
 //   Status fields_of(Fields& fields, S& value) { return fields("key", value.member); }
 //
 // called with a FieldWriter and a const value, or with a FieldReader and a value to fill.  Members may be numbers,
-// bools, text, times, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no text and
-// is refused.
+// bools, text, times, frequencies, vectors, optionals (null) and structs of that kind.  NaN is null; an infinity has no
+// text and is refused.
 //
 // Reading is simdjson's on-demand parsing: values go straight into their members, without a tree of a hundred thousand
 // nodes between, and every double comes back bit for bit, the sign of a zero too.
@@ -23,6 +23,7 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "flow/frequency.h"
 
 namespace tidecast {
 
@@ -60,6 +61,8 @@ class FieldWriter {
       return json::value(value.ms());
     } else if constexpr (std::is_same_v<T, Milliseconds>) {
       return json::value(value.count());
+    } else if constexpr (std::is_same_v<T, Frequency>) {
+      return json::value(to_text(value));
     } else if constexpr (is_optional<T>) {
       if (!value) return json::value(nullptr);
       return written(*value, path);
@@ -145,6 +148,13 @@ class FieldReader {
         out = EventTime::from_ms(ms);
       else
         out = Milliseconds(ms);
+      return ok();
+    } else if constexpr (std::is_same_v<T, Frequency>) {
+      std::string text;
+      TRY(read(value, text, path));
+      const auto frequency = parse_frequency(text);
+      if (!frequency.ok()) return data_loss("{}: {}", path, frequency.message());
+      out = frequency.value();
       return ok();
     } else if constexpr (is_optional<T>) {
       out.reset();
