@@ -43,7 +43,7 @@ TEST_P(HeadsParity, ParametersLossAndGradientsAreGluonTss) {
   }
   const int k = static_cast<int>(cells);
   kernels.linear(static_cast<int>(lanes), static_cast<int>(outputs), {hidden.data(), weights.data(), 1, k, k}, {},
-                 bias.data(), false, raw.data());
+                 bias.data(), nullptr, raw.data());
 
   const auto past = recording.floats("input.past_target"), future = recording.floats("input.future_target"),
              scale = recording.floats("scale"), observed = recording.floats("observed");
@@ -84,8 +84,10 @@ TEST_P(HeadsParity, ParametersLossAndGradientsAreGluonTss) {
   kernels.head_loss(head, step, target.data(), weight.data(), 1.f / static_cast<float>(count), nll.data(),
                     gradient.data());
   std::vector<float> by_weight(weights.size()), by_bias(outputs);
-  kernels.outer_sum(1, static_cast<int>(lanes), gradient.data(), static_cast<int>(outputs), 0, hidden.data(), k, 0,
-                    by_weight.data());
+  for (std::size_t i = 0; i < outputs; ++i)
+    for (std::size_t cell = 0; cell < cells; ++cell)
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        by_weight[i * cells + cell] += gradient[i * lanes + lane] * hidden[cell * lanes + lane];
   kernels.row_sum(1, static_cast<int>(lanes), gradient.data(), static_cast<int>(outputs), 0, by_bias.data());
   for (std::size_t i = 0; i < outputs; ++i) {
     const std::string name = fmt::format("gradient.param_proj.proj.{}.", i);
