@@ -175,10 +175,10 @@ std::vector<double> EtsModel::quantiles(std::span<const double> levels, int hori
     std::vector<double> column(kSimulatedPaths);
     for (std::size_t k = 0; k < h; ++k) {
       for (std::size_t i = 0; i < column.size(); ++i) column[i] = simulated[i * h + k];
+      std::ranges::sort(column);
       for (std::size_t j = 0; j < levels.size(); ++j) {
-        const auto rank = static_cast<std::ptrdiff_t>(std::nearbyint((kSimulatedPaths - 1) * levels[j]));
-        std::ranges::nth_element(column, column.begin() + rank);
-        result[j * h + k] = column[static_cast<std::size_t>(rank)];
+        const auto rank = static_cast<std::size_t>(std::nearbyint((kSimulatedPaths - 1) * levels[j]));
+        result[j * h + k] = column[rank];
       }
     }
     return result;
