@@ -3,19 +3,22 @@
 //
 //   build/bench/bench_oracle ../shared/data/series
 //
-// Prints one line a value and ends with 1 if one of them is off.  Needs the benchmark series, which do not ship
-// with us.
+// Prints one line a value and ends with 1 if one of them is off; then what NPTS and ETS score on m4_hourly, and how
+// long they take (one thread).  Needs the benchmark series, which do not ship with us.
 
 #include <zlib.h>
 
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "baselines/baselines.h"
+#include "baselines/ets.h"
+#include "baselines/npts.h"
 #include "stats/metrics.h"
 
 namespace tidecast {
@@ -68,7 +71,10 @@ struct Evaluation {
   double mase = 0;  // Sum over the windows until reported.
 
   void add(const Row& past, const Row& truth, const Row& forecast, int season) {
-    windows.push_back({truth, std::vector<Row>(kTaus.size(), forecast), forecast});
+    add(past, truth, std::vector<Row>(kTaus.size(), forecast), forecast, season);
+  }
+  void add(const Row& past, const Row& truth, std::vector<Row> quantiles, const Row& mean, int season) {
+    windows.push_back({truth, std::move(quantiles), mean});
     mase += tidecast::mase(4, windows.back(), seasonal_error(past, season));
   }
 };
@@ -99,6 +105,42 @@ void m4_hourly(const std::string& folder) {
   report("m4_hourly, seasonal naive 24:", daily, 0.0483091941, 1901.14591, 1.1932102);
 }
 
+template <typename Forecast>
+void score_m4_hourly(const std::string& folder, const char* what, const Forecast& forecast) {
+  const auto train = read_table(folder + "/m4_hourly_train.csv.gz", true);
+  const auto test = read_table(folder + "/m4_hourly_test.csv.gz", true);
+  Evaluation evaluation;
+  const std::clock_t start = std::clock();
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    const auto [quantiles, mean] = forecast(train[i]);
+    evaluation.add(train[i], test[i], quantiles, mean, 24);
+  }
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  fmt::print("       m4_hourly, {}: mean wQL {:.6f}, MASE {:.4f}; {} series in {:.1f} s\n", what,
+             mean_wql(kTaus, evaluation.windows).value(), evaluation.mase / static_cast<double>(train.size()),
+             train.size(), seconds);
+}
+
+void probabilistic(const std::string& folder) {
+  using Forecast = std::pair<std::vector<Row>, Row>;
+  score_m4_hourly(folder, "ETS of season 24", [](const Row& past) {
+    const EtsModel model = fit_ets(past, 24).value();
+    const Row values = model.quantiles(kTaus, 48, 7);
+    std::vector<Row> quantiles;
+    for (std::size_t i = 0; i < kTaus.size(); ++i)
+      quantiles.emplace_back(values.begin() + static_cast<std::ptrdiff_t>(48 * i),
+                             values.begin() + static_cast<std::ptrdiff_t>(48 * (i + 1)));
+    return Forecast{std::move(quantiles), model.point(48)};
+  });
+  for (const int season : {1, 24})
+    score_m4_hourly(folder, season == 1 ? "NPTS" : "NPTS of season 24", [&](const Row& past) {
+      const Npts npts = Npts::make(past, 48, {.season = season}).value();
+      std::vector<Row> quantiles;
+      for (const double tau : kTaus) quantiles.push_back(npts.quantile(tau));
+      return Forecast{std::move(quantiles), npts.mean()};
+    });
+}
+
 // Five rolling windows of 30 rows each, over eight columns.
 void exchange_rate(const std::string& folder) {
   const auto rows = read_table(folder + "/exchange_rate.txt.gz", false);
@@ -126,5 +168,6 @@ int main(int count, char** arguments) {
   }
   tidecast::m4_hourly(arguments[1]);
   tidecast::exchange_rate(arguments[1]);
+  tidecast::probabilistic(arguments[1]);
   return tidecast::all_well ? 0 : 1;
 }
