@@ -102,7 +102,7 @@ std::string to_table(const DatasetBacktest& e) {
 }  // namespace
 
 Status backtest_command(const Context& context, const BacktestArguments& arguments) {
-  const Milliseconds step = TRY(parse_duration(arguments.frequency).in("--freq"));
+  const Frequency step = TRY(parse_frequency(arguments.frequency).in("--freq"));
   const std::vector<NamedSeries> series = TRY(read_series_file(arguments.file, step));
   DatasetBacktestOptions options{.deepar = {.horizon = arguments.horizon,
                                             .season = arguments.season,

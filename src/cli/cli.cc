@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cli/context.h"
+#include "nn/instruction_sets.h"
 #include "training/child.h"
 
 namespace tidecast {
@@ -41,6 +42,7 @@ std::optional<std::string> unknown_command(const CLI::App& app, int argc, char**
 }  // namespace
 
 int run_cli(int argc, char** argv) {
+  if (Status status = nn::check_kernels_choice(); !status.ok()) return finish(std::move(status));
   Context context;
   context.binary = own_binary();
   bool verbose = false;
@@ -152,7 +154,7 @@ int run_cli(int argc, char** argv) {
   sub = command("backtest", "How accurate DeepAR is on a file of series, beside naive forecasts",
                 "tidecast backtest --file F.csv --freq 1h --horizon 24 --windows 7 --seeds 1,2,3");
   sub->add_option("--file", backtest.file, "CSV or Parquet of series,time,value; without series it is one")->required();
-  sub->add_option("--freq", backtest.frequency, "The step of the series: 5min, 1h, 1d")->required();
+  sub->add_option("--freq", backtest.frequency, "The step of the series: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y")->required();
   sub->add_option("--horizon", backtest.horizon, "Steps to forecast")->required();
   sub->add_option("--windows", backtest.windows, "Windows at the end of each series, one after the other")
       ->capture_default_str();

@@ -45,7 +45,7 @@ int iso_week(const Civil& day) {
 
 // A week in steps, rounded down; 0 of months and longer.
 int week_of(const Frequency& step) {
-  if (step.unit() == TimeUnit::kBusinessDay) return static_cast<int>(5 / step.multiple());
+  if (step.unit() == StepUnit::kBusinessDay) return static_cast<int>(5 / step.multiple());
   const auto width = step.width();
   return width ? static_cast<int>(std::min<std::int64_t>(7 * kDay / *width, INT32_MAX)) : 0;
 }
@@ -141,16 +141,16 @@ float calendar_value(CalendarField field, EventTime time) {
 std::vector<CalendarField> gluonts_calendar(const Frequency& step) {
   using enum CalendarField;
   switch (step.unit()) {
-    case TimeUnit::kMillisecond:  // GluonTS knows none; a second's serve.
-    case TimeUnit::kSecond: return {kSecondOfMinute, kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
-    case TimeUnit::kMinute: return {kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
-    case TimeUnit::kHour: return {kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
-    case TimeUnit::kDay:
-    case TimeUnit::kBusinessDay: return {kDayOfWeek, kDayOfMonth, kDayOfYear};
-    case TimeUnit::kWeek: return {kDayOfMonth, kWeekOfYear};
-    case TimeUnit::kMonth:
-    case TimeUnit::kQuarter: return {kMonthOfYear};
-    case TimeUnit::kYear: return {};
+    case StepUnit::kMillisecond:  // GluonTS knows none; a second's serve.
+    case StepUnit::kSecond: return {kSecondOfMinute, kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case StepUnit::kMinute: return {kMinuteOfHour, kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case StepUnit::kHour: return {kHourOfDay, kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case StepUnit::kDay:
+    case StepUnit::kBusinessDay: return {kDayOfWeek, kDayOfMonth, kDayOfYear};
+    case StepUnit::kWeek: return {kDayOfMonth, kWeekOfYear};
+    case StepUnit::kMonth:
+    case StepUnit::kQuarter: return {kMonthOfYear};
+    case StepUnit::kYear: return {};
   }
   return {};
 }
@@ -184,16 +184,16 @@ std::vector<int> gluonts_lags(const Frequency& step, int lag_max) {
     hours(m / 3600);
   };
   switch (step.unit()) {
-    case TimeUnit::kMillisecond: seconds(n / 1000); break;
-    case TimeUnit::kSecond: seconds(n); break;
-    case TimeUnit::kMinute: minutes(n), hours(n / 60), days(n / 1440, 7, 30), weeks(n / 10080); break;
-    case TimeUnit::kHour: hours(n), days(n / 24, 7, 30), weeks(n / 168); break;
-    case TimeUnit::kDay: days(n, 7, 30), weeks(n / 7); break;
-    case TimeUnit::kBusinessDay: days(n, 5, 22), weeks(n / 5); break;
-    case TimeUnit::kWeek: weeks(n); break;
-    case TimeUnit::kMonth: months(n); break;
-    case TimeUnit::kQuarter: months(3 * n); break;
-    case TimeUnit::kYear: break;
+    case StepUnit::kMillisecond: seconds(n / 1000); break;
+    case StepUnit::kSecond: seconds(n); break;
+    case StepUnit::kMinute: minutes(n), hours(n / 60), days(n / 1440, 7, 30), weeks(n / 10080); break;
+    case StepUnit::kHour: hours(n), days(n / 24, 7, 30), weeks(n / 168); break;
+    case StepUnit::kDay: days(n, 7, 30), weeks(n / 7); break;
+    case StepUnit::kBusinessDay: days(n, 5, 22), weeks(n / 5); break;
+    case StepUnit::kWeek: weeks(n); break;
+    case StepUnit::kMonth: months(n); break;
+    case StepUnit::kQuarter: months(3 * n); break;
+    case StepUnit::kYear: break;
   }
   return {lags.begin(), lags.end()};
 }

@@ -11,25 +11,25 @@ constexpr std::int64_t kLongest = 100 * 366 * kDay;
 constexpr std::int64_t kMonday = -3 * kDay;  // 1969-12-29, where the weeks are counted from.
 
 // Of a unit, 0 where it differs.
-constexpr std::int64_t width_of(TimeUnit unit) {
+constexpr std::int64_t width_of(StepUnit unit) {
   switch (unit) {
-    case TimeUnit::kMillisecond: return 1;
-    case TimeUnit::kSecond: return 1000;
-    case TimeUnit::kMinute: return 60'000;
-    case TimeUnit::kHour: return 3'600'000;
-    case TimeUnit::kDay: return kDay;
-    case TimeUnit::kWeek: return kWeek;
+    case StepUnit::kMillisecond: return 1;
+    case StepUnit::kSecond: return 1000;
+    case StepUnit::kMinute: return 60'000;
+    case StepUnit::kHour: return 3'600'000;
+    case StepUnit::kDay: return kDay;
+    case StepUnit::kWeek: return kWeek;
     default: return 0;
   }
 }
 
-constexpr std::int64_t months_of(TimeUnit unit) {
-  return unit == TimeUnit::kMonth ? 1 : unit == TimeUnit::kQuarter ? 3 : unit == TimeUnit::kYear ? 12 : 0;
+constexpr std::int64_t months_of(StepUnit unit) {
+  return unit == StepUnit::kMonth ? 1 : unit == StepUnit::kQuarter ? 3 : unit == StepUnit::kYear ? 12 : 0;
 }
 
 // About one step, in ms, where it differs.
-constexpr std::int64_t length_of(TimeUnit unit) {
-  if (unit == TimeUnit::kBusinessDay) return kDay;
+constexpr std::int64_t length_of(StepUnit unit) {
+  if (unit == StepUnit::kBusinessDay) return kDay;
   return months_of(unit) > 0 ? months_of(unit) * kDay * 61 / 2 : width_of(unit);
 }
 
@@ -58,9 +58,9 @@ std::int64_t business_day_start(std::int64_t number) {
 
 }  // namespace
 
-Frequency::Frequency(TimeUnit unit, std::int64_t multiple) : unit_(unit), multiple_(multiple) {
-  if (multiple < 1 || unit >= TimeUnit::kDay) return;
-  for (const TimeUnit coarser : {TimeUnit::kDay, TimeUnit::kHour, TimeUnit::kMinute, TimeUnit::kSecond}) {
+Frequency::Frequency(StepUnit unit, std::int64_t multiple) : unit_(unit), multiple_(multiple) {
+  if (multiple < 1 || unit >= StepUnit::kDay) return;
+  for (const StepUnit coarser : {StepUnit::kDay, StepUnit::kHour, StepUnit::kMinute, StepUnit::kSecond}) {
     const std::int64_t ms = multiple * width_of(unit);
     if (ms % width_of(coarser) != 0) continue;
     unit_ = coarser;
@@ -76,8 +76,8 @@ std::optional<Milliseconds> Frequency::width() const {
 
 EventTime Frequency::floor(EventTime time) const {
   const std::int64_t ms = time.ms(), months = months_of(unit_);
-  if (unit_ == TimeUnit::kBusinessDay) return EventTime::from_ms(business_day_start(business_day_number(ms)));
-  if (unit_ == TimeUnit::kWeek) return EventTime::from_ms(kMonday + floor_to(ms - kMonday, kWeek));
+  if (unit_ == StepUnit::kBusinessDay) return EventTime::from_ms(business_day_start(business_day_number(ms)));
+  if (unit_ == StepUnit::kWeek) return EventTime::from_ms(kMonday + floor_to(ms - kMonday, kWeek));
   if (months > 0) return EventTime::from_ms(month_start(floor_to(month_number(ms), months)));
   return EventTime::from_ms(floor_to(ms, width_of(unit_)));
 }
@@ -86,7 +86,7 @@ EventTime Frequency::advance(EventTime time, std::int64_t n) const {
   const std::int64_t ms = time.ms(), steps = n * multiple_;
   if (const std::int64_t width = width_of(unit_); width > 0) return time + Milliseconds(steps * width);
   const std::int64_t time_of_day = ms - floor_to(ms, kDay);
-  if (unit_ == TimeUnit::kBusinessDay)
+  if (unit_ == StepUnit::kBusinessDay)
     return EventTime::from_ms(business_day_start(business_day_number(ms) + steps) + time_of_day);
   const std::int64_t month = month_number(ms) + steps * months_of(unit_);
   const std::int64_t days = (month_start(month + 1) - month_start(month)) / kDay;
@@ -105,7 +105,7 @@ std::int64_t Frequency::steps_between(EventTime from, EventTime to) const {
 
 EventTime Frequency::calendar_time(EventTime time) const {
   const EventTime start = floor(time);
-  if (unit_ < TimeUnit::kWeek) return start;
+  if (unit_ < StepUnit::kWeek) return start;
   return Frequency(unit_, 1).advance(start, 1) - Milliseconds(kDay);
 }
 
@@ -117,17 +117,17 @@ std::string Frequency::text() const {
 Result<Frequency> parse_frequency(std::string_view text) {
   static constexpr struct {
     std::string_view name;
-    TimeUnit unit;
+    StepUnit unit;
   } kNames[] = {
-      {"ms", TimeUnit::kMillisecond}, {"s", TimeUnit::kSecond},   {"S", TimeUnit::kSecond},
-      {"min", TimeUnit::kMinute},     {"T", TimeUnit::kMinute},   {"h", TimeUnit::kHour},
-      {"H", TimeUnit::kHour},         {"D", TimeUnit::kDay},      {"B", TimeUnit::kBusinessDay},
-      {"W", TimeUnit::kWeek},         {"W-SUN", TimeUnit::kWeek}, {"M", TimeUnit::kMonth},
-      {"ME", TimeUnit::kMonth},       {"MS", TimeUnit::kMonth},   {"Q", TimeUnit::kQuarter},
-      {"QE", TimeUnit::kQuarter},     {"QS", TimeUnit::kQuarter}, {"Q-DEC", TimeUnit::kQuarter},
-      {"QE-DEC", TimeUnit::kQuarter}, {"Y", TimeUnit::kYear},     {"A", TimeUnit::kYear},
-      {"YE", TimeUnit::kYear},        {"YS", TimeUnit::kYear},    {"AS", TimeUnit::kYear},
-      {"Y-DEC", TimeUnit::kYear},     {"A-DEC", TimeUnit::kYear}, {"YE-DEC", TimeUnit::kYear},
+      {"ms", StepUnit::kMillisecond}, {"s", StepUnit::kSecond},   {"S", StepUnit::kSecond},
+      {"min", StepUnit::kMinute},     {"T", StepUnit::kMinute},   {"h", StepUnit::kHour},
+      {"H", StepUnit::kHour},         {"D", StepUnit::kDay},      {"B", StepUnit::kBusinessDay},
+      {"W", StepUnit::kWeek},         {"W-SUN", StepUnit::kWeek}, {"M", StepUnit::kMonth},
+      {"ME", StepUnit::kMonth},       {"MS", StepUnit::kMonth},   {"Q", StepUnit::kQuarter},
+      {"QE", StepUnit::kQuarter},     {"QS", StepUnit::kQuarter}, {"Q-DEC", StepUnit::kQuarter},
+      {"QE-DEC", StepUnit::kQuarter}, {"Y", StepUnit::kYear},     {"A", StepUnit::kYear},
+      {"YE", StepUnit::kYear},        {"YS", StepUnit::kYear},    {"AS", StepUnit::kYear},
+      {"Y-DEC", StepUnit::kYear},     {"A-DEC", StepUnit::kYear}, {"YE-DEC", StepUnit::kYear},
   };
   std::int64_t multiple = 1;
   const char* const end = text.data() + text.size();

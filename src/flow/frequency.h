@@ -16,7 +16,7 @@ namespace tidecast {
 
 // From fine to coarse.  Weeks run from Monday to Sunday, business days are Monday to Friday, quarters and years begin
 // in January.
-enum class TimeUnit { kMillisecond, kSecond, kMinute, kHour, kDay, kBusinessDay, kWeek, kMonth, kQuarter, kYear };
+enum class StepUnit { kMillisecond, kSecond, kMinute, kHour, kDay, kBusinessDay, kWeek, kMonth, kQuarter, kYear };
 
 class Frequency {
  public:
@@ -25,14 +25,14 @@ class Frequency {
   // holder to refuse: multiple() < 1.
   template <typename Rep, typename Period>
   Frequency(std::chrono::duration<Rep, Period> width)
-      : Frequency(TimeUnit::kMillisecond, Milliseconds(width).count()) {}  // NOLINT: implicit, most steps are a width.
-  Frequency(TimeUnit unit, std::int64_t multiple);
+      : Frequency(StepUnit::kMillisecond, Milliseconds(width).count()) {}  // NOLINT: implicit, most steps are a width.
+  Frequency(StepUnit unit, std::int64_t multiple);
 
-  TimeUnit unit() const { return unit_; }
+  StepUnit unit() const { return unit_; }
   std::int64_t multiple() const { return multiple_; }
   std::optional<Milliseconds> width() const;  // Of a step, where every step has the same: up to days, and weeks.
   // Whether its width says all of it: not of weeks, which begin on a Monday.
-  bool is_width() const { return unit_ <= TimeUnit::kDay; }
+  bool is_width() const { return unit_ <= StepUnit::kDay; }
 
   // The start of the unit that `time` lies in; multiples are counted from wherever a series starts, so 5 min floor to
   // the minute.  A weekend belongs to the business day after it: that is the one case where the result lies later.
@@ -56,7 +56,7 @@ class Frequency {
  private:
   std::string text() const;
 
-  TimeUnit unit_;
+  StepUnit unit_;
   std::int64_t multiple_;
 };
 

@@ -152,7 +152,7 @@ TEST(Frequency, StepsBetweenUndoesAdvance) {
       ASSERT_EQ(step.floor(start), start) << what;
       ASSERT_EQ(step.floor(step.advance(start, n)), step.advance(start, n)) << what;
       ASSERT_EQ(step.advance(step.advance(start, n), -n), start) << what;
-      if (step.unit() == TimeUnit::kBusinessDay) continue;  // Their Sunday is the Monday already.
+      if (step.unit() == StepUnit::kBusinessDay) continue;  // Their Sunday is the Monday already.
       ASSERT_EQ(step.steps_between(start, step.advance(start, n) - 1ms), n - 1) << what;
     }
   }

@@ -23,9 +23,9 @@ int season_of(const Frequency& step) {
   CHECK(step.multiple() > 0);
   if (const auto width = step.width()) return season_of_width(*width);
   switch (step.unit()) {
-    case TimeUnit::kBusinessDay: return divided(5, step.multiple());
-    case TimeUnit::kMonth: return divided(12, step.multiple());
-    case TimeUnit::kQuarter: return divided(4, step.multiple());
+    case StepUnit::kBusinessDay: return divided(5, step.multiple());
+    case StepUnit::kMonth: return divided(12, step.multiple());
+    case StepUnit::kQuarter: return divided(4, step.multiple());
     default: return 1;
   }
 }

@@ -121,7 +121,7 @@ class Backtester {
       const Window& window = windows_[static_cast<std::size_t>(i)];
       const TimeSeries& all = series_[window.series].series;
       const std::size_t seen = std::min(window.first, static_cast<std::size_t>(trained.model->history_needed()));
-      TimeSeries history{all.time_of(window.first - seen), all.step, {}};
+      TimeSeries history{.start = all.time_of(window.first - seen), .step = all.step, .values = {}};
       const auto values = past(window).last(seen);
       history.values.assign(values.begin(), values.end());
       auto forecast = trained.model->forecast(history, options_.paths, mix64(seed ^ window.seed));

@@ -14,7 +14,7 @@ std::vector<NamedSeries> waves(std::size_t length) {
   std::vector<NamedSeries> series;
   Rng rng(5);
   for (const double size : {1., 10.}) {
-    TimeSeries s{EventTime::epoch(), 1h, {}};
+    TimeSeries s{.start = EventTime::epoch(), .step = 1h, .values = {}};
     for (std::size_t i = 0; i < length; ++i)
       s.values.push_back(size * (20 + 10 * std::sin(static_cast<double>(i) * 6.2831853 / 24) + rng.uniform()));
     series.push_back({size > 1 ? "large" : "small", std::move(s)});
@@ -63,7 +63,8 @@ TEST(DatasetBacktest, GivesTheSameForAnyNumberOfThreads) {
 }
 
 TEST(DatasetBacktest, OfASeriesThatNaiveKnowsTheLossIsNaught) {
-  std::vector<NamedSeries> series{{"flat", {EventTime::epoch(), 1h, std::vector<double>(400, 7)}}};
+  std::vector<NamedSeries> series{
+      {"flat", {.start = EventTime::epoch(), .step = 1h, .values = std::vector<double>(400, 7)}}};
   const auto result = backtest_dataset(series, quick(2));
   ASSERT_TRUE(result.ok()) << result.message();
   EXPECT_EQ(result->naive.mean_wql, 0);

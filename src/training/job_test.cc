@@ -183,7 +183,7 @@ TEST(HashOf, IsTheSameForTheSameSnapshotAndDiffersInEveryPart) {
   };
   EXPECT_TRUE(changed([](TimeSeries& other) { other.start += 1ms; }));
   EXPECT_TRUE(changed([](TimeSeries& other) { other.step = 60'001ms; }));
-  EXPECT_TRUE(changed([](TimeSeries& other) { other.step = Frequency(TimeUnit::kMonth, 1); }));
+  EXPECT_TRUE(changed([](TimeSeries& other) { other.step = Frequency(StepUnit::kMonth, 1); }));
   EXPECT_TRUE(changed([](TimeSeries& other) { other.values.push_back(4); }));
   EXPECT_TRUE(changed([](TimeSeries& other) { other.values[1] = std::nextafter(2.0, 3.0); }));
 }

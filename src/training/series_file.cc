@@ -22,7 +22,7 @@ struct Row {
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& file, Milliseconds step) : file_(file), step_(step) {}
+  Reader(const std::filesystem::path& file, const Frequency& step) : file_(file), step_(step) {}
 
   Result<std::vector<NamedSeries>> read() {
     std::error_code error;
@@ -89,17 +89,24 @@ class Reader {
         });
   }
 
+  // Five minutes begin at :00, :05, ...; days, months and the like with their day.
+  EventTime floor(const Row& row) const {
+    const EventTime time = EventTime::from_ms(row.time);
+    return step_.is_width() ? floor_to(time, *step_.width()) : step_.floor(time);
+  }
+
   Result<TimeSeries> on_grid(const std::string& name, std::vector<Row>& rows) const {
     std::ranges::stable_sort(rows, {}, &Row::time);
-    TimeSeries series{floor_to(EventTime::from_ms(rows.front().time), step_), step_, {}};
-    const std::int64_t first = series.start.ms(), steps = (rows.back().time - first) / step_.count() + 1;
+    TimeSeries series{.start = floor(rows.front()), .step = step_, .values = {}};
+    const auto place = [&](const Row& row) { return step_.steps_between(series.start, floor(row)); };
+    const std::int64_t steps = place(rows.back()) + 1;
     if (steps > kSparsest * static_cast<std::int64_t>(rows.size()))
-      return invalid_argument("series {}: {} steps of {} ms for {} rows; is that the series' frequency?", name, steps,
-                              step_.count(), rows.size());
+      return invalid_argument("series {}: {} steps of {} for {} rows; is that the series' frequency?", name, steps,
+                              to_text(step_), rows.size());
     series.values.assign(static_cast<std::size_t>(steps), kNaN);
     std::vector<std::int64_t> taken(series.values.size());
     for (const Row& row : rows) {
-      const auto at = static_cast<std::size_t>((row.time - first) / step_.count());
+      const auto at = static_cast<std::size_t>(place(row));
       if (taken[at] != 0)
         return invalid_argument("rows {} and {}: series {} has both in the step of {}; a step has one value", taken[at],
                                 row.number, name, to_rfc3339(series.time_of(at)));
@@ -110,7 +117,7 @@ class Reader {
   }
 
   const std::filesystem::path& file_;
-  const Milliseconds step_;
+  const Frequency step_;
   std::optional<duck::Session> session_;
   std::string source_;
   bool named_ = false;
@@ -120,7 +127,7 @@ class Reader {
 
 }  // namespace
 
-Result<std::vector<NamedSeries>> read_series_file(const std::filesystem::path& file, Milliseconds step) {
+Result<std::vector<NamedSeries>> read_series_file(const std::filesystem::path& file, const Frequency& step) {
   return Reader(file, step).read();
 }
 

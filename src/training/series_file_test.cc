@@ -13,11 +13,11 @@ namespace {
 
 class SeriesFile : public testing::Test {
  protected:
-  Result<std::vector<NamedSeries>> read(const std::string& text, Milliseconds step = 1h) {
+  Result<std::vector<NamedSeries>> read(const std::string& text, const Frequency& step = 1h) {
     std::ofstream(file_) << text;
     return read_series_file(file_, step);
   }
-  std::string error(const std::string& text, Milliseconds step = 1h) {
+  std::string error(const std::string& text, const Frequency& step = 1h) {
     const auto read_file = read(text, step);
     const std::string message(read_file.ok() ? "read" : read_file.message());
     return message.starts_with(file_.string() + ": ") ? message.substr(file_.string().size() + 2) : message;
@@ -50,6 +50,17 @@ TEST_F(SeriesFile, WithoutAColumnForItThereIsOneSeriesCalledAfterTheFile) {
   EXPECT_EQ(to_rfc3339(series->front().series.start), "2026-05-05T22:00:00Z");
 }
 
+TEST_F(SeriesFile, OfBusinessDaysOrMonthsHasNoGapsWhereTheCalendarHasNone) {
+  const auto days =
+      read("time,value\n2026-05-08,1\n2026-05-11,2\n2026-05-13,3\n", Frequency(StepUnit::kBusinessDay, 1));
+  ASSERT_TRUE(days.ok()) << days.message();
+  ASSERT_EQ(days->front().series.values.size(), 4u);
+  EXPECT_EQ(days->front().series.values[1], 2);
+  EXPECT_TRUE(std::isnan(days->front().series.values[2]));
+  const auto months = read("time,value\n2026-01-31,1\n2026-02-28,2\n2026-03-31,3\n", Frequency(StepUnit::kMonth, 1));
+  EXPECT_EQ(months->front().series.values, (std::vector{1., 2., 3.}));
+}
+
 TEST_F(SeriesFile, IsReadFromParquetToo) {
   const std::filesystem::path parquet = folder_.path() / "sales.parquet";
   auto session = duck::Session::open().value();
@@ -72,7 +83,7 @@ TEST_F(SeriesFile, ErrorsNameTheRowWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(error("time,value\n2026-05-06T00:10:00Z,1\n2026-05-06T00:20:00Z,1\n"),
             "rows 1 and 2: series sales has both in the step of 2026-05-06T00:00:00Z; a step has one value");
   EXPECT_EQ(error("time,value\n2020-01-01,1\n2026-05-06,2\n", 1s),
-            "series sales: 200188801 steps of 1000 ms for 2 rows; is that the series' frequency?");
+            "series sales: 200188801 steps of 1s for 2 rows; is that the series' frequency?");
   EXPECT_EQ(error("time,value\n"), "no rows");
   EXPECT_NE(read_series_file(folder_.path() / "none.csv", 1h).message().find("none.csv: no such file"),
             std::string::npos);
