@@ -17,20 +17,6 @@ std::uint64_t below(std::uint64_t bits, std::uint64_t bound) {
 
 }  // namespace
 
-std::vector<Source> make_sources(std::span<const TimeSeries> series, const ModelSpec& spec) {
-  std::vector<Source> sources;
-  for (const TimeSeries& s : series) {
-    Source source{.values = s.values, .calendar = {}};
-    source.calendar.reserve(s.values.size() * spec.calendar.size());
-    for (std::size_t i = 0; i < s.values.size(); ++i) {
-      const EventTime time = s.step.calendar_time(s.time_of(i));
-      for (const CalendarField field : spec.calendar) source.calendar.push_back(calendar_value(field, time));
-    }
-    sources.push_back(std::move(source));
-  }
-  return sources;
-}
-
 SplitSampler::SplitSampler(const ModelSpec& spec, std::span<const std::size_t> ends, std::uint64_t seed)
     : seed_(mix64(seed ^ 0x73706c6974)) {
   const auto wanted = static_cast<std::size_t>(spec.scale_length + spec.season);  // History before a split.
@@ -62,6 +48,8 @@ BatchEngine::Shard::Shard(const ModelSpec& spec, const nn::ParameterMap& map, co
       weight(target.size()),
       candidates(target.size() * nn::kCandidates),
       loss(target.size()),
+      scale(kShardLanes),
+      categories(spec.embeddings.size() * kShardLanes, -1),
       gradient(map.size()) {}
 
 BatchEngine::BatchEngine(const ModelSpec& spec, std::span<const Source> sources, int batch, Workers& workers)
@@ -70,40 +58,50 @@ BatchEngine::BatchEngine(const ModelSpec& spec, std::span<const Source> sources,
       map_(network_shape(spec)),
       kernels_(nn::best_kernels<float>()),
       workers_(workers) {
+  if (spec.zoneout > 0) expected_ = {.kind = nn::Regularisation::kExpectedZoneout, .rate = spec.zoneout, .key = 0};
   for (int first = 0; first < batch; first += kShardLanes)
     shards_.push_back(std::make_unique<Shard>(spec, map_, kernels_));
 }
 
-void BatchEngine::load(Shard& shard, std::span<const Split> splits) const {
+void BatchEngine::load(Shard& shard, std::span<const Split> splits, std::span<const float> parameters) const {
   LaneTarget to{.lane = 0,
                 .lanes = kShardLanes,
                 .inputs = shard.pass.inputs(),
                 .statics = shard.pass.statics(),
                 .candidates = shard.candidates.data(),
                 .target = shard.target.data(),
-                .weight = shard.weight.data()};
+                .weight = shard.weight.data(),
+                .scale = shard.scale.data()};
   for (std::size_t i = 0; i < kShardLanes; ++i) {
     to.lane = static_cast<int>(i);
-    const bool used =
-        i < splits.size() && shard.window.read(sources_[splits[i].series].values, splits[i].at, spec_.horizon);
-    if (used)
-      write_window(spec_, shard.window, sources_[splits[i].series].calendar, splits[i].at, to);
+    const Source* source = i < splits.size() ? &sources_[splits[i].series] : nullptr;
+    // By location there is nothing to learn of a window without a past; else its scale is the default.
+    if (source && !shard.window.read(source->values, splits[i].at, spec_.horizon) &&
+        spec_.scaling == Scaling::kLocation)
+      source = nullptr;
+    if (source)
+      write_window(spec_, shard.window, *source, splits[i].at, to);
     else
       write_nothing(spec_, to);
+    for (std::size_t c = 0; c < spec_.embeddings.size(); ++c)
+      shard.categories[c * kShardLanes + i] = source ? source->categories[c] : -1;
   }
+  nn::gather_embeddings(map_, parameters.data(), shard.categories, kShardLanes, shard.pass.statics());
 }
 
 void BatchEngine::forward(Shard& shard, std::span<const float> parameters, const nn::Regulariser& regulariser,
                           float gradient_scale) const {
   shard.pass.forward(parameters.data(), spec_.sequence(), regulariser);
-  const std::ptrdiff_t raw_stride = std::ptrdiff_t{nn::kGatedOutputs} * kShardLanes;
+  const std::ptrdiff_t raw_stride = std::ptrdiff_t{map_.shape().outputs} * kShardLanes;
   for (int p = 0; p < spec_.sequence(); ++p) {
     const std::ptrdiff_t at = std::ptrdiff_t{p} * kShardLanes;
-    kernels_.student_t_loss({.lanes = kShardLanes,
-                             .raw = shard.pass.raw() + p * raw_stride,
-                             .candidates = shard.candidates.data() + at * nn::kCandidates},
-                            shard.target.data() + at, shard.weight.data() + at, gradient_scale, shard.loss.data() + at,
-                            shard.pass.raw_gradient() + p * raw_stride);
+    kernels_.head_loss(spec_.head,
+                       {.lanes = kShardLanes,
+                        .raw = shard.pass.raw() + p * raw_stride,
+                        .candidates = spec_.gated() ? shard.candidates.data() + at * nn::kCandidates : nullptr,
+                        .scale = shard.scale.data()},
+                       shard.target.data() + at, shard.weight.data() + at, gradient_scale, shard.loss.data() + at,
+                       shard.pass.raw_gradient() + p * raw_stride);
   }
 }
 
@@ -114,7 +112,7 @@ double BatchEngine::loss_and_gradient(std::span<const float> parameters, std::sp
   workers_.run(static_cast<int>(shards_.size()), [&](int i) {
     Shard& shard = *shards_[static_cast<std::size_t>(i)];
     const std::size_t first = std::min(splits.size(), static_cast<std::size_t>(i) * kShardLanes);
-    load(shard, splits.subspan(first, std::min<std::size_t>(kShardLanes, splits.size() - first)));
+    load(shard, splits.subspan(first, std::min<std::size_t>(kShardLanes, splits.size() - first)), parameters);
     nn::Regulariser own = regulariser;
     own.key = mix64(regulariser.key + static_cast<std::uint64_t>(i));
     forward(shard, parameters, own, static_cast<float>(1 / terms));
@@ -122,6 +120,7 @@ double BatchEngine::loss_and_gradient(std::span<const float> parameters, std::sp
     for (std::size_t k = 0; k < shard.loss.size(); ++k) shard.sum += static_cast<double>(shard.loss[k]);
     shard.gradient.clear();
     shard.pass.backward(parameters.data(), spec_.sequence(), own, shard.gradient.data());
+    nn::scatter_embeddings(map_, shard.pass.static_gradient(), shard.categories, kShardLanes, shard.gradient.data());
   });
   double sum = 0;
   std::ranges::fill(gradient, 0.f);
@@ -141,8 +140,8 @@ double BatchEngine::horizon_loss(std::span<const float> parameters, std::span<co
     workers_.run(static_cast<int>(used), [&](int i) {
       Shard& shard = *shards_[static_cast<std::size_t>(i)];
       const std::size_t first = static_cast<std::size_t>(i) * kShardLanes;
-      load(shard, part.subspan(first, std::min<std::size_t>(kShardLanes, part.size() - first)));
-      forward(shard, parameters, {}, 0);
+      load(shard, part.subspan(first, std::min<std::size_t>(kShardLanes, part.size() - first)), parameters);
+      forward(shard, parameters, expected_, 0);
       shard.sum = shard.windows = 0;
       for (std::size_t lane = 0; lane < kShardLanes; ++lane) {
         double loss = 0, observed = 0;

@@ -16,13 +16,6 @@ namespace tidecast::deepar {
 
 inline constexpr int kShardLanes = 16;
 
-// A series with its calendar columns, ready to be cut.
-struct Source {
-  std::span<const double> values;
-  std::vector<float> calendar;  // [step][field]
-};
-std::vector<Source> make_sources(std::span<const TimeSeries> series, const ModelSpec& spec);
-
 struct Split {
   std::size_t series = 0;
   std::size_t at = 0;  // The first forecast value.
@@ -55,7 +48,7 @@ class BatchEngine {
 
   const nn::ParameterMap& map() const { return map_; }
 
-  // Mean over windows and steps of the negative log likelihood in scaled units; unobserved steps count as 0.
+  // Mean over windows and steps of the head's loss in its own unit (nn/heads.h); unobserved steps count as 0.
   // `gradient` gets its derivative by every parameter.
   double loss_and_gradient(std::span<const float> parameters, std::span<const Split> splits,
                            const nn::Regulariser& regulariser, std::span<float> gradient);
@@ -68,11 +61,13 @@ class BatchEngine {
     nn::LstmPass<float> pass;
     ScaledWindow window;
     nn::Buffer<float> target, weight, candidates, loss;  // [T][rows][lane]
+    nn::Buffer<float> scale;                             // [lane]
+    std::vector<int> categories;                         // [category][lane]; -1 of an unused lane.
     nn::Buffer<float> gradient;
     double sum = 0;      // Of the shard's losses,
     double windows = 0;  // over so many windows.
   };
-  void load(Shard& shard, std::span<const Split> splits) const;
+  void load(Shard& shard, std::span<const Split> splits, std::span<const float> parameters) const;
   void forward(Shard& shard, std::span<const float> parameters, const nn::Regulariser& regulariser,
                float gradient_scale) const;
 
@@ -81,6 +76,7 @@ class BatchEngine {
   nn::ParameterMap map_;
   const nn::Kernels<float>& kernels_;
   Workers& workers_;
+  nn::Regulariser expected_;  // Of a network that is used.
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 

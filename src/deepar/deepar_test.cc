@@ -260,7 +260,7 @@ TEST_F(Forecasting, ADamagedArtefactIsRefusedNotLoaded) {
     return load_deepar(changed.replace(at, from.size(), to)).status();
   };
   EXPECT_EQ(with("\\\"format\\\":1", "\\\"format\\\":9").message(),
-            "header: tidecast: format: found 9; allowed: whole numbers from 1 to 1");
+            "header: tidecast: format: found 9; allowed: whole numbers from 1 to 2");
   EXPECT_EQ(with("\\\"cells\\\":12", "\\\"cells\\\":13").message(),
             "tensor 'lstm.weight_ih_l0' has shape [48, 11]; allowed: [52, 11]");
   EXPECT_TRUE(

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "deepar/model.h"
 #include "deepar/window.h"
+#include "nn/draw.h"
 #include "nn/kernels.h"
 
 namespace tidecast {
@@ -18,9 +19,6 @@ constexpr int kPathsAtOnce = 128;  // Their state and gates stay in the second-l
 
 int aligned(int lanes) { return (lanes + nn::kLaneAlign - 1) / nn::kLaneAlign * nn::kLaneAlign; }
 
-// A uniform number inside (0, 1): the middle of one of 2^23 intervals, which float holds exactly.
-float uniform_of(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
-
 // Paths first_path .. first_path + lanes - 1 of one forecast, from the state after the context to the horizon's end.
 class PathSampler {
  public:
@@ -29,38 +27,43 @@ class PathSampler {
       : spec_(spec),
         parameters_(parameters),
         weight_(parameters + map.weight_ih(0)),
+        stride_(map.shape().inputs_of(0)),
         window_(window),
         kernels_(kernels),
         lanes_(lanes),
-        state_(map, lanes, kernels),
+        state_(map, lanes, kernels, spec.zoneout),
         samples_(count(spec.horizon)),
         lags_(count(static_cast<int>(spec.lags.size()))),
-        candidates_(count(nn::kCandidates)),
-        df_(count(1)),
-        location_(count(1)),
-        scale_(count(1)),
-        u_(count(1)),
-        v_(count(1)) {}
+        candidates_(count(spec.gated() ? nn::kCandidates : 0)),
+        head_(count(nn::head_outputs(spec.head))),
+        drawn_(count(1)),
+        window_scale_(count(1)) {
+    std::fill_n(window_scale_.data(), window_scale_.size(), static_cast<float>(window.scale()));
+  }
 
   // shared: per step of the horizon, the first layer's sum over all inputs that the paths have in common.
   void run(const nn::LstmVector& encoded, std::span<const std::vector<float>> shared, std::uint64_t seed,
            int first_path) {
     state_.take(encoded);
     const float* raw = state_.head(parameters_);
+    const bool original = nn::target_unit(spec_.head) == nn::TargetUnit::kOriginal;
     for (int k = 0; k < spec_.horizon; ++k) {
       if (k > 0) raw = state_.advance(parameters_, lag_product(k), shared[static_cast<std::size_t>(k)].data());
-      gather_candidates(k);
-      kernels_.student_t_parameters({.lanes = lanes_, .raw = raw, .candidates = candidates_.data()}, df_.data(),
-                                    location_.data(), scale_.data());
-      for (int lane = 0; lane < lanes_; ++lane) {
-        const auto bits =
-            philox4x32({static_cast<std::uint32_t>(first_path + lane), static_cast<std::uint32_t>(k), 0, 0},
-                       {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
-        u_[static_cast<std::size_t>(lane)] = uniform_of(bits[0]);
-        v_[static_cast<std::size_t>(lane)] = uniform_of(bits[1]);
-      }
-      kernels_.student_t_draw(lanes_, df_.data(), location_.data(), scale_.data(), u_.data(), v_.data(), kScaledLimit,
-                              sample(k));
+      if (spec_.gated()) gather_candidates(k);
+      kernels_.head_parameters(spec_.head,
+                               {.lanes = lanes_,
+                                .raw = raw,
+                                .candidates = spec_.gated() ? candidates_.data() : nullptr,
+                                .scale = window_scale_.data()},
+                               head_.data());
+      nn::draw(
+          spec_.head, lanes_, head_.data(),
+          {.seed = seed, .first_path = static_cast<std::uint32_t>(first_path), .step = static_cast<std::uint32_t>(k)},
+          original ? kCountLimit : kScaledLimit, kernels_, original ? drawn_.data() : sample(k));
+      if (!original) continue;
+      const float scale = 1 / static_cast<float>(window_.scale());  // Original units have no location.
+      for (int lane = 0; lane < lanes_; ++lane)
+        sample(k)[lane] = std::clamp(drawn_[static_cast<std::size_t>(lane)] * scale, -kScaledLimit, kScaledLimit);
     }
   }
 
@@ -75,9 +78,9 @@ class PathSampler {
     for (; rows < static_cast<int>(spec_.lags.size()) && spec_.lags[static_cast<std::size_t>(rows)] <= k; ++rows) {
       const float* from = sample(k - spec_.lags[static_cast<std::size_t>(rows)]);
       float* to = lags_.data() + static_cast<std::ptrdiff_t>(rows) * lanes_;
-      for (int lane = 0; lane < lanes_; ++lane) to[lane] = std::clamp(from[lane], -kLagInputLimit, kLagInputLimit);
+      for (int lane = 0; lane < lanes_; ++lane) to[lane] = std::clamp(from[lane], -spec_.lag_limit, spec_.lag_limit);
     }
-    return {.input = lags_.data(), .weight = weight_, .stride_k = 1, .stride_n = spec_.inputs(), .k = rows};
+    return {.input = lags_.data(), .weight = weight_, .stride_k = 1, .stride_n = stride_, .k = rows};
   }
 
   // Adds share * x_(k - lag) to a row of candidates, from the path or from what is known.
@@ -104,12 +107,13 @@ class PathSampler {
   const ModelSpec& spec_;
   const float* parameters_;
   const float* weight_;
+  std::int64_t stride_;  // Inputs of the first layer.
   const ScaledWindow& window_;
   const nn::Kernels<float>& kernels_;
   int lanes_;
   nn::LstmState<float> state_;
   nn::Buffer<float> samples_;  // [horizon][lane]
-  nn::Buffer<float> lags_, candidates_, df_, location_, scale_, u_, v_;
+  nn::Buffer<float> lags_, candidates_, head_, drawn_, window_scale_;
 };
 
 float to_unit(double x, double location, double scale) {
@@ -125,19 +129,23 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
                             to_text(spec_.step));
   if (paths < 1 || paths > kPathsMax) return invalid_argument("{} paths; allowed: 1 to {}", paths, kPathsMax);
   TRY(check_values(history).in("history"));
+  const std::size_t split = history.values.size();
+  const Source source = TRY(make_source(spec_, history, split + static_cast<std::size_t>(spec_.horizon)).in("history"));
   ScaledWindow window(spec_);
-  if (!window.read(history.values, history.values.size(), 0))
+  if (!window.read(history.values, split, 0))
     return invalid_argument("not one observed value among the last {}",
-                            std::min<std::size_t>(history.values.size(), static_cast<std::size_t>(spec_.past())));
+                            std::min<std::size_t>(split, static_cast<std::size_t>(spec_.past())));
 
   const nn::Kernels<float>& kernels = nn::best_kernels<float>();
-  nn::LstmVector encoder(columns_, kernels);
-  std::vector<float> inputs(static_cast<std::size_t>(spec_.inputs()));
+  nn::LstmVector encoder(columns_, kernels, spec_.zoneout);
+  const auto step_inputs = static_cast<std::size_t>(spec_.step_inputs());
+  std::vector<float> inputs(static_cast<std::size_t>(map_.shape().inputs_of(0)));
+  write_window_inputs(spec_, window, source, inputs.data() + step_inputs, 1);
+  nn::gather_embeddings(map_, parameters_.data(), source.categories, 1, inputs.data() + step_inputs);
   std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
   for (int p = 0; p < spec_.sequence(); ++p) {
     const int k = p - spec_.context + 1;  // Steps after the split.
-    const EventTime time = history.step.advance(history.end(), k);
-    write_known_inputs(spec_, window, time, p, inputs);
+    write_known_inputs(spec_, window, source, split, p, inputs);
     if (k <= 0) {
       encoder.advance(inputs.data());
     } else {

@@ -10,7 +10,7 @@ namespace tidecast {
 namespace deepar {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 1, kGeneralFormat = 2;  // 2: a network that earlier programs do not know.
 constexpr double kValueMax = 1e100;
 
 Result<std::int64_t> whole(const json::object& fields, std::string_view key, std::int64_t low, std::int64_t high) {
@@ -40,11 +40,14 @@ std::vector<float> checked(std::vector<float> parameters, const nn::ParameterMap
 }  // namespace
 
 nn::NetworkShape network_shape(const ModelSpec& spec) {
-  return {.inputs = spec.inputs() - ModelSpec::kConstants,
-          .statics = ModelSpec::kConstants,
+  int embedded = 0;
+  for (const nn::Embedding& embedding : spec.embeddings) embedded += embedding.dimension;
+  return {.inputs = spec.step_inputs(),
+          .statics = spec.window_inputs() + embedded,
           .cells = spec.cells,
           .layers = spec.layers,
-          .outputs = nn::kGatedOutputs};
+          .outputs = spec.gated() ? nn::gated_outputs(spec.head) : nn::head_outputs(spec.head),
+          .embeddings = spec.embeddings};
 }
 
 Status check_values(const TimeSeries& series) {
@@ -55,22 +58,118 @@ Status check_values(const TimeSeries& series) {
   return ok();
 }
 
+namespace {
+
+// What differs from recipe R's one Student-T network, so that earlier programs read the models that they understand.
+void add_differences(const ModelSpec& spec, json::object& fields) {
+  const ModelSpec usual;
+  if (spec.head != usual.head) fields["likelihood"] = nn::name_of(spec.head);
+  if (spec.scaling != usual.scaling) fields["scaling"] = name_of(spec.scaling);
+  const auto flag = [&](const char* key, bool value, bool by_default) {
+    if (value != by_default) fields[key] = value;
+  };
+  flag("copy_gate", spec.gate, usual.gate);
+  flag("window_constants", spec.constants, usual.constants);
+  flag("log_scale", spec.log_scale, usual.log_scale);
+  flag("age", spec.age, usual.age);
+  const auto number = [&](const char* key, double value, double by_default) {
+    if (value != by_default) fields[key] = value;
+  };
+  number("lag_limit", static_cast<double>(spec.lag_limit), static_cast<double>(usual.lag_limit));
+  number("filler", spec.filler, usual.filler);
+  number("default_scale", spec.default_scale, usual.default_scale);
+  number("scale_floor", spec.scale_floor, usual.scale_floor);
+  number("zoneout", spec.zoneout, usual.zoneout);
+  if (spec.static_reals > 0) fields["static_reals"] = spec.static_reals;
+  if (spec.dynamic > 0) fields["dynamic_features"] = spec.dynamic;
+  if (spec.embeddings.empty()) return;
+  json::array cardinality, dimension;
+  for (const nn::Embedding& embedding : spec.embeddings)
+    cardinality.push_back(embedding.cardinality), dimension.push_back(embedding.dimension);
+  fields["cardinality"] = std::move(cardinality);
+  fields["embedding_dimension"] = std::move(dimension);
+}
+
+bool is_usual(const ModelSpec& spec) {
+  json::object differences;
+  add_differences(spec, differences);
+  return differences.empty();
+}
+
+Status read_differences(const json::object& fields, ModelSpec& spec) {
+  constexpr int kMost = 1'000'000;
+  if (const json::value* head = fields.if_contains("likelihood"))
+    spec.head = TRY(nn::head_of(head->is_string() ? std::string_view(head->get_string()) : "").in("likelihood"));
+  if (const json::value* scaling = fields.if_contains("scaling")) {
+    bool known = false;
+    for (const Scaling each : {Scaling::kLocation, Scaling::kMagnitude, Scaling::kNone})
+      if (scaling->is_string() && std::string_view(scaling->get_string()) == name_of(each))
+        spec.scaling = each, known = true;
+    if (!known) return invalid_argument("scaling: found {}; allowed: location, magnitude, none", to_text(*scaling));
+  }
+  const auto flag = [&](const char* key, bool& out) -> Status {
+    const json::value* value = fields.if_contains(key);
+    if (value && !value->is_bool()) return invalid_argument("{}: found {}; allowed: true, false", key, to_text(*value));
+    if (value) out = value->get_bool();
+    return ok();
+  };
+  TRY(flag("copy_gate", spec.gate));
+  TRY(flag("window_constants", spec.constants));
+  TRY(flag("log_scale", spec.log_scale));
+  TRY(flag("age", spec.age));
+  const auto number = [&](const char* key, double low, double high, auto& out) -> Status {
+    const json::value* value = fields.if_contains(key);
+    if (!value) return ok();
+    const double found = value->is_number() ? value->to_number<double>() : std::nan("");
+    if (!(found >= low && found <= high))
+      return invalid_argument("{}: found {}; allowed: {} to {}", key, to_text(*value), low, high);
+    out = static_cast<std::remove_reference_t<decltype(out)>>(found);
+    return ok();
+  };
+  TRY(number("lag_limit", 1, 1e30, spec.lag_limit));
+  TRY(number("filler", -1, 1, spec.filler));
+  TRY(number("default_scale", 1e-30, kValueMax, spec.default_scale));
+  TRY(number("scale_floor", 1e-30, kValueMax, spec.scale_floor));
+  TRY(number("zoneout", 0, 0.95, spec.zoneout));
+  if (fields.contains("static_reals")) spec.static_reals = TRY(small_whole(fields, "static_reals", 1, 10'000));
+  if (fields.contains("dynamic_features")) spec.dynamic = TRY(small_whole(fields, "dynamic_features", 1, 10'000));
+  if (!fields.contains("cardinality")) return ok();
+  const auto read = [&](const char* key, int high) -> Result<std::vector<int>> {
+    std::vector<int> all;
+    for (const json::value& value : *TRY(array_of(fields, key))) {
+      if (!value.is_int64() || value.get_int64() < 1 || value.get_int64() > high)
+        return invalid_argument("{}: found {}; allowed: whole numbers from 1 to {}", key, to_text(value), high);
+      all.push_back(static_cast<int>(value.get_int64()));
+    }
+    return all;
+  };
+  const auto cardinality = TRY(read("cardinality", kMost)), dimension = TRY(read("embedding_dimension", 1000));
+  if (cardinality.size() != dimension.size())
+    return invalid_argument("{} cardinalities and {} embedding dimensions", cardinality.size(), dimension.size());
+  for (std::size_t i = 0; i < cardinality.size(); ++i) spec.embeddings.push_back({cardinality[i], dimension[i]});
+  return ok();
+}
+
+}  // namespace
+
 json::object to_json(const ModelSpec& spec) {
   json::array calendar;
   for (const CalendarField field : spec.calendar) calendar.emplace_back(name_of(field));
   const bool width = spec.step.is_width();
   json::value step = json::string(to_text(spec.step));
   if (width) step = spec.step.width()->count();
-  return {{width ? "step_ms" : "step", std::move(step)},
-          {"horizon", spec.horizon},
-          {"context", spec.context},
-          {"season", spec.season},
-          {"week_lag", spec.week_lag},
-          {"scale_length", spec.scale_length},
-          {"lags", json::array(spec.lags.begin(), spec.lags.end())},
-          {"calendar", std::move(calendar)},
-          {"cells", spec.cells},
-          {"layers", spec.layers}};
+  json::object fields{{width ? "step_ms" : "step", std::move(step)},
+                      {"horizon", spec.horizon},
+                      {"context", spec.context},
+                      {"season", spec.season},
+                      {"week_lag", spec.week_lag},
+                      {"scale_length", spec.scale_length},
+                      {"lags", json::array(spec.lags.begin(), spec.lags.end())},
+                      {"calendar", std::move(calendar)},
+                      {"cells", spec.cells},
+                      {"layers", spec.layers}};
+  add_differences(spec, fields);
+  return fields;
 }
 
 Result<ModelSpec> spec_from_json(const json::object& fields) {
@@ -95,8 +194,9 @@ Result<ModelSpec> spec_from_json(const json::object& fields) {
                               kLagLimit);
     spec.lags.push_back(static_cast<int>(lag.get_int64()));
   }
-  for (const int lag : {1, spec.season, spec.week_lag})
-    if (std::ranges::find(spec.lags, lag) == spec.lags.end())
+  TRY(read_differences(fields, spec));
+  for (const int lag : {1, spec.season, spec.week_lag})  // What gate and constants look back by.
+    if ((spec.gated() || spec.constants) && std::ranges::find(spec.lags, lag) == spec.lags.end())
       return invalid_argument("lags: {} is not among them", lag);
   spec.scale_length = TRY(small_whole(fields, "scale_length", 1, spec.past()));
   for (const json::value& name : *TRY(array_of(fields, "calendar"))) {
@@ -125,7 +225,7 @@ Model::Model(ModelSpec spec, std::vector<float> parameters, json::object about)
       map_(network_shape(spec_)),
       parameters_(checked(std::move(parameters), map_)),
       columns_(map_, parameters_.data()) {
-  description_ = {{"format", kFormat}, {"algorithm", "deepar"}, {"recipe", "R"}};
+  description_ = {{"format", is_usual(spec_) ? kFormat : kGeneralFormat}, {"algorithm", "deepar"}, {"recipe", "R"}};
   for (const auto& [key, value] : to_json(spec_)) description_[key] = value;
   for (const auto& [key, value] : about) description_[key] = value;
   description_["parameters"] = parameters_.size();
@@ -149,7 +249,7 @@ Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact) {
   json::value about = TRY(parse_json(text->second).in("header: tidecast"));
   if (!about.is_object()) return invalid_argument("header: tidecast: not an object");
   json::object& fields = about.get_object();
-  TRY(whole(fields, "format", kFormat, kFormat).in("header: tidecast"));
+  TRY(whole(fields, "format", kFormat, kGeneralFormat).in("header: tidecast"));
   ModelSpec spec = TRY(spec_from_json(fields).in("header: tidecast"));
 
   const nn::ParameterMap map(network_shape(spec));

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "deepar/model.h"
+#include "deepar/window.h"
 #include "stats/season.h"
 
 namespace tidecast::deepar {
@@ -114,6 +115,10 @@ TrainingPlan plan_by_recipe(const Frequency& step, std::size_t points, std::size
 
 }  // namespace
 
+std::string_view name_of(Scaling scaling) {
+  return scaling == Scaling::kLocation ? "location" : scaling == Scaling::kMagnitude ? "magnitude" : "none";
+}
+
 std::string_view name_of(CalendarField field) { return cycle_of(field).name; }
 
 bool calendar_field_of(std::string_view name, CalendarField& out) {
@@ -196,6 +201,27 @@ std::vector<int> gluonts_lags(const Frequency& step, int lag_max) {
     case StepUnit::kYear: break;
   }
   return {lags.begin(), lags.end()};
+}
+
+int gluonts_embedding_dimension(int cardinality) { return std::min(50, (cardinality + 1) / 2); }
+
+ModelSpec gluonts_spec(const Frequency& step, int horizon, int context) {
+  ModelSpec spec;
+  spec.step = step;
+  spec.horizon = horizon;
+  spec.context = spec.scale_length = context > 0 ? context : horizon;
+  spec.season = spec.week_lag = 1;
+  spec.lags = gluonts_lags(step);
+  spec.calendar = gluonts_calendar(step);
+  spec.scaling = Scaling::kMagnitude;
+  spec.gate = spec.constants = false;
+  spec.log_scale = spec.age = true;
+  spec.lag_limit = kScaledLimit;
+  spec.embeddings = {{1, gluonts_embedding_dimension(1)}};
+  spec.static_reals = 1;
+  spec.cells = 40;
+  spec.layers = 2;
+  return spec;
 }
 
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "deepar/deepar.h"
+#include "nn/heads.h"
+#include "nn/parameters.h"
 
 namespace tidecast::deepar {
 
@@ -28,24 +30,56 @@ float calendar_value(CalendarField field, EventTime time);  // Of a step: at its
 // GluonTS's fields of a step, in its order (gluonts/time_feature/_base.py): seconds have six, years none.
 std::vector<CalendarField> gluonts_calendar(const Frequency& step);
 
-// Everything a forecast needs to know about the network's inputs.
+// What a window's values are measured in before the network sees them.
+enum class Scaling {
+  kLocation,   // (y - mean) / mean absolute deviation: recipe R's.
+  kMagnitude,  // y / mean |y|: GluonTS's, and R's of counts.
+  kNone,       // y.
+};
+std::string_view name_of(Scaling scaling);  // "location", "magnitude", "none"
+
+// Everything a forecast needs to know about the network's inputs and what becomes of its outputs.
 struct ModelSpec {
   Frequency step{0ms};
   int horizon = 0;
   int context = 0;        // C: steps of warm-up whose next values are forecast in training too.
   int season = 0;         // m, in steps.
   int week_lag = 0;       // What the copy gate calls a week: 7 days where that is a lag, else m.
-  int scale_length = 0;   // Ls = max(C, m): the values that location and scale are taken from.
+  int scale_length = 0;   // Ls: the values before the split that location and scale are taken from.
   std::vector<int> lags;  // Ascending, with 1, season and week_lag among them.
   std::vector<CalendarField> calendar;
+  nn::Head head = nn::Head::kStudentT;
+  Scaling scaling = Scaling::kLocation;
+  bool gate = true;          // The copy gate over lags; of a head that has one.
+  bool constants = true;     // Four measures of the window as inputs: see window.h.
+  bool log_scale = false;    // log of the scale as an input,
+  bool age = false;          // and log10(2 + steps since the series' start): GluonTS's.
+  float lag_limit = 30;      // Of lags as inputs.
+  double filler = 0;         // Stands for a missing value where the scaling has no location: in the head's support.
+  double default_scale = 1;  // Of a window without one observed value, where the scaling has no location.
+  double scale_floor = 1e-10;
+  std::vector<nn::Embedding> embeddings;  // Of each category.
+  int static_reals = 0;
+  int dynamic = 0;     // Features that are known beforehand.
+  double zoneout = 0;  // The rate it was trained with.
   int cells = 0, layers = 0;
 
-  static constexpr int kConstants = 4;  // Of the window: see window.h.
-  int inputs() const { return static_cast<int>(lags.size() + calendar.size()) + kConstants; }  // In this order.
+  static constexpr int kConstants = 4;
+  // Inputs of a step, in this order: lags, calendar, age, dynamic.
+  int features() const { return static_cast<int>(calendar.size()) + (age ? 1 : 0) + dynamic; }
+  int step_inputs() const { return static_cast<int>(lags.size()) + features(); }
+  // Inputs of a window, in this order: static reals, log scale, constants; then the embedded vectors.
+  int window_inputs() const { return static_reals + (log_scale ? 1 : 0) + (constants ? kConstants : 0); }
+  bool gated() const { return gate && nn::has_gate(head); }
   int sequence() const { return context + horizon - 1; }  // T: steps of a training window.
   int past() const { return context - 1 + lags.back(); }  // Values before the split that the inputs reach.
   bool operator==(const ModelSpec&) const = default;
 };
+
+// GluonTS's inputs: its lags, all calendar fields of the step, age, log scale, one category and one static real (which
+// series without take as 0), neither copy gate nor constants.  context 0: the horizon, as GluonTS has it.
+ModelSpec gluonts_spec(const Frequency& step, int horizon, int context = 0);
+int gluonts_embedding_dimension(int cardinality);
 
 struct TrainingPlan {
   ModelSpec spec;

@@ -38,14 +38,13 @@ Splits cut_held_out(std::span<const TimeSeries> series, const TrainingPlan& plan
 }
 
 // The copy gate begins even: its rows of the head start at 0.
-std::vector<float> first_parameters(const nn::ParameterMap& map, std::uint64_t seed) {
+std::vector<float> first_parameters(const ModelSpec& spec, const nn::ParameterMap& map, std::uint64_t seed) {
   std::vector<float> parameters = nn::initial_parameters(map, seed);
-  const auto gate = static_cast<std::ptrdiff_t>(nn::kStudentTOutputs),
-             cells = static_cast<std::ptrdiff_t>(map.shape().cells);
+  const std::ptrdiff_t gate = nn::head_outputs(spec.head), outputs = map.shape().outputs, cells = map.shape().cells;
   const auto weight = parameters.begin() + static_cast<std::ptrdiff_t>(map.head_weight());
   const auto bias = parameters.begin() + static_cast<std::ptrdiff_t>(map.head_bias());
-  std::fill(weight + gate * cells, weight + map.shape().outputs * cells, 0.f);
-  std::fill(bias + gate, bias + map.shape().outputs, 0.f);
+  std::fill(weight + gate * cells, weight + outputs * cells, 0.f);
+  std::fill(bias + gate, bias + outputs, 0.f);
   return parameters;
 }
 
@@ -91,10 +90,12 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
                             selects ? " and hold one window out" : "");
   }
 
-  const std::vector<Source> sources = make_sources(series, plan.spec);
+  std::vector<Source> sources;
+  for (std::size_t i = 0; i < series.size(); ++i)
+    sources.push_back(TRY(make_source(plan.spec, series[i], series[i].values.size()).in(fmt::format("series {}", i))));
   Workers workers(options.threads);
   BatchEngine engine(plan.spec, sources, options.batch, workers);
-  std::vector<float> parameters = first_parameters(engine.map(), options.seed), average = parameters, kept;
+  std::vector<float> parameters = first_parameters(plan.spec, engine.map(), options.seed), average = parameters, kept;
   std::vector<float> gradient(parameters.size());
   nn::Adam<float> adam(parameters.size(), kClipNorm, kWeightDecay, nn::best_kernels<float>());
   std::vector<Split> batch(static_cast<std::size_t>(options.batch));
@@ -111,8 +112,9 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
   for (int step = 0; step < plan.steps; ++step) {
     for (std::size_t b = 0; b < batch.size(); ++b)
       batch[b] = sampler.draw(static_cast<std::uint64_t>(step) * batch.size() + b);
-    const nn::Regulariser dropout{.kind = nn::Regularisation::kDropout,
-                                  .rate = options.dropout,
+    const bool zoneout = plan.spec.zoneout > 0;
+    const nn::Regulariser dropout{.kind = zoneout ? nn::Regularisation::kZoneout : nn::Regularisation::kDropout,
+                                  .rate = zoneout ? plan.spec.zoneout : options.dropout,
                                   .key = mix64(mix64(options.seed) + static_cast<std::uint64_t>(step))};
     losses.push_back(engine.loss_and_gradient(parameters, batch, dropout, gradient));
     const double norm = adam.step(options.learning_rate * rate_factor(step, plan.schedule_steps),

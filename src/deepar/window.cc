@@ -6,13 +6,10 @@
 namespace tidecast::deepar {
 namespace {
 
-constexpr double kScaleMin = 1e-10;
 constexpr double kMagnitudeMin = 1e-9;
 constexpr std::size_t kRecent = 7;
 
 float limited(double x) { return static_cast<float>(std::clamp<double>(x, -kScaledLimit, kScaledLimit)); }
-
-float as_input(float x) { return std::clamp(x, -kLagInputLimit, kLagInputLimit); }
 
 // A mean over what is there; 0 of nothing.
 struct Mean {
@@ -22,47 +19,102 @@ struct Mean {
   double value() const { return count == 0 ? 0 : sum / count; }
 };
 
+// The value t steps after the split; NaN outside the series and after what is known.
+double value_at(std::span<const double> values, std::ptrdiff_t split, int t, int known) {
+  const std::ptrdiff_t at = split + t;
+  return t >= known || at < 0 || at >= static_cast<std::ptrdiff_t>(values.size())
+             ? std::nan("")
+             : values[static_cast<std::size_t>(at)];
+}
+
+Status check_counts(const ModelSpec& spec, const TimeSeries& series) {
+  const auto check = [](std::string_view what, std::size_t found, std::size_t allowed) -> Status {
+    if (found == allowed) return ok();
+    return invalid_argument("{} {}; allowed: {}", found, what, allowed);
+  };
+  const bool dummy = spec.embeddings.size() == 1 && spec.embeddings[0].cardinality == 1;
+  if (!(dummy && series.categories.empty())) TRY(check("categories", series.categories.size(), spec.embeddings.size()));
+  if (!(spec.static_reals == 1 && series.static_reals.empty()))
+    TRY(check("static reals", series.static_reals.size(), static_cast<std::size_t>(spec.static_reals)));
+  return check("dynamic features", series.dynamic.size(), static_cast<std::size_t>(spec.dynamic));
+}
+
+Status check_numbers(std::string_view what, std::span<const double> values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i])) return invalid_argument("{}: value {} is {}; allowed: numbers", what, i, values[i]);
+  return ok();
+}
+
 }  // namespace
+
+Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std::size_t steps) {
+  TRY(check_counts(spec, series));
+  Source source{.values = series.values, .features = {}, .static_reals = {}, .categories = series.categories};
+  TRY(check_numbers("static reals", series.static_reals));
+  for (const double value : series.static_reals) source.static_reals.push_back(static_cast<float>(value));
+  source.static_reals.resize(static_cast<std::size_t>(spec.static_reals));
+  source.categories.resize(spec.embeddings.size());
+  for (std::size_t i = 0; i < source.categories.size(); ++i)
+    if (source.categories[i] < 0 || source.categories[i] >= spec.embeddings[i].cardinality)
+      return invalid_argument("category {}: found {}; allowed: 0 to {}", i, source.categories[i],
+                              spec.embeddings[i].cardinality - 1);
+  for (std::size_t i = 0; i < series.dynamic.size(); ++i) {
+    if (series.dynamic[i].size() < steps)
+      return invalid_argument("dynamic feature {}: {} values; needed: {}", i, series.dynamic[i].size(), steps);
+    TRY(check_numbers(fmt::format("dynamic feature {}", i), std::span(series.dynamic[i]).first(steps)));
+  }
+  if (spec.features() == 0) return source;
+  source.features.reserve(steps * static_cast<std::size_t>(spec.features()));
+  for (std::size_t i = 0; i < steps; ++i) {
+    const EventTime time = spec.step.calendar_time(series.time_of(i));
+    for (const CalendarField field : spec.calendar) source.features.push_back(calendar_value(field, time));
+    if (spec.age) source.features.push_back(static_cast<float>(std::log10(2 + static_cast<double>(i))));
+    for (const std::vector<double>& values : series.dynamic) source.features.push_back(static_cast<float>(values[i]));
+  }
+  return source;
+}
 
 ScaledWindow::ScaledWindow(const ModelSpec& spec)
     : spec_(spec), past_(spec.past()), x_(static_cast<std::size_t>(past_ + spec.horizon)), observed_(x_.size()) {}
 
 bool ScaledWindow::read(std::span<const double> values, std::size_t split, int known) {
-  const auto value_at = [&](int t) {  // NaN outside the series and after what is known.
-    const auto at = static_cast<std::ptrdiff_t>(split) + t;
-    return t >= known || at < 0 || at >= static_cast<std::ptrdiff_t>(values.size())
-               ? std::nan("")
-               : values[static_cast<std::size_t>(at)];
-  };
-  std::ranges::fill(x_, 0.f);
+  const auto at = static_cast<std::ptrdiff_t>(split);
   std::ranges::fill(observed_, 0);
   constants_ = {};
-  location_ = 0;
-  scale_ = 1;
-
+  location_ = magnitude_ = 0;
+  scale_ = spec_.scaling == Scaling::kNone ? 1 : spec_.default_scale;
   int last = -1;
-  while (last >= -past_ && !std::isfinite(value_at(last))) --last;
-  if (last < -past_) return false;
+  while (last >= -past_ && !std::isfinite(value_at(values, at, last, known))) --last;
+  const bool any = last >= -past_;
+  if (any) read_scale(values, at, last);
+  std::ranges::fill(x_, spec_.scaling == Scaling::kLocation ? 0.f : limited(spec_.filler / scale_));
+  if (!any && spec_.scaling == Scaling::kLocation) return false;
+  for (int t = -past_; t < known; ++t)
+    if (const double y = value_at(values, at, t, known); std::isfinite(y)) {
+      x_[static_cast<std::size_t>(t + past_)] = limited((y - location_) / scale_);
+      observed_[static_cast<std::size_t>(t + past_)] = 1;
+    }
+  if (spec_.constants) read_constants();
+  return any;
+}
+
+// last: the newest observed value.
+void ScaledWindow::read_scale(std::span<const double> values, std::ptrdiff_t split, int last) {
   const int newest = last >= -spec_.scale_length ? -1 : last;  // A gap as long as the range moves it back.
   const int oldest = std::max(newest - spec_.scale_length + 1, -past_);
   Mean level, magnitude, deviation;
   for (int t = oldest; t <= newest; ++t)
-    if (const double y = value_at(t); std::isfinite(y)) level.add(y), magnitude.add(std::abs(y));
+    if (const double y = value_at(values, split, t, 0); std::isfinite(y)) level.add(y), magnitude.add(std::abs(y));
+  magnitude_ = magnitude.value();
+  if (spec_.scaling == Scaling::kMagnitude) scale_ = std::max(magnitude_, spec_.scale_floor);
+  if (spec_.scaling != Scaling::kLocation) return;
   for (int t = oldest; t <= newest; ++t)
-    if (const double y = value_at(t); std::isfinite(y)) deviation.add(std::abs(y - level.value()));
+    if (const double y = value_at(values, split, t, 0); std::isfinite(y)) deviation.add(std::abs(y - level.value()));
   location_ = level.value();
-  scale_ = std::max(deviation.value() + 1e-3 * magnitude.value(), kScaleMin);
-
-  for (int t = -past_; t < known; ++t)
-    if (const double y = value_at(t); std::isfinite(y)) {
-      x_[static_cast<std::size_t>(t + past_)] = limited((y - location_) / scale_);
-      observed_[static_cast<std::size_t>(t + past_)] = 1;
-    }
-  read_constants(magnitude.value());
-  return true;
+  scale_ = std::max(deviation.value() + 1e-3 * magnitude_, spec_.scale_floor);
 }
 
-void ScaledWindow::read_constants(double mean_magnitude) {
+void ScaledWindow::read_constants() {
   Mean step, season, size;
   for (int t = 1 - spec_.context; t < 0; ++t) {
     if (!observed(t)) continue;
@@ -70,9 +122,14 @@ void ScaledWindow::read_constants(double mean_magnitude) {
     if (observed(t - 1)) step.add(std::abs(x(t) - x(t - 1)));
     if (observed(t - spec_.season)) season.add(std::abs(x(t) - x(t - spec_.season)));
   }
-  constants_ = {static_cast<float>(std::log(scale_ / std::max(mean_magnitude, kMagnitudeMin) + 1e-4)),
+  constants_ = {static_cast<float>(std::log(scale_ / std::max(magnitude_, kMagnitudeMin) + 1e-4)),
                 static_cast<float>(std::log(step.value() + 1e-3)), static_cast<float>(std::log(season.value() + 1e-3)),
                 static_cast<float>(std::log(size.value() + 1e-3))};
+}
+
+float ScaledWindow::target(int t) const {
+  if (nn::target_unit(spec_.head) != nn::TargetUnit::kOriginal) return x(t);
+  return static_cast<float>(std::min<double>(static_cast<double>(x(t)) * scale_ + location_, kCountLimit));
 }
 
 float ScaledWindow::recent_mean(int t) const {
@@ -82,29 +139,44 @@ float ScaledWindow::recent_mean(int t) const {
   return sum / static_cast<float>(count);
 }
 
-void write_window(const ModelSpec& spec, const ScaledWindow& window, std::span<const float> calendar, std::size_t split,
+void write_window_inputs(const ModelSpec& spec, const ScaledWindow& window, const Source& source, float* to,
+                         std::ptrdiff_t stride) {
+  const auto put = [&](float value) {
+    *to = value;
+    to += stride;
+  };
+  for (const float value : source.static_reals) put(value);
+  if (spec.log_scale) put(static_cast<float>(std::log(window.scale())));
+  if (spec.constants)
+    for (const float value : window.constants()) put(value);
+}
+
+void write_window(const ModelSpec& spec, const ScaledWindow& window, const Source& source, std::size_t split,
                   const LaneTarget& to) {
-  const auto lanes = static_cast<std::size_t>(to.lanes), fields = spec.calendar.size();
+  const std::ptrdiff_t lanes = to.lanes, fields = spec.features();
   float* input = to.inputs + to.lane;
   float* candidate = to.candidates + to.lane;
-  for (std::size_t i = 0; i < window.constants().size(); ++i)
-    to.statics[i * lanes + static_cast<std::size_t>(to.lane)] = window.constants()[i];
+  const auto put = [lanes](float*& at, float value) {
+    *at = value;
+    at += lanes;
+  };
+  write_window_inputs(spec, window, source, to.statics + to.lane, lanes);
+  to.scale[to.lane] = static_cast<float>(window.scale());
   for (int p = 0; p < spec.sequence(); ++p) {
     const int t = p - spec.context + 1;
-    const auto put = [&](float*& at, float value) {
-      *at = value;
-      at += lanes;
-    };
-    for (const int lag : spec.lags) put(input, as_input(window.x(t - lag)));
+    for (const int lag : spec.lags) put(input, std::clamp(window.x(t - lag), -spec.lag_limit, spec.lag_limit));
     const std::ptrdiff_t time = static_cast<std::ptrdiff_t>(split) + t;
-    for (std::size_t f = 0; f < fields; ++f)  // Before the series there is no calendar: 0, as GluonTS pads.
-      put(input, time < 0 ? 0.f : calendar[static_cast<std::size_t>(time) * fields + f]);
-    put(candidate, window.x(t - 1));
-    put(candidate, window.x(t - spec.season));
-    put(candidate, window.x(t - spec.week_lag));
-    put(candidate, window.recent_mean(t));
-    to.target[static_cast<std::size_t>(p) * lanes + static_cast<std::size_t>(to.lane)] = window.x(t);
-    to.weight[static_cast<std::size_t>(p) * lanes + static_cast<std::size_t>(to.lane)] = window.observed(t) ? 1.f : 0.f;
+    for (std::ptrdiff_t f = 0; f < fields; ++f)  // What is before the series has the filler, as GluonTS pads.
+      put(input,
+          time < 0 ? static_cast<float>(spec.filler) : source.features[static_cast<std::size_t>(time * fields + f)]);
+    if (spec.gated()) {
+      put(candidate, window.x(t - 1));
+      put(candidate, window.x(t - spec.season));
+      put(candidate, window.x(t - spec.week_lag));
+      put(candidate, window.recent_mean(t));
+    }
+    to.target[p * lanes + to.lane] = window.target(t);
+    to.weight[p * lanes + to.lane] = window.observed(t) ? 1.f : 0.f;
   }
 }
 
@@ -112,23 +184,26 @@ void write_nothing(const ModelSpec& spec, const LaneTarget& to) {
   const auto zero = [&](float* at, int rows) {
     for (int i = 0; i < rows; ++i) at[static_cast<std::ptrdiff_t>(i) * to.lanes + to.lane] = 0;
   };
-  zero(to.inputs, (spec.inputs() - ModelSpec::kConstants) * spec.sequence());
-  zero(to.statics, ModelSpec::kConstants);
-  zero(to.candidates, 4 * spec.sequence());
+  zero(to.inputs, spec.step_inputs() * spec.sequence());
+  zero(to.statics, spec.window_inputs());
+  if (spec.gated()) zero(to.candidates, nn::kCandidates * spec.sequence());
   zero(to.target, spec.sequence());
   zero(to.weight, spec.sequence());
+  to.scale[to.lane] = 1;
 }
 
-void write_known_inputs(const ModelSpec& spec, const ScaledWindow& window, EventTime time, int p,
-                        std::span<float> inputs) {
+void write_known_inputs(const ModelSpec& spec, const ScaledWindow& window, const Source& source, std::size_t split,
+                        int p, std::span<float> inputs) {
   const int t = p - spec.context + 1;
   std::size_t at = 0;
   for (const int lag : spec.lags) {
-    if (t - lag < 0) inputs[at] = as_input(window.x(t - lag));
+    if (t - lag < 0) inputs[at] = std::clamp(window.x(t - lag), -spec.lag_limit, spec.lag_limit);
     ++at;
   }
-  for (const CalendarField field : spec.calendar) inputs[at++] = calendar_value(field, spec.step.calendar_time(time));
-  for (const float constant : window.constants()) inputs[at++] = constant;
+  const std::ptrdiff_t time = static_cast<std::ptrdiff_t>(split) + t, fields = spec.features();
+  for (std::ptrdiff_t f = 0; f < fields; ++f)
+    inputs[at++] =
+        time < 0 ? static_cast<float>(spec.filler) : source.features[static_cast<std::size_t>(time * fields + f)];
 }
 
 }  // namespace tidecast::deepar

@@ -117,22 +117,22 @@ TEST(WriteWindow, PlacesLagsCalendarConstantsAndCandidatesByStep) {
   spec.calendar = {CalendarField::kMinuteOfHour};
   ScaledWindow window(spec);
   const std::vector<double> values{3, 1, 4, 1, 5, 9, 2, kNaN, 5, 3};
-  std::vector<float> calendar;
-  for (std::size_t i = 0; i < values.size(); ++i) calendar.push_back(static_cast<float>(i) / 100);
+  Source source{.values = values, .features = {}, .static_reals = {}, .categories = {}};
+  for (std::size_t i = 0; i < values.size(); ++i) source.features.push_back(static_cast<float>(i) / 100);
   const std::size_t split = 8, lanes = 8, lane = 5;
   ASSERT_TRUE(window.read(values, split, spec.horizon));
   const auto steps = static_cast<std::size_t>(spec.sequence()), width = spec.lags.size() + spec.calendar.size();
   std::vector<float> inputs(steps * width * lanes), statics(4 * lanes), candidates(steps * 4 * lanes),
-      target(steps * lanes), weight(steps * lanes);
-  write_window(spec, window, calendar, split,
-               {5, 8, inputs.data(), statics.data(), candidates.data(), target.data(), weight.data()});
+      target(steps * lanes), weight(steps * lanes), scale(lanes);
+  write_window(spec, window, source, split,
+               {5, 8, inputs.data(), statics.data(), candidates.data(), target.data(), weight.data(), scale.data()});
   for (std::size_t p = 0; p < steps; ++p) {
     const int t = static_cast<int>(p) - 2;
     const auto input = [&](std::size_t row) { return inputs[(p * width + row) * lanes + lane]; };
     const auto candidate = [&](std::size_t row) { return candidates[(p * 4 + row) * lanes + lane]; };
     EXPECT_EQ(input(0), window.x(t - 1));
     EXPECT_EQ(input(2), window.x(t - 4));
-    EXPECT_EQ(input(3), calendar[split + p - 2]);
+    EXPECT_EQ(input(3), source.features[split + p - 2]);
     EXPECT_EQ(candidate(1), window.x(t - 4));
     EXPECT_EQ(candidate(3), window.recent_mean(t));
     EXPECT_EQ(target[p * lanes + lane], window.x(t));
