@@ -202,6 +202,7 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
   out.add("", fmt::format("{} layers of {} cells, dropout {}, rate {}, batches of {}, context {}", o.layers, o.cells,
                           o.dropout, o.learning_rate, o.batch,
                           o.context == usual.context ? "by the recipe" : fmt::format("{}", o.context)));
+  if (o.likelihood != usual.likelihood) out.add("", fmt::format("likelihood {}", name_of(o.likelihood)));
   out.add("", fmt::format("trained on {}; first run {}",
                           f.training_window ? "the newest " + to_text(*f.training_window) : "all of its history",
                           f.first_training_after ? "after " + to_text(*f.first_training_after) + " of events"

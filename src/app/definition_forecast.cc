@@ -13,13 +13,13 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // SageMaker's names; the ranges are those of its documents (type and upper end of the tuning range).
 void read_hyperparameters(const Value& value, DeepArOptions& out) {
   const ValueMap map = value.map({
-      .optional = {"context_length", "num_cells", "num_layers", "dropout_rate", "learning_rate", "mini_batch_size"},
+      .optional = {"context_length", "num_cells", "num_layers", "dropout_rate", "learning_rate", "mini_batch_size",
+                   "likelihood"},
       .refused = {{"epochs", "is not for this recipe", "no key: it takes a fixed number of steps and keeps the best"},
                   {"early_stopping_patience", "is not for this recipe",
                    "no key: held-out windows choose the weights to keep"},
                   {"prediction_length", "stands elsewhere", "forecast.horizon"},
                   {"time_freq", "stands elsewhere", "the window of the target's group"},
-                  {"likelihood", "cannot be chosen", "no key: student-T"},
                   {"embedding_dimension", "has nothing to embed", "no key: one series, no categories"},
                   {"cardinality", "has nothing to count", "no key: one series, no categories"},
                   {"num_dynamic_feat", "is not in this version", "no key: no dynamic features"},
@@ -38,6 +38,13 @@ void read_hyperparameters(const Value& value, DeepArOptions& out) {
   set(out.dropout, map["dropout_rate"].number(0, 0.2));
   set(out.learning_rate, map["learning_rate"].number(1e-5, 1e-1));
   set(out.batch, map["mini_batch_size"].integer(1, 1028));
+  static constexpr nn::Head kHeads[] = {
+      nn::Head::kStudentT,         nn::Head::kGaussian, nn::Head::kBeta,    nn::Head::kPoint,
+      nn::Head::kNegativeBinomial, nn::Head::kLaplace,  nn::Head::kPoisson, nn::Head::kGamma};
+  if (const auto head = map["likelihood"].word({.what = "likelihood",
+                                                .words = {"student-T", "gaussian", "beta", "deterministic-L1",
+                                                          "negative-binomial", "laplace", "poisson", "gamma"}}))
+    out.likelihood = kHeads[*head];
 }
 
 // From one row of a series to the next.

@@ -55,6 +55,7 @@ json::object parameters_of(const TrainingJob& job) {
           {"batch", o.batch},
           {"learning_rate", o.learning_rate},
           {"dropout", o.dropout},
+          {"likelihood", name_of(o.likelihood)},
           {"windows", job.windows},
           {"confidence", job.confidence},
           {"paths", job.paths}};

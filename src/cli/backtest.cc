@@ -60,6 +60,7 @@ json::object to_json(const BacktestArguments& arguments, const DatasetBacktest& 
                       {"horizon", arguments.horizon},
                       {"windows", arguments.windows},
                       {"season", e.season},
+                      {"likelihoods", json::array(arguments.likelihoods.begin(), arguments.likelihoods.end())},
                       {"series", e.series},
                       {"points", e.points},
                       {"mean_wql", to_json(spread(e, wql_of))},
@@ -110,7 +111,10 @@ Status backtest_command(const Context& context, const BacktestArguments& argumen
                                             .steps = arguments.steps},
                                  .windows = arguments.windows,
                                  .seeds = arguments.seeds,
+                                 .likelihoods = {},
                                  .paths = arguments.paths};
+  for (const std::string& likelihood : arguments.likelihoods)
+    options.likelihoods.push_back(TRY(nn::head_of(likelihood).in("--likelihood")));
   const bool shows = !context.quiet && !context.json && context.use_color(stderr);  // A terminal.
   if (shows)
     options.progress = [](std::string_view what, double share) {

@@ -154,11 +154,18 @@ int run_cli(int argc, char** argv) {
   sub = command("backtest", "How accurate DeepAR is on a file of series, beside naive forecasts",
                 "tidecast backtest --file F.csv --freq 1h --horizon 24 --windows 7 --seeds 1,2,3");
   sub->add_option("--file", backtest.file, "CSV or Parquet of series,time,value; without series it is one")->required();
-  sub->add_option("--freq", backtest.frequency, "The step of the series: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y")->required();
+  sub->add_option("--freq", backtest.frequency, "The step of the series: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y")
+      ->required();
   sub->add_option("--horizon", backtest.horizon, "Steps to forecast")->required();
   sub->add_option("--windows", backtest.windows, "Windows at the end of each series, one after the other")
       ->capture_default_str();
   sub->add_option("--seeds", backtest.seeds, "A model each, with commas")->delimiter(',')->capture_default_str();
+  sub->add_option(
+         "--likelihood", backtest.likelihoods,
+         "student-T, gaussian, laplace, negative-binomial, poisson, beta, gamma or deterministic-L1; of several, "
+         "with commas, a model each and their paths together")
+      ->delimiter(',')
+      ->capture_default_str();
   sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
   sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
   sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default");

@@ -80,6 +80,7 @@ struct BacktestArguments {
   std::string frequency;
   int horizon = 0, windows = 1, season = 0, context = 0, steps = 0, paths = 100;  // 0: as the recipe says.
   std::vector<std::uint64_t> seeds{1};
+  std::vector<std::string> likelihoods{"student-T"};
 };
 Status backtest_command(const Context& context, const BacktestArguments& arguments);
 struct ForecastArguments {

@@ -116,9 +116,10 @@ class PathSampler {
   nn::Buffer<float> lags_, candidates_, head_, drawn_, window_scale_;
 };
 
-float to_unit(double x, double location, double scale) {
+float to_unit(double x, double location, double scale, bool whole) {
   constexpr double kMax = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(x * scale + location, -kMax, kMax));
+  const double y = x * scale + location;
+  return static_cast<float>(std::clamp(whole ? std::round(y) : y, -kMax, kMax));
 }
 
 }  // namespace
@@ -165,7 +166,7 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
       for (int k = 0; k < spec_.horizon; ++k)
         result.values[static_cast<std::size_t>(path) * static_cast<std::size_t>(spec_.horizon) +
                       static_cast<std::size_t>(k)] =
-            to_unit(sampler.sample(k)[path - first], window.location(), window.scale());
+            to_unit(sampler.sample(k)[path - first], window.location(), window.scale(), nn::is_count(spec_.head));
   }
   return result;
 }

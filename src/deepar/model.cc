@@ -127,7 +127,7 @@ Status read_differences(const json::object& fields, ModelSpec& spec) {
     return ok();
   };
   TRY(number("lag_limit", 1, 1e30, spec.lag_limit));
-  TRY(number("filler", -1, 1, spec.filler));
+  TRY(number("filler", -1e6, 1e6, spec.filler));
   TRY(number("default_scale", 1e-30, kValueMax, spec.default_scale));
   TRY(number("scale_floor", 1e-30, kValueMax, spec.scale_floor));
   TRY(number("zoneout", 0, 0.95, spec.zoneout));

@@ -19,6 +19,7 @@ constexpr int kHeldOutWindows = 100;    // Wanted over all series.
 constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
+constexpr double kScaleFloorShare = 1e-3;
 
 struct CalendarCycle {
   CalendarField field;
@@ -69,7 +70,54 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("layers", o.layers, 1, 8));
   TRY(in_range("threads", o.threads, 1, 256));
   TRY(in_range("learning_rate", o.learning_rate, 1e-9, 1.0));
-  return in_range("dropout", o.dropout, 0.0, 0.95);
+  TRY(in_range("dropout", o.dropout, 0.0, 0.95));
+  TRY(in_range("zoneout", o.zoneout, 0.0, 0.95));
+  return in_range("embedding_dimension", o.embedding_dimension, 1, 1000);
+}
+
+// The values that a head is of.
+Status check_support(nn::Head head, const TimeSeries& series) {
+  const auto check = [&](const auto& allows, std::string_view allowed) -> Status {
+    for (std::size_t i = 0; i < series.values.size(); ++i)
+      if (const double y = series.values[i]; !std::isnan(y) && !allows(y))
+        return invalid_argument("value {} is {}; a likelihood {} allows {}", i, y, name_of(head), allowed);
+    return ok();
+  };
+  if (nn::is_count(head))
+    return check([](double y) { return y >= 0 && y == std::floor(y); }, "whole numbers from 0 on");
+  if (head == nn::Head::kGamma) return check([](double y) { return y > 0; }, "numbers above 0");
+  if (head == nn::Head::kBeta) return check([](double y) { return y > 0 && y < 1; }, "numbers between 0 and 1");
+  return ok();
+}
+
+// Scaling, features and embeddings by the head and by what the series carry.
+void fit_to_series(std::span<const TimeSeries> series, const DeepArOptions& options, ModelSpec& spec) {
+  spec.head = options.likelihood;
+  spec.zoneout = options.zoneout;
+  switch (nn::target_unit(spec.head)) {
+    case nn::TargetUnit::kShifted: break;
+    case nn::TargetUnit::kRatio: spec.scaling = Scaling::kMagnitude; break;
+    case nn::TargetUnit::kOriginal:
+      spec.scaling = nn::is_count(spec.head) ? Scaling::kMagnitude : Scaling::kNone;
+      break;
+  }
+  if (spec.scaling == Scaling::kNone) spec.filler = 0.5;
+  if (spec.scaling == Scaling::kMagnitude) {
+    double sum = 0, count = 0;
+    for (const TimeSeries& s : series)
+      for (const double y : s.values)
+        if (!std::isnan(y)) sum += std::abs(y), ++count;
+    if (sum > 0) spec.default_scale = sum / count;
+    spec.scale_floor = kScaleFloorShare * spec.default_scale;  // Or a stretch of zeros would make lags of anything.
+  }
+  spec.static_reals = static_cast<int>(series[0].static_reals.size());
+  spec.dynamic = static_cast<int>(series[0].dynamic.size());
+  for (std::size_t i = 0; i < series[0].categories.size(); ++i) {
+    int most = 0;
+    for (const TimeSeries& s : series)
+      if (i < s.categories.size()) most = std::max(most, s.categories[i]);
+    spec.embeddings.push_back({most + 1, options.embedding_dimension});
+  }
 }
 
 int context_of(int horizon, int season) {
@@ -239,6 +287,9 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
 
   TrainingPlan plan = options.like ? TRY(plan_from_json(options.like->describe()).in("like"))
                                    : plan_by_recipe(series[0].step, points, longest, options);
+  if (!options.like) fit_to_series(series, options, plan.spec);
+  for (std::size_t i = 0; i < series.size(); ++i)
+    TRY(check_support(plan.spec.head, series[i]).in(fmt::format("series {}", i)));
   if (plan.spec.step != series[0].step)
     return invalid_argument("like: trained for steps of {}; the series have {}", to_text(plan.spec.step),
                             to_text(series[0].step));

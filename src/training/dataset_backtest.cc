@@ -69,6 +69,7 @@ class Backtester {
     if (options_.paths < 1 || options_.paths > kPathsMax)
       return invalid_argument("{} paths; allowed: 1 to {}", options_.paths, kPathsMax);
     if (options_.seeds.empty()) return invalid_argument("no seeds");
+    if (options_.likelihoods.empty()) return invalid_argument("no likelihoods");
     if (options_.deepar.horizon < 1)
       return invalid_argument("a horizon of {}; allowed: from 1 on", options_.deepar.horizon);
     if (series_.empty()) return invalid_argument("no series");
@@ -102,29 +103,49 @@ class Backtester {
 
   Result<SeedResult> run_seed(std::uint64_t seed) {
     SeedResult result{.seed = seed};
-    DeepArOptions options = options_.deepar;
-    options.seed = seed;
-    auto begin = std::chrono::steady_clock::now();
-    const auto trained = TRY(train_deepar(parts_, options, [&](int step, int steps, double) {
-      return tell(fmt::format("seed {}: training", seed), static_cast<double>(step) / steps);
-    }));
-    result.train_s = seconds_since(begin);
-    result.steps = trained.steps;
-    result.best_step = trained.best_step;
-    result.held_out_loss = trained.held_out_loss;
+    std::vector<ForecastPaths> forecasts(windows_.size());
+    for (const nn::Head likelihood : options_.likelihoods) {
+      DeepArOptions options = options_.deepar;
+      options.seed = seed;
+      options.likelihood = likelihood;
+      auto begin = std::chrono::steady_clock::now();
+      const auto trained = TRY(train_deepar(parts_, options, [&](int step, int steps, double) {
+        return tell(fmt::format("seed {}, {}: training", seed, name_of(likelihood)), static_cast<double>(step) / steps);
+      }));
+      result.train_s += seconds_since(begin);
+      if (likelihood == options_.likelihoods.front()) {
+        result.steps = trained.steps;
+        result.best_step = trained.best_step;
+        result.held_out_loss = trained.held_out_loss;
+      }
+      begin = std::chrono::steady_clock::now();
+      const auto more = TRY(forecast_windows(*trained.model, seed));
+      for (std::size_t i = 0; i < more.size(); ++i) add_paths(more[i], forecasts[i]);
+      result.forecast_s += seconds_since(begin);
+      if (!tell(fmt::format("seed {}: forecasts", seed), 1)) return cancelled("stopped");
+    }
+    result.accuracy = TRY(judge_paths(forecasts));
+    for (std::size_t i = 0; i < forecasts.size(); ++i) add_paths(forecasts[i], pool_[i]);
+    return result;
+  }
 
-    begin = std::chrono::steady_clock::now();
+  static void add_paths(const ForecastPaths& more, ForecastPaths& to) {
+    to.horizon = more.horizon;
+    to.paths += more.paths;
+    to.values.insert(to.values.end(), more.values.begin(), more.values.end());
+  }
+
+  Result<std::vector<ForecastPaths>> forecast_windows(const DeepAr& model, std::uint64_t seed) const {
     std::vector<ForecastPaths> forecasts(windows_.size());
     std::vector<Status> status(windows_.size());
-    Workers workers(options.threads);
-    workers.run(static_cast<int>(windows_.size()), [&](int i) {
+    Workers(options_.deepar.threads).run(static_cast<int>(windows_.size()), [&](int i) {
       const Window& window = windows_[static_cast<std::size_t>(i)];
       const TimeSeries& all = series_[window.series].series;
-      const std::size_t seen = std::min(window.first, static_cast<std::size_t>(trained.model->history_needed()));
+      const std::size_t seen = std::min(window.first, static_cast<std::size_t>(model.history_needed()));
       TimeSeries history{.start = all.time_of(window.first - seen), .step = all.step, .values = {}};
       const auto values = past(window).last(seen);
       history.values.assign(values.begin(), values.end());
-      auto forecast = trained.model->forecast(history, options_.paths, mix64(seed ^ window.seed));
+      auto forecast = model.forecast(history, options_.paths, mix64(seed ^ window.seed));
       if (forecast.ok())
         forecasts[static_cast<std::size_t>(i)] = std::move(forecast).value();
       else
@@ -132,15 +153,7 @@ class Backtester {
             fmt::format("series {}, forecast from {}", series_[window.series].name, to_rfc3339(history.end())));
     });
     for (const Status& each : status) TRY(each);
-    result.forecast_s = seconds_since(begin);
-    if (!tell(fmt::format("seed {}: forecasts", seed), 1)) return cancelled("stopped");
-    result.accuracy = TRY(judge_paths(forecasts));
-    for (std::size_t i = 0; i < forecasts.size(); ++i) {
-      pool_[i].horizon = forecasts[i].horizon;
-      pool_[i].paths += forecasts[i].paths;
-      pool_[i].values.insert(pool_[i].values.end(), forecasts[i].values.begin(), forecasts[i].values.end());
-    }
-    return result;
+    return forecasts;
   }
 
   Result<DatasetAccuracy> judge_paths(std::span<const ForecastPaths> forecasts) const {

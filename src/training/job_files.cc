@@ -30,6 +30,15 @@ requires std::is_same_v<std::remove_const_t<S>, DeepArOptions> Status fields_of(
   TRY(fields("layers", options.layers));
   TRY(fields("learning_rate", options.learning_rate));
   TRY(fields("dropout", options.dropout));
+  TRY(fields("zoneout", options.zoneout));
+  std::string likelihood(name_of(options.likelihood));
+  TRY(fields("likelihood", likelihood));
+  if constexpr (!std::is_const_v<S>) {
+    const auto head = nn::head_of(likelihood);
+    if (!head.ok()) return data_loss("likelihood: {}", head.message());
+    options.likelihood = *head;
+  }
+  TRY(fields("embedding_dimension", options.embedding_dimension));
   TRY(fields("seed", options.seed));
   return fields("threads", options.threads);
 }

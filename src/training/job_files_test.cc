@@ -42,7 +42,21 @@ TrainingJob example_job() {
   job.windows = 8;
   job.confidence = 80.5;
   job.paths = 55;
-  job.options = {31, 62, 63, 64, false, 66, 67, 68, 0.0123, 0.0456, 18'446'744'073'709'551'615u, 3, nullptr};
+  job.options = {.horizon = 31,
+                 .season = 62,
+                 .context = 63,
+                 .steps = 64,
+                 .select = false,
+                 .batch = 66,
+                 .cells = 67,
+                 .layers = 68,
+                 .learning_rate = 0.0123,
+                 .dropout = 0.0456,
+                 .zoneout = 0.0789,
+                 .likelihood = nn::Head::kNegativeBinomial,
+                 .embedding_dimension = 9,
+                 .seed = 18'446'744'073'709'551'615u,
+                 .threads = 3};
   job.production_artefact = std::string("\0\xff\x10 bytes", 9);
   job.production_data_end = EventTime::from_ms(1'778'025'600'123);
   job.judged_artefact = "\x7fjudged";
@@ -91,6 +105,9 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.options.layers, 68);
   EXPECT_EQ(read.options.learning_rate, 0.0123);
   EXPECT_EQ(read.options.dropout, 0.0456);
+  EXPECT_EQ(read.options.zoneout, 0.0789);
+  EXPECT_EQ(read.options.likelihood, nn::Head::kNegativeBinomial);
+  EXPECT_EQ(read.options.embedding_dimension, 9);
   EXPECT_EQ(read.options.seed, 18'446'744'073'709'551'615u);
   EXPECT_EQ(read.options.threads, 3);
   EXPECT_EQ(read.production_artefact, job.production_artefact);
