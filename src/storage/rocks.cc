@@ -1,6 +1,7 @@
 #include "storage/rocks.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -86,8 +87,22 @@ class ProgramLog final : public rocksdb::Logger {
   }
 };
 
+// After a full disk RocksDB would begin to look for room in a thread of its own, and go on writing once there is some.
+// Whoever failed to commit opens anew and does not wait for that; and a close in the middle of it waits for ever
+// (7.8.3: the thread for a flush that is not begun any more, the close for the thread).  It does not look where the
+// free space is not to be known.
+class NoRecovery final : public rocksdb::EnvWrapper {
+ public:
+  NoRecovery() : EnvWrapper(rocksdb::Env::Default()) {}
+  const char* Name() const override { return "tidecast"; }
+  rocksdb::Status GetFreeSpace(const std::string&, std::uint64_t*) override { return rocksdb::Status::NotSupported(); }
+};
+
 rocksdb::Options options() {
+  static NoRecovery env;
   rocksdb::Options options;
+  options.env = &env;
+  options.max_bgerror_resume_count = 0;
   options.create_if_missing = true;
   // Big values come compressed and keys are hashes: nothing is left to gain.
   options.compression = rocksdb::kNoCompression;
