@@ -38,13 +38,10 @@ void read_hyperparameters(const Value& value, DeepArOptions& out) {
   set(out.dropout, map["dropout_rate"].number(0, 0.2));
   set(out.learning_rate, map["learning_rate"].number(1e-5, 1e-1));
   set(out.batch, map["mini_batch_size"].integer(1, 1028));
-  static constexpr nn::Head kHeads[] = {
-      nn::Head::kStudentT,         nn::Head::kGaussian, nn::Head::kBeta,    nn::Head::kPoint,
-      nn::Head::kNegativeBinomial, nn::Head::kLaplace,  nn::Head::kPoisson, nn::Head::kGamma};
-  if (const auto head = map["likelihood"].word({.what = "likelihood",
-                                                .words = {"student-T", "gaussian", "beta", "deterministic-L1",
-                                                          "negative-binomial", "laplace", "poisson", "gamma"}}))
-    out.likelihood = kHeads[*head];
+  static const std::vector<std::string_view> kLikelihoods = {
+      "student-T", "gaussian", "beta", "deterministic-L1", "negative-binomial", "laplace", "poisson", "gamma"};
+  if (const auto likelihood = map["likelihood"].word({.what = "likelihood", .words = kLikelihoods}))
+    out.likelihood = nn::head_of(kLikelihoods[*likelihood]).value();
 }
 
 // From one row of a series to the next.

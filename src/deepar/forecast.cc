@@ -130,8 +130,10 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
                             to_text(spec_.step));
   if (paths < 1 || paths > kPathsMax) return invalid_argument("{} paths; allowed: 1 to {}", paths, kPathsMax);
   TRY(check_values(history).in("history"));
-  const std::size_t split = history.values.size();
-  const Source source = TRY(make_source(spec_, history, split + static_cast<std::size_t>(spec_.horizon)).in("history"));
+  const std::size_t split = history.values.size(),
+                    first = split - std::min(split, static_cast<std::size_t>(spec_.context - 1));
+  const Source source =
+      TRY(make_source(spec_, history, first, split + static_cast<std::size_t>(spec_.horizon)).in("history"));
   ScaledWindow window(spec_);
   if (!window.read(history.values, split, 0))
     return invalid_argument("not one observed value among the last {}",

@@ -92,7 +92,8 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
 
   std::vector<Source> sources;
   for (std::size_t i = 0; i < series.size(); ++i)
-    sources.push_back(TRY(make_source(plan.spec, series[i], series[i].values.size()).in(fmt::format("series {}", i))));
+    sources.push_back(
+        TRY(make_source(plan.spec, series[i], 0, series[i].values.size()).in(fmt::format("series {}", i))));
   Workers workers(options.threads);
   BatchEngine engine(plan.spec, sources, options.batch, workers);
   std::vector<float> parameters = first_parameters(plan.spec, engine.map(), options.seed), average = parameters, kept;

@@ -27,6 +27,13 @@ double value_at(std::span<const double> values, std::ptrdiff_t split, int t, int
              : values[static_cast<std::size_t>(at)];
 }
 
+// Feature f of the step `time` from the series' start; what is before the series has the filler, as GluonTS pads.
+float feature_at(const ModelSpec& spec, const Source& source, std::ptrdiff_t time, std::ptrdiff_t f) {
+  if (time < 0) return static_cast<float>(spec.filler);
+  return source
+      .features[static_cast<std::size_t>((time - static_cast<std::ptrdiff_t>(source.first)) * spec.features() + f)];
+}
+
 Status check_counts(const ModelSpec& spec, const TimeSeries& series) {
   const auto check = [](std::string_view what, std::size_t found, std::size_t allowed) -> Status {
     if (found == allowed) return ok();
@@ -47,9 +54,10 @@ Status check_numbers(std::string_view what, std::span<const double> values) {
 
 }  // namespace
 
-Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std::size_t steps) {
+Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std::size_t first, std::size_t end) {
   TRY(check_counts(spec, series));
-  Source source{.values = series.values, .features = {}, .static_reals = {}, .categories = series.categories};
+  Source source{
+      .values = series.values, .first = first, .features = {}, .static_reals = {}, .categories = series.categories};
   TRY(check_numbers("static reals", series.static_reals));
   for (const double value : series.static_reals) source.static_reals.push_back(static_cast<float>(value));
   source.static_reals.resize(static_cast<std::size_t>(spec.static_reals));
@@ -59,13 +67,13 @@ Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std:
       return invalid_argument("category {}: found {}; allowed: 0 to {}", i, source.categories[i],
                               spec.embeddings[i].cardinality - 1);
   for (std::size_t i = 0; i < series.dynamic.size(); ++i) {
-    if (series.dynamic[i].size() < steps)
-      return invalid_argument("dynamic feature {}: {} values; needed: {}", i, series.dynamic[i].size(), steps);
-    TRY(check_numbers(fmt::format("dynamic feature {}", i), std::span(series.dynamic[i]).first(steps)));
+    if (series.dynamic[i].size() < end)
+      return invalid_argument("dynamic feature {}: {} values; needed: {}", i, series.dynamic[i].size(), end);
+    TRY(check_numbers(fmt::format("dynamic feature {}", i), std::span(series.dynamic[i]).first(end)));
   }
   if (spec.features() == 0) return source;
-  source.features.reserve(steps * static_cast<std::size_t>(spec.features()));
-  for (std::size_t i = 0; i < steps; ++i) {
+  source.features.reserve((end - first) * static_cast<std::size_t>(spec.features()));
+  for (std::size_t i = first; i < end; ++i) {
     const EventTime time = spec.step.calendar_time(series.time_of(i));
     for (const CalendarField field : spec.calendar) source.features.push_back(calendar_value(field, time));
     if (spec.age) source.features.push_back(static_cast<float>(std::log10(2 + static_cast<double>(i))));
@@ -166,9 +174,7 @@ void write_window(const ModelSpec& spec, const ScaledWindow& window, const Sourc
     const int t = p - spec.context + 1;
     for (const int lag : spec.lags) put(input, std::clamp(window.x(t - lag), -spec.lag_limit, spec.lag_limit));
     const std::ptrdiff_t time = static_cast<std::ptrdiff_t>(split) + t;
-    for (std::ptrdiff_t f = 0; f < fields; ++f)  // What is before the series has the filler, as GluonTS pads.
-      put(input,
-          time < 0 ? static_cast<float>(spec.filler) : source.features[static_cast<std::size_t>(time * fields + f)]);
+    for (std::ptrdiff_t f = 0; f < fields; ++f) put(input, feature_at(spec, source, time, f));
     if (spec.gated()) {
       put(candidate, window.x(t - 1));
       put(candidate, window.x(t - spec.season));
@@ -201,9 +207,7 @@ void write_known_inputs(const ModelSpec& spec, const ScaledWindow& window, const
     ++at;
   }
   const std::ptrdiff_t time = static_cast<std::ptrdiff_t>(split) + t, fields = spec.features();
-  for (std::ptrdiff_t f = 0; f < fields; ++f)
-    inputs[at++] =
-        time < 0 ? static_cast<float>(spec.filler) : source.features[static_cast<std::size_t>(time * fields + f)];
+  for (std::ptrdiff_t f = 0; f < fields; ++f) inputs[at++] = feature_at(spec, source, time, f);
 }
 
 }  // namespace tidecast::deepar

@@ -31,15 +31,16 @@ inline constexpr float kCountLimit = 1e9f;   // Of counts, which are not scaled.
 // A series and what travels beside it, checked and ready to be cut; `values` are the series' own.
 struct Source {
   std::span<const double> values;
-  std::vector<float> features;      // [step][spec.features()], from the series' start.
+  std::size_t first = 0;            // The step whose features come first.
+  std::vector<float> features;      // [step][spec.features()]
   std::vector<float> static_reals;  // [spec.static_reals]
   std::vector<int> categories;      // [spec.embeddings.size()]
 };
-// `steps`: of which the features are needed; the series' length for training, the horizon more for a forecast.
-// Errors: kInvalidArgument - another number of categories, static reals or dynamic features than the spec's (a spec of
-// one category of one value, or one static real, takes series without: code 0, value 0, as GluonTS does), a code
-// outside its cardinality, a feature that is no number or too short.
-Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std::size_t steps);
+// Features are made of the steps [first, end): of the whole series for training, of the context and the horizon for a
+// forecast.  Errors: kInvalidArgument - another number of categories, static reals or dynamic features than the spec's
+// (a spec of one category of one value, or one static real, takes series without: code 0, value 0, as GluonTS does), a
+// code outside its cardinality, a feature that is no number or too short.
+Result<Source> make_source(const ModelSpec& spec, const TimeSeries& series, std::size_t first, std::size_t end);
 
 class ScaledWindow {
  public:

@@ -117,7 +117,7 @@ TEST(WriteWindow, PlacesLagsCalendarConstantsAndCandidatesByStep) {
   spec.calendar = {CalendarField::kMinuteOfHour};
   ScaledWindow window(spec);
   const std::vector<double> values{3, 1, 4, 1, 5, 9, 2, kNaN, 5, 3};
-  Source source{.values = values, .features = {}, .static_reals = {}, .categories = {}};
+  Source source{.values = values, .first = 0, .features = {}, .static_reals = {}, .categories = {}};
   for (std::size_t i = 0; i < values.size(); ++i) source.features.push_back(static_cast<float>(i) / 100);
   const std::size_t split = 8, lanes = 8, lane = 5;
   ASSERT_TRUE(window.read(values, split, spec.horizon));

@@ -37,7 +37,7 @@ TEST_P(GluonTsInputs, WhatIsMadeOfTheSeriesIsGluonTss) {
   ScaledWindow window(spec_);
   for (std::size_t n = 0; n < windows; ++n) {
     const TimeSeries& series = series_[n];
-    const Source source = make_source(spec_, series, series.values.size()).value();
+    const Source source = make_source(spec_, series, 0, series.values.size()).value();
     const std::size_t split = series.values.size() - static_cast<std::size_t>(spec_.horizon);
     window.read(series.values, split, spec_.horizon);
     const auto each = [&](int from, int to, auto value) {
@@ -84,7 +84,7 @@ TEST_P(GluonTsInputs, TheRowsOfTheNetworkAreGluonTss) {
   ScaledWindow window(spec_);
   for (std::size_t n = 0; n < windows; ++n) {
     const TimeSeries& series = series_[n];
-    const Source source = make_source(spec_, series, series.values.size()).value();
+    const Source source = make_source(spec_, series, 0, series.values.size()).value();
     const std::size_t split = series.values.size() - static_cast<std::size_t>(spec_.horizon);
     window.read(series.values, split, spec_.horizon);
     const int lane = static_cast<int>(n);

@@ -111,7 +111,7 @@ TEST_P(NetworkParity, ForwardLossAndEveryGradientAreGluonTss) {
       continue;
     }
     const TimeSeries& series = recording_.series()[lane];
-    const Source source = make_source(spec_, series, series.values.size()).value();
+    const Source source = make_source(spec_, series, 0, series.values.size()).value();
     window.read(series.values, split_of(series), spec_.horizon);
     write_window(spec_, window, source, split_of(series), to);
     for (std::size_t c = 0; c < source.categories.size(); ++c) categories[c * kLanes + lane] = source.categories[c];
@@ -180,7 +180,7 @@ TEST_P(NetworkParity, TheForecastThatFeedsBackMeansIsGluonTss) {
   for (std::size_t n = 0; n < recording_.series().size(); ++n) {
     const TimeSeries& series = recording_.series()[n];
     const std::size_t split = split_of(series);
-    const Source source = make_source(spec_, series, series.values.size()).value();
+    const Source source = make_source(spec_, series, 0, series.values.size()).value();
     ScaledWindow window(spec_);
     window.read(series.values, split, 0);
     const auto scale = static_cast<float>(window.scale());
