@@ -32,7 +32,7 @@ TimeSeries minutes(std::size_t count) {
 }
 
 // Costs nothing but its paths' memory.
-class FreeModel final : public DeepAr {
+class FreeModel final : public Forecaster {
  public:
   Result<ForecastPaths> forecast(const TimeSeries&, int paths, std::uint64_t seed) const override {
     Rng rng(seed);
@@ -49,7 +49,7 @@ class FreeModel final : public DeepAr {
   json::object description_;
 };
 
-Result<std::shared_ptr<const DeepAr>> trained() {
+Result<std::shared_ptr<const Forecaster>> trained() {
   const std::vector<TimeSeries> series{minutes(1500)};
   return TRY(train_deepar(series, {.horizon = kHorizon, .season = 60, .steps = 20, .select = false})).model;
 }
@@ -90,11 +90,11 @@ class Connection {
   std::string buffer_;
 };
 
-void serve(benchmark::State& state, std::shared_ptr<const DeepAr> model, const HttpRequest& request) {
+void serve(benchmark::State& state, std::shared_ptr<const Forecaster> model, const HttpRequest& request) {
   const TimeSeries history = minutes(1500);
   Endpoints endpoints(
       {}, [&](const std::string&, std::optional<EventTime>) { return Result<TimeSeries>(history); },
-      [&](std::string_view) { return Result<std::shared_ptr<const DeepAr>>(model); });
+      [&](std::string_view) { return Result<std::shared_ptr<const Forecaster>>(model); });
   const Result<double> smoke_ms = endpoints.deploy("production", 1, "", history);
   if (!smoke_ms.ok()) return state.SkipWithError(smoke_ms.message().c_str());
   const auto server = HttpServer::start({.port = 0}, [&](const HttpRequest& asked) { return endpoints.handle(asked); });

@@ -13,12 +13,11 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "flow/forecaster.h"
 #include "flow/series.h"
 #include "nn/heads.h"
 
 namespace tidecast {
-
-class DeepAr;
 
 struct DeepArOptions {
   int horizon = 30;    // Steps to forecast, > 0.
@@ -42,48 +41,18 @@ struct DeepArOptions {
   // Null, or the model to train anew on more data (the refit after a passed gate): with its inputs and network, for
   // exactly the steps that were best for it, on its rate schedule, nothing held out.  What it says of itself counts
   // then, and not horizon, season, context, steps, select, cells, layers, zoneout, likelihood and embeddings.
-  std::shared_ptr<const DeepAr> like;
+  std::shared_ptr<const Forecaster> like;
 };
 
 // Progress of a training: called now and then; return false to stop (the training then ends in kCancelled).
 using TrainingProgress = std::function<bool(int step, int steps, double loss)>;
 
-// Sampled futures of one series: paths x horizon, path-major, in the series' own unit.
-struct ForecastPaths {
-  int paths = 0;
-  int horizon = 0;
-  std::vector<float> values;  // [path * horizon + step]
-
-  std::vector<double> mean() const;  // [horizon]
-  // [horizon]; the sorted sample at index round_half_even((paths - 1) * tau), as GluonTS does.  0 <= tau <= 1.
-  std::vector<double> quantile(double tau) const;
-};
-
-class DeepAr {
- public:
-  // Forecasts the steps after the end of `history` (which may hold NaN).  Paths are a function of `seed` and the path's
-  // number alone.  Errors: kInvalidArgument - another step width than it was trained for, or not one observed value.
-  virtual Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const = 0;
-
-  virtual int horizon() const = 0;
-  virtual int history_needed() const = 0;  // Values of history that can matter; more do no harm.
-  // Recipe, sizes, lags, season, seed, steps taken, held-out loss, parameters' count: what the artefact's header says.
-  virtual const json::object& describe() const = 0;
-  // One self-describing safetensors file: weights by name, describe() in its metadata under "tidecast".
-  // Format: docs/formats/model.md.
-  virtual std::string serialize() const = 0;
-  virtual ~DeepAr() = default;
-};
-
-// The seed that a forecast from `origin`, the end of its history, is made with wherever one is made: in a back-test,
-// for the store, for a caller.  So the same model, history and seed give the same paths.
-std::uint64_t paths_seed(std::uint64_t seed, EventTime origin);
-
 // Errors: kInvalidArgument - "byte ...", another format version, wrong shapes.
-Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact);
+// Format: docs/formats/model.md.
+Result<std::shared_ptr<const Forecaster>> load_deepar(std::string_view artefact);
 
 struct TrainedDeepAr {
-  std::shared_ptr<const DeepAr> model;
+  std::shared_ptr<const Forecaster> model;
   int best_step = 0;         // Steps after which the kept averaged weights were taken.
   int steps = 0;             // Steps run.
   double train_loss = 0;     // Mean NLL of the last 50 batches, in scaled units.

@@ -85,7 +85,7 @@ TEST(TrainDeepAr, WithoutSelectionTakesExactlyTheStepsAskedFor) {
 }
 
 // What a description says of the inputs, the network and the rate schedule.
-std::string lasting_part(const DeepAr& model) {
+std::string lasting_part(const Forecaster& model) {
   std::string text;
   for (const char* key : {"step_ms", "horizon", "context", "season", "week_lag", "scale_length", "lags", "calendar",
                           "cells", "layers", "small_set", "schedule_steps"})
@@ -192,10 +192,10 @@ TEST(TrainDeepAr, ReportsProgressAndStopsWhenAsked) {
 
 class Forecasting : public testing::Test {
  protected:
-  static void SetUpTestSuite() { model_ = new std::shared_ptr<const DeepAr>(train(wave(300), quick(60)).model); }
+  static void SetUpTestSuite() { model_ = new std::shared_ptr<const Forecaster>(train(wave(300), quick(60)).model); }
   static void TearDownTestSuite() { delete model_; }
-  const DeepAr& model() const { return **model_; }
-  static inline std::shared_ptr<const DeepAr>* model_ = nullptr;  // Trained once for all tests of the suite.
+  const Forecaster& model() const { return **model_; }
+  static inline std::shared_ptr<const Forecaster>* model_ = nullptr;  // Trained once for all tests of the suite.
 };
 
 TEST_F(Forecasting, APathIsAFunctionOfTheSeedAndItsNumberAlone) {

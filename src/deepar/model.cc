@@ -240,7 +240,7 @@ std::string Model::serialize() const {
 
 }  // namespace deepar
 
-Result<std::shared_ptr<const DeepAr>> load_deepar(std::string_view artefact) {
+Result<std::shared_ptr<const Forecaster>> load_deepar(std::string_view artefact) {
   using namespace deepar;
   const nn::Safetensors file = TRY(nn::parse_safetensors(artefact));
   const auto text = file.metadata.find("tidecast");

@@ -14,7 +14,7 @@ namespace tidecast::deepar {
 // lags, calendar, constants -> LSTM -> degrees of freedom, location, scale and the copy gate's five.
 nn::NetworkShape network_shape(const ModelSpec& spec);
 
-class Model final : public DeepAr {
+class Model final : public Forecaster {
  public:
   // about: describe() beyond the spec, in the order it is to be printed.
   Model(ModelSpec spec, std::vector<float> parameters, json::object about);

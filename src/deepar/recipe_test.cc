@@ -104,7 +104,7 @@ TEST(SmallSet, TakesFewLagsFewerStepsAndAFasterAverage) {
 }
 
 // A description and nothing else.
-class Described final : public DeepAr {
+class Described final : public Forecaster {
  public:
   explicit Described(json::object description) : description_(std::move(description)) {}
   Result<ForecastPaths> forecast(const TimeSeries&, int, std::uint64_t) const override { return ForecastPaths{}; }

@@ -28,7 +28,7 @@ HttpResponse json_answer(const json::object& body) { return {.body = to_text(bod
 
 }  // namespace
 
-HttpResponse answer_instances(const DeepAr& model, const InstancesInvocation& asked, std::uint64_t seed) {
+HttpResponse answer_instances(const Forecaster& model, const InstancesInvocation& asked, std::uint64_t seed) {
   json::object body;
   json::array& predictions = body["predictions"].emplace_array();
   for (std::size_t i = 0; i < asked.instances.size(); ++i) {
@@ -42,7 +42,7 @@ HttpResponse answer_instances(const DeepAr& model, const InstancesInvocation& as
   return json_answer(body);
 }
 
-HttpResponse answer_series(const DeepAr& model, const SeriesAnswer& about, const TimeSeries& history,
+HttpResponse answer_series(const Forecaster& model, const SeriesAnswer& about, const TimeSeries& history,
                            std::uint64_t seed) {
   std::vector<double> taus;
   for (const NamedQuantile& quantile : about.quantiles) taus.push_back(quantile.tau);

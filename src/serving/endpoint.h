@@ -20,7 +20,7 @@ namespace tidecast {
 // A model as served.  Immutable; shared by the endpoint and by forecasts in flight.
 struct ServedModel {
   int version = 0;
-  std::shared_ptr<const DeepAr> model;
+  std::shared_ptr<const Forecaster> model;
 };
 
 // History of a series up to `as_of` (window_end <= as_of; nullopt: the newest) for the short form.  Called on whatever
@@ -28,7 +28,7 @@ struct ServedModel {
 using HistoryReader = std::function<Result<TimeSeries>(const std::string& series, std::optional<EventTime> as_of)>;
 
 // Makes a model of an artefact's bytes; load_deepar() but for tests.
-using ModelLoader = std::function<Result<std::shared_ptr<const DeepAr>>(std::string_view artefact)>;
+using ModelLoader = std::function<Result<std::shared_ptr<const Forecaster>>(std::string_view artefact)>;
 
 struct EndpointOptions {
   std::vector<std::string> stages{"staging", "production"};  // GET /ping answers for the last of them.

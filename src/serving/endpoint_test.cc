@@ -192,7 +192,7 @@ TEST(Endpoint, RefusesHeadersThatItWouldHaveToIgnore) {
 
 TEST(Endpoint, LetsNoNumberOutThatIsNotFinite) {
   std::atomic<bool> spoilt = false;  // The model passes its smoke test, and goes wrong later.
-  class Spoilt final : public DeepAr {
+  class Spoilt final : public Forecaster {
    public:
     explicit Spoilt(const std::atomic<bool>& flag) : flag_(flag) {}
     Result<ForecastPaths> forecast(const TimeSeries& series, int paths, std::uint64_t seed) const override {
@@ -207,7 +207,7 @@ TEST(Endpoint, LetsNoNumberOutThatIsNotFinite) {
     const std::atomic<bool>& flag_;
     json::object description_;
   };
-  Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const DeepAr>> {
+  Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const Forecaster>> {
     return std::make_shared<const Spoilt>(spoilt);
   });
   ASSERT_TRUE(endpoints.deploy("production", 4, "", sample()).ok());
@@ -364,9 +364,9 @@ TEST(Deploy, NeverMixesOrDropsAnAnswerWhileModelsAreSwapped) {
 
 TEST(Deploy, FreesAModelThatNobodyHoldsAnyMore) {
   std::atomic<int> alive = 0;
-  Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const DeepAr>> {
+  Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const Forecaster>> {
     ++alive;
-    return std::shared_ptr<const DeepAr>(new FakeModel(1, 2), [&](const DeepAr* model) {
+    return std::shared_ptr<const Forecaster>(new FakeModel(1, 2), [&](const Forecaster* model) {
       delete model;
       --alive;
     });

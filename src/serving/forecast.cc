@@ -5,7 +5,7 @@
 
 namespace tidecast {
 
-Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& history, int paths, std::uint64_t seed) {
+Result<ForecastPaths> sample_paths(const Forecaster& model, const TimeSeries& history, int paths, std::uint64_t seed) {
   if (paths < 1) return invalid_argument("{} paths; allowed: at least 1", paths);
   ForecastPaths sampled = TRY(model.forecast(history, paths, paths_seed(seed, history.end())));
   const int horizon = model.horizon();
@@ -19,7 +19,7 @@ Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& histor
   return sampled;
 }
 
-Result<QuantilesOfForecast> forecast_quantiles(const DeepAr& model, const TimeSeries& history,
+Result<QuantilesOfForecast> forecast_quantiles(const Forecaster& model, const TimeSeries& history,
                                                std::span<const double> taus, int paths, std::uint64_t seed) {
   for (const double tau : taus)
     if (!(tau > 0 && tau < 1)) return invalid_argument("quantile {}; allowed: above 0 and below 1", tau);

@@ -11,9 +11,9 @@
 
 namespace tidecast {
 
-// `paths` futures (>= 1) of `history`.  Errors: what DeepAr::forecast says;  kInternal - the model gave numbers that
-// are not finite, or not `paths` times its horizon of them.
-Result<ForecastPaths> sample_paths(const DeepAr& model, const TimeSeries& history, int paths, std::uint64_t seed);
+// `paths` futures (>= 1) of `history`.  Errors: what Forecaster::forecast says;  kInternal - the model gave numbers
+// that are not finite, or not `paths` times its horizon of them.
+Result<ForecastPaths> sample_paths(const Forecaster& model, const TimeSeries& history, int paths, std::uint64_t seed);
 
 // The forecast that the scheduler stores when a window closes, and that the short form answers: quantiles and mean of
 // the paths.
@@ -23,7 +23,7 @@ struct QuantilesOfForecast {
   std::vector<double> mean;                    // [horizon]
 };
 // Errors: those of sample_paths;  kInvalidArgument - a tau that is not above 0 and below 1.
-Result<QuantilesOfForecast> forecast_quantiles(const DeepAr& model, const TimeSeries& history,
+Result<QuantilesOfForecast> forecast_quantiles(const Forecaster& model, const TimeSeries& history,
                                                std::span<const double> taus, int paths, std::uint64_t seed);
 
 }  // namespace tidecast

@@ -13,7 +13,7 @@ namespace tidecast {
 
 enum class FakeFlaw { kNone, kNan, kShort };
 
-class FakeModel final : public DeepAr {
+class FakeModel final : public Forecaster {
  public:
   FakeModel(float level, int horizon, FakeFlaw flaw = FakeFlaw::kNone)
       : level_(level), horizon_(horizon), flaw_(flaw) {}
@@ -44,7 +44,7 @@ class FakeModel final : public DeepAr {
   json::object description_;
 };
 
-inline Result<std::shared_ptr<const DeepAr>> load_fake(std::string_view artefact) {
+inline Result<std::shared_ptr<const Forecaster>> load_fake(std::string_view artefact) {
   if (artefact == "broken") return invalid_argument("byte 0: no model");
   if (artefact == "nan") return std::make_shared<const FakeModel>(0.f, 5, FakeFlaw::kNan);
   if (artefact == "short") return std::make_shared<const FakeModel>(0.f, 5, FakeFlaw::kShort);

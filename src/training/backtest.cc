@@ -25,7 +25,7 @@ QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t ta
 }
 
 // The model's forecast of the steps after `history`, as far as there is truth.
-Result<QuantileForecast> model_forecast(const DeepAr& model, const TimeSeries& history,
+Result<QuantileForecast> model_forecast(const Forecaster& model, const TimeSeries& history,
                                         const std::vector<double>& truth, std::span<const double> taus, int paths,
                                         std::uint64_t seed) {
   const ForecastPaths futures = TRY(
@@ -45,7 +45,7 @@ bool any_observed(std::span<const double> values) {
 }
 
 // Whether the model sees a value before the end of `history`: it refuses a gap as long as it looks back.
-bool has_context(const DeepAr& model, std::span<const double> history) {
+bool has_context(const Forecaster& model, std::span<const double> history) {
   return any_observed(history.last(std::min(history.size(), static_cast<std::size_t>(model.history_needed()))));
 }
 
@@ -86,8 +86,8 @@ int backtest_windows(const TimeSeries& series, int horizon, int wanted) {
   return windows;
 }
 
-Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence,
-                                  int paths, std::uint64_t seed, const DeepAr* production,
+Result<Backtest> rolling_backtest(const Forecaster& model, const TimeSeries& series, int windows, double confidence,
+                                  int paths, std::uint64_t seed, const Forecaster* production,
                                   EventTime production_data_end, int season) {
   if (!(confidence >= 50 && confidence <= 100))
     return invalid_argument("confidence {}: 50 to 100 % are allowed", confidence);

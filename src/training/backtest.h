@@ -54,8 +54,8 @@ struct Backtest {
 // The randomness of a window's paths is a function of (seed, its origin), the same for both models.
 // Errors: kInvalidArgument - confidence or paths out of range, or no truth in the windows;  kFailedPrecondition -
 // not one window fits;  what a model's forecast says, with the window's origin before it.
-Result<Backtest> rolling_backtest(const DeepAr& model, const TimeSeries& series, int windows, double confidence,
-                                  int paths, std::uint64_t seed, const DeepAr* production,
+Result<Backtest> rolling_backtest(const Forecaster& model, const TimeSeries& series, int windows, double confidence,
+                                  int paths, std::uint64_t seed, const Forecaster* production,
                                   EventTime production_data_end, int season);
 
 }  // namespace tidecast

@@ -46,7 +46,7 @@ TEST(BacktestWindows, CountObservedValuesOnly) {
 
 class RollingBacktest : public testing::Test {
  protected:
-  Result<Backtest> run(const TimeSeries& series, const DeepAr* production = nullptr, EventTime data_end = {}) {
+  Result<Backtest> run(const TimeSeries& series, const Forecaster* production = nullptr, EventTime data_end = {}) {
     return rolling_backtest(model, series, 6, 90, 3, 7, production, data_end, 60);
   }
 
@@ -189,7 +189,7 @@ TEST_F(RollingBacktest, JudgesNothingByFewerThanFiveWindows) {
 }
 
 // A model that sees less far back than another does.
-class ShortSighted final : public DeepAr {
+class ShortSighted final : public Forecaster {
  public:
   Result<ForecastPaths> forecast(const TimeSeries&, int, std::uint64_t) const override {
     return invalid_argument("must not be asked");

@@ -135,7 +135,7 @@ class Backtester {
     to.values.insert(to.values.end(), more.values.begin(), more.values.end());
   }
 
-  Result<std::vector<ForecastPaths>> forecast_windows(const DeepAr& model, std::uint64_t seed) const {
+  Result<std::vector<ForecastPaths>> forecast_windows(const Forecaster& model, std::uint64_t seed) const {
     std::vector<ForecastPaths> forecasts(windows_.size());
     std::vector<Status> status(windows_.size());
     Workers(options_.deepar.threads).run(static_cast<int>(windows_.size()), [&](int i) {

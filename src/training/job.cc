@@ -30,14 +30,15 @@ TimeSeries training_part(const TimeSeries& series, int windows, int horizon) {
 }
 
 // `whose`: "production" or "judged".
-Result<std::shared_ptr<const DeepAr>> load(const Learner& learner, std::string_view artefact, std::string_view whose) {
+Result<std::shared_ptr<const Forecaster>> load(const Learner& learner, std::string_view artefact,
+                                               std::string_view whose) {
   auto model = learner.load(artefact);
   if (!model.ok()) return data_loss("{} model: {}", whose, model.message());
   return model;
 }
 
-Result<Backtest> backtest_of(const DeepAr& model, const TrainingJob& job, int windows, const Learner& learner) {
-  std::shared_ptr<const DeepAr> production;
+Result<Backtest> backtest_of(const Forecaster& model, const TrainingJob& job, int windows, const Learner& learner) {
+  std::shared_ptr<const Forecaster> production;
   if (!job.production_artefact.empty()) production = TRY(load(learner, job.production_artefact, "production"));
   const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step);
   return rolling_backtest(model, job.series, windows, job.confidence, job.paths, job.options.seed, production.get(),

@@ -69,7 +69,7 @@ Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progre
 // Who trains and loads models: DeepAR, or in tests something small in its place.
 struct Learner {
   std::function<Result<TrainedDeepAr>(std::span<const TimeSeries>, const DeepArOptions&)> train;
-  std::function<Result<std::shared_ptr<const DeepAr>>(std::string_view)> load;
+  std::function<Result<std::shared_ptr<const Forecaster>>(std::string_view)> load;
 };
 Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job);
 

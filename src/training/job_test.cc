@@ -39,7 +39,7 @@ class RunJob : public testing::Test {
           model = std::make_shared<FakeDeepAr>(options.horizon, 1);
           return TrainedDeepAr{model, 125, options.select ? 2500 : 125, 0.75, options.select ? 0.5 : kNaN};
         },
-        [&](std::string_view artefact) -> Result<std::shared_ptr<const DeepAr>> {
+        [&](std::string_view artefact) -> Result<std::shared_ptr<const Forecaster>> {
           if (artefact != "production" && artefact != "judged") return invalid_argument("byte 0: no model");
           return loaded = std::make_shared<FakeDeepAr>(10, 5);
         }};
@@ -50,7 +50,7 @@ class RunJob : public testing::Test {
   std::vector<std::vector<TimeSeries>> learned;
   DeepArOptions learned_with;
   std::shared_ptr<FakeDeepAr> model;
-  std::shared_ptr<const DeepAr> loaded;
+  std::shared_ptr<const Forecaster> loaded;
 };
 
 TEST_F(RunJob, JudgeTrainsOnWhatLiesBeforeTheFirstWindow) {

@@ -12,7 +12,7 @@
 
 namespace tidecast {
 
-class FakeDeepAr final : public DeepAr {
+class FakeDeepAr final : public Forecaster {
  public:
   struct Question {
     TimeSeries history;

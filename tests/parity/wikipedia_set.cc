@@ -104,7 +104,7 @@ Accuracy judge_naive(const WikipediaSet& set, int season) {
   });
 }
 
-Accuracy judge_model(const WikipediaSet& set, const DeepAr& model, std::uint64_t seed) {
+Accuracy judge_model(const WikipediaSet& set, const Forecaster& model, std::uint64_t seed) {
   return judge(set, [&](std::size_t origin) {
     const ForecastPaths paths = model.forecast(set.until(origin), 100, seed).value();
     std::vector<std::vector<double>> quantiles;

@@ -36,6 +36,6 @@ Accuracy judge(const WikipediaSet& set,
 // Nine times the last value, or the value a season ago.
 Accuracy judge_naive(const WikipediaSet& set, int season);
 // 100 paths of a model a window.
-Accuracy judge_model(const WikipediaSet& set, const DeepAr& model, std::uint64_t seed);
+Accuracy judge_model(const WikipediaSet& set, const Forecaster& model, std::uint64_t seed);
 
 }  // namespace tidecast
