@@ -202,7 +202,17 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
   out.add("", fmt::format("{} layers of {} cells, dropout {}, rate {}, batches of {}, context {}", o.layers, o.cells,
                           o.dropout, o.learning_rate, o.batch,
                           o.context == usual.context ? "by the recipe" : fmt::format("{}", o.context)));
-  if (o.likelihood != usual.likelihood) out.add("", fmt::format("likelihood {}", name_of(o.likelihood)));
+  if (o.recipe != usual.recipe) out.add("", fmt::format("recipe {}", deepar::text_of(o.recipe)));
+  if (o.epochs > 0)
+    out.add("", fmt::format("{} epochs{}", o.epochs,
+                            o.patience > 0 ? fmt::format(", ended by {} without a better loss", o.patience) : ""));
+  if (o.likelihoods != usual.likelihoods || o.members > 1) {
+    std::string heads;
+    for (const nn::Head head : o.likelihoods) heads += fmt::format("{}{}", heads.empty() ? "" : ", ", name_of(head));
+    const int members = o.members > 0 ? o.members : static_cast<int>(o.likelihoods.size());
+    out.add("", fmt::format("likelihood {}{}", heads, members > 1 ? fmt::format(", {} members pooled", members) : ""));
+  }
+  if (o.calibrate) out.add("", "calibrated on held-out windows");
   out.add("", fmt::format("trained on {}; first run {}",
                           f.training_window ? "the newest " + to_text(*f.training_window) : "all of its history",
                           f.first_training_after ? "after " + to_text(*f.first_training_after) + " of events"

@@ -10,38 +10,73 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+std::optional<nn::Head> read_head(const Value& value) {
+  static const std::vector<std::string_view> kLikelihoods = {
+      "student-T", "gaussian", "beta", "deterministic-L1", "negative-binomial", "laplace", "poisson", "gamma"};
+  const auto word = value.word({.what = "likelihood", .words = kLikelihoods});
+  if (!word) return std::nullopt;
+  return nn::head_of(kLikelihoods[*word]).value();
+}
+
 // SageMaker's names; the ranges are those of its documents (type and upper end of the tuning range).
 void read_hyperparameters(const Value& value, DeepArOptions& out) {
   const ValueMap map = value.map({
       .optional = {"context_length", "num_cells", "num_layers", "dropout_rate", "learning_rate", "mini_batch_size",
-                   "likelihood"},
-      .refused = {{"epochs", "is not for this recipe", "no key: it takes a fixed number of steps and keeps the best"},
-                  {"early_stopping_patience", "is not for this recipe",
-                   "no key: held-out windows choose the weights to keep"},
-                  {"prediction_length", "stands elsewhere", "forecast.horizon"},
+                   "likelihood", "epochs", "early_stopping_patience", "embedding_dimension", "cardinality",
+                   "num_dynamic_feat", "zoneout_rate", "members", "calibrate"},
+      .refused = {{"prediction_length", "stands elsewhere", "forecast.horizon"},
                   {"time_freq", "stands elsewhere", "the window of the target's group"},
-                  {"embedding_dimension", "has nothing to embed", "no key: one series, no categories"},
-                  {"cardinality", "has nothing to count", "no key: one series, no categories"},
-                  {"num_dynamic_feat", "is not in this version", "no key: no dynamic features"},
                   {"num_eval_samples", "stands elsewhere", "validation.paths"},
                   {"test_quantiles", "stands elsewhere", "validation.confidence"}},
       .synonyms = {{"batch_size", "mini_batch_size"},
                    {"lr", "learning_rate"},
                    {"dropout", "dropout_rate"},
+                   {"zoneout", "zoneout_rate"},
                    {"cells", "num_cells"},
                    {"layers", "num_layers"},
+                   {"patience", "early_stopping_patience"},
                    {"context", "context_length"}},
   });
   set(out.context, map["context_length"].integer(1, 200));
   set(out.cells, map["num_cells"].integer(1, 200));
   set(out.layers, map["num_layers"].integer(1, 8));
   set(out.dropout, map["dropout_rate"].number(0, 0.2));
+  set(out.zoneout, map["zoneout_rate"].number(0, 0.2));
   set(out.learning_rate, map["learning_rate"].number(1e-5, 1e-1));
   set(out.batch, map["mini_batch_size"].integer(1, 1028));
-  static const std::vector<std::string_view> kLikelihoods = {
-      "student-T", "gaussian", "beta", "deterministic-L1", "negative-binomial", "laplace", "poisson", "gamma"};
-  if (const auto likelihood = map["likelihood"].word({.what = "likelihood", .words = kLikelihoods}))
-    out.likelihood = nn::head_of(kLikelihoods[*likelihood]).value();
+  set(out.epochs, map["epochs"].integer(1, 1000));
+  set(out.patience, map["early_stopping_patience"].integer(1, 1000));
+  set(out.embedding_dimension, map["embedding_dimension"].integer(1, 100));
+  set(out.members, map["members"].integer(1, 32));
+  set(out.calibrate, map["calibrate"].boolean());
+  // The target is one series: both words come to the same.
+  map["cardinality"].word({.what = "cardinality of one series", .words = {"auto", "ignore"}});
+  map["num_dynamic_feat"].word({.what = "number of dynamic features of one series", .words = {"auto", "ignore"}});
+  const Value likelihood = map["likelihood"];
+  if (!likelihood.is(YamlNode::Kind::kList)) {
+    if (const auto head = read_head(likelihood)) out.likelihoods = {*head};
+    return;
+  }
+  out.likelihoods.clear();
+  for (const Value& each : likelihood.items())
+    if (const auto head = read_head(each)) out.likelihoods.push_back(*head);
+  if (out.likelihoods.empty() || out.likelihoods.size() > 8)
+    likelihood.error(fmt::format("{} likelihoods", out.likelihoods.size()), "1 to 8 of them");
+}
+
+// A recipe by its name, or a map of its parts.
+void read_recipe(const Value& value, deepar::Recipe& out) {
+  const auto read_base = [&](const Value& base) {
+    if (base.word({.what = "recipe", .words = {"default", "gluonts"}}) == 1) out = deepar::gluonts_recipe();
+  };
+  if (!value.is(YamlNode::Kind::kMap)) return read_base(value);
+  std::vector<std::string_view> keys{"base"};
+  for (const deepar::RecipePart& part : deepar::recipe_parts()) keys.push_back(part.name);
+  const ValueMap map = value.map({.optional = keys});
+  read_base(map["base"]);
+  for (const deepar::RecipePart& part : deepar::recipe_parts())
+    if (const auto word = map[part.name].word({.what = part.name, .words = part.words}))
+      CHECK(set_part(out, part.name, part.words[*word]).ok());
 }
 
 // From one row of a series to the next.
@@ -123,7 +158,7 @@ std::optional<ForecastDefinition> read_forecast(const Value& forecast, const Rea
   else
     algorithm.word(
         {.what = "algorithm", .words = {"deepar"}, .later = {"npts", "ets", "seasonal_naive", "naive", "program"}});
-  map["recipe"].word({.what = "recipe", .words = {"default"}, .later = {"gluonts"}});
+  read_recipe(map["recipe"], out.options.recipe);
   if (const Value hyperparameters = map["hyperparameters"]) read_hyperparameters(hyperparameters, out.options);
   if (const Value window = map["training_window"]; window && !window.is_word("all"))
     out.training_window = window.duration(1min, 24h * 3650, "all");

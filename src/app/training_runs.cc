@@ -44,20 +44,23 @@ json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const
   return metrics;
 }
 
+std::string likelihood_text(const DeepArOptions& options) {
+  std::string text;
+  for (const nn::Head head : options.likelihoods) text += fmt::format("{}{}", text.empty() ? "" : ", ", name_of(head));
+  return text;
+}
+
 json::object parameters_of(const TrainingJob& job) {
   const DeepArOptions& o = job.options;
-  return {{"target", job.series_name},
-          {"horizon", o.horizon},
-          {"season", o.season},
-          {"context", o.context},
-          {"cells", o.cells},
-          {"layers", o.layers},
-          {"batch", o.batch},
-          {"learning_rate", o.learning_rate},
-          {"dropout", o.dropout},
-          {"likelihood", name_of(o.likelihood)},
-          {"windows", job.windows},
-          {"confidence", job.confidence},
+  return {{"target", job.series_name}, {"horizon", o.horizon},
+          {"season", o.season},        {"context", o.context},
+          {"cells", o.cells},          {"layers", o.layers},
+          {"batch", o.batch},          {"learning_rate", o.learning_rate},
+          {"dropout", o.dropout},      {"recipe", deepar::text_of(o.recipe)},
+          {"epochs", o.epochs},        {"patience", o.patience},
+          {"zoneout", o.zoneout},      {"likelihood", likelihood_text(o)},
+          {"members", o.members},      {"calibrate", o.calibrate},
+          {"windows", job.windows},    {"confidence", job.confidence},
           {"paths", job.paths}};
 }
 

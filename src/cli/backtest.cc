@@ -60,7 +60,10 @@ json::object to_json(const BacktestArguments& arguments, const DatasetBacktest& 
                       {"horizon", arguments.horizon},
                       {"windows", arguments.windows},
                       {"season", e.season},
+                      {"recipe", arguments.recipe},
                       {"likelihoods", json::array(arguments.likelihoods.begin(), arguments.likelihoods.end())},
+                      {"members", arguments.members},
+                      {"calibrated", arguments.calibrate},
                       {"series", e.series},
                       {"points", e.points},
                       {"mean_wql", to_json(spread(e, wql_of))},
@@ -108,13 +111,18 @@ Status backtest_command(const Context& context, const BacktestArguments& argumen
   DatasetBacktestOptions options{.deepar = {.horizon = arguments.horizon,
                                             .season = arguments.season,
                                             .context = arguments.context,
-                                            .steps = arguments.steps},
+                                            .recipe = {},
+                                            .steps = arguments.steps,
+                                            .epochs = arguments.epochs,
+                                            .likelihoods = {},
+                                            .members = arguments.members,
+                                            .calibrate = arguments.calibrate},
                                  .windows = arguments.windows,
                                  .seeds = arguments.seeds,
-                                 .likelihoods = {},
                                  .paths = arguments.paths};
+  options.deepar.recipe = TRY(deepar::parse_recipe(arguments.recipe).in("--recipe"));
   for (const std::string& likelihood : arguments.likelihoods)
-    options.likelihoods.push_back(TRY(nn::head_of(likelihood).in("--likelihood")));
+    options.deepar.likelihoods.push_back(TRY(nn::head_of(likelihood).in("--likelihood")));
   const bool shows = !context.quiet && !context.json && context.use_color(stderr);  // A terminal.
   if (shows)
     options.progress = [](std::string_view what, double share) {

@@ -163,12 +163,19 @@ int run_cli(int argc, char** argv) {
   sub->add_option(
          "--likelihood", backtest.likelihoods,
          "student-T, gaussian, laplace, negative-binomial, poisson, beta, gamma or deterministic-L1; of several, "
-         "with commas, a model each and their paths together")
+         "with commas, a member each")
       ->delimiter(',')
       ->capture_default_str();
   sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
   sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
   sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default");
+  sub->add_option("--epochs", backtest.epochs, "The same in SageMaker's unit");
+  sub->add_option("--recipe", backtest.recipe,
+                  "default or gluonts, and parts that differ: \"default copy_gate=off lags=many\"")
+      ->capture_default_str();
+  sub->add_option("--members", backtest.members,
+                  "Networks in a model, whose paths are pooled; one a likelihood by default");
+  sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
   sub->callback([&] { status = backtest_command(context, backtest); });
 

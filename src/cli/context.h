@@ -81,6 +81,9 @@ struct BacktestArguments {
   int horizon = 0, windows = 1, season = 0, context = 0, steps = 0, paths = 100;  // 0: as the recipe says.
   std::vector<std::uint64_t> seeds{1};
   std::vector<std::string> likelihoods{"student-T"};
+  std::string recipe = "default";
+  int epochs = 0, members = 0;
+  bool calibrate = false;
 };
 Status backtest_command(const Context& context, const BacktestArguments& arguments);
 struct ForecastArguments {

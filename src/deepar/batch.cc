@@ -41,6 +41,32 @@ Split SplitSampler::draw(std::uint64_t n) const {
   return {range.series, range.first + below(word(2), range.last - range.first + 1)};
 }
 
+FileOrderSampler::FileOrderSampler(const ModelSpec& spec, std::span<const std::size_t> ends, std::uint64_t seed)
+    : rng_(mix64(seed ^ 0x6f72646572)) {
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    if (ends[i] > static_cast<std::size_t>(spec.horizon))
+      splits_.push_back({i, ends[i] - static_cast<std::size_t>(spec.horizon) + 1});
+}
+
+Split FileOrderSampler::next() {
+  for (;; next_ = 0, visiting_ = (visiting_ + 1) % splits_.size(), begun_ = false) {
+    const Splits& here = splits_[visiting_];
+    if (!begun_) {
+      begun_ = true;
+      visits_ += 1;
+      windows_ += static_cast<double>(here.count);
+    }
+    // How many splits are passed over before the next that is taken: geometric, as of one draw for each.
+    const double taken = std::min(1.0, visits_ / windows_);
+    const double passed = taken < 1 ? std::floor(std::log1p(-rng_.uniform()) / std::log1p(-taken)) : 0;
+    if (passed < static_cast<double>(here.count - next_)) {
+      const std::size_t at = next_ + static_cast<std::size_t>(passed);
+      next_ = at + 1;
+      return {here.series, at};
+    }
+  }
+}
+
 BatchEngine::Shard::Shard(const ModelSpec& spec, const nn::ParameterMap& map, const nn::Kernels<float>& kernels)
     : pass(map, kShardLanes, spec.sequence(), kernels),
       window(spec),

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/rng.h"
 #include "base/workers.h"
 #include "deepar/recipe.h"
 #include "deepar/window.h"
@@ -39,6 +40,25 @@ class SplitSampler {
   };
   std::vector<Range> ranges_;
   std::uint64_t total_ = 0, seed_;
+};
+
+// GluonTS's order (gluonts/transform/sampler.py: ExpectedNumInstanceSampler): series by series, again and again; of a
+// series' splits, each is taken with the probability that gives one window a visit on average over all visits so far.
+class FileOrderSampler {
+ public:
+  FileOrderSampler(const ModelSpec& spec, std::span<const std::size_t> ends, std::uint64_t seed);
+  bool empty() const { return splits_.empty(); }
+  Split next();
+
+ private:
+  struct Splits {
+    std::size_t series, count;  // At 0 .. count - 1.
+  };
+  std::vector<Splits> splits_;
+  Rng rng_;
+  std::size_t visiting_ = 0, next_ = 0;  // next_: the split of it that is looked at next.
+  bool begun_ = false;
+  double visits_ = 0, windows_ = 0;  // So far.
 };
 
 // Works through batches on the threads of `workers`.  All memory is allocated in the constructor.

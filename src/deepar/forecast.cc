@@ -161,13 +161,13 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
   result.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(spec_.horizon));
   PathSampler sampler(spec_, map_, parameters_.data(), window, kernels, aligned(std::min(paths, kPathsAtOnce)));
-  for (int first = 0; first < paths; first += kPathsAtOnce) {
-    sampler.run(encoder, shared, seed, first);
-    for (int path = first; path < std::min(paths, first + kPathsAtOnce); ++path)
+  for (int from = 0; from < paths; from += kPathsAtOnce) {
+    sampler.run(encoder, shared, seed, from);
+    for (int path = from; path < std::min(paths, from + kPathsAtOnce); ++path)
       for (int k = 0; k < spec_.horizon; ++k)
         result.values[static_cast<std::size_t>(path) * static_cast<std::size_t>(spec_.horizon) +
                       static_cast<std::size_t>(k)] =
-            to_unit(sampler.sample(k)[path - first], window.location(), window.scale(), nn::is_count(spec_.head));
+            to_unit(sampler.sample(k)[path - from], window.location(), window.scale(), nn::is_count(spec_.head));
   }
   return result;
 }

@@ -6,11 +6,11 @@
 #include "nn/kernels.h"
 #include "nn/safetensors.h"
 
-namespace tidecast {
-namespace deepar {
+namespace tidecast::deepar {
 namespace {
 
 constexpr int kFormat = 1, kGeneralFormat = 2;  // 2: a network that earlier programs do not know.
+constexpr std::string_view kRecipeR = "R";      // How the default recipe stands in a description.
 constexpr double kValueMax = 1e100;
 
 Result<std::int64_t> whole(const json::object& fields, std::string_view key, std::int64_t low, std::int64_t high) {
@@ -208,6 +208,8 @@ Result<ModelSpec> spec_from_json(const json::object& fields) {
   return spec;
 }
 
+std::string recipe_text(const Recipe& recipe) { return recipe == Recipe{} ? std::string(kRecipeR) : text_of(recipe); }
+
 Result<TrainingPlan> plan_from_json(const json::object& description) {
   constexpr int kStepsMax = 10'000'000;
   TrainingPlan plan;
@@ -215,6 +217,9 @@ Result<TrainingPlan> plan_from_json(const json::object& description) {
   const json::value* small_set = description.if_contains("small_set");
   if (!small_set || !small_set->is_bool()) return invalid_argument("small_set: neither true nor false");
   plan.small_set = small_set->get_bool();
+  if (const json::value* recipe = description.if_contains("recipe"); recipe && recipe->is_string())
+    if (const std::string_view text = recipe->get_string(); text != kRecipeR)
+      plan.recipe = TRY(parse_recipe(text).in("recipe"));
   plan.steps = TRY(small_whole(description, "best_step", 1, kStepsMax));
   plan.schedule_steps = TRY(small_whole(description, "schedule_steps", 1, kStepsMax));
   return plan;
@@ -225,47 +230,46 @@ Model::Model(ModelSpec spec, std::vector<float> parameters, json::object about)
       map_(network_shape(spec_)),
       parameters_(checked(std::move(parameters), map_)),
       columns_(map_, parameters_.data()) {
-  description_ = {{"format", is_usual(spec_) ? kFormat : kGeneralFormat}, {"algorithm", "deepar"}, {"recipe", "R"}};
+  description_ = {
+      {"format", is_usual(spec_) ? kFormat : kGeneralFormat}, {"algorithm", "deepar"}, {"recipe", kRecipeR}};
   for (const auto& [key, value] : to_json(spec_)) description_[key] = value;
   for (const auto& [key, value] : about) description_[key] = value;
   description_["parameters"] = parameters_.size();
 }
 
+void Model::add_tensors(std::string_view prefix, std::vector<nn::NamedTensor>& tensors) const {
+  for (const nn::ParameterBlock& block : map_.blocks())
+    tensors.push_back(
+        {std::string(prefix) + block.name, block.shape, std::span(parameters_).subspan(block.offset, block.size)});
+}
+
 std::string Model::serialize() const {
   std::vector<nn::NamedTensor> tensors;
-  for (const nn::ParameterBlock& block : map_.blocks())
-    tensors.push_back({block.name, block.shape, std::span(parameters_).subspan(block.offset, block.size)});
+  add_tensors("", tensors);
   return nn::write_safetensors({{"format", "tidecast.deepar"}, {"tidecast", to_text(description_)}}, tensors);
 }
 
-}  // namespace deepar
-
-Result<std::shared_ptr<const Forecaster>> load_deepar(std::string_view artefact) {
-  using namespace deepar;
-  const nn::Safetensors file = TRY(nn::parse_safetensors(artefact));
-  const auto text = file.metadata.find("tidecast");
-  if (text == file.metadata.end())
-    return invalid_argument("header: __metadata__ has no 'tidecast': not a model of ours");
-  json::value about = TRY(parse_json(text->second).in("header: tidecast"));
-  if (!about.is_object()) return invalid_argument("header: tidecast: not an object");
-  json::object& fields = about.get_object();
-  TRY(whole(fields, "format", kFormat, kGeneralFormat).in("header: tidecast"));
-  ModelSpec spec = TRY(spec_from_json(fields).in("header: tidecast"));
-
+Result<std::shared_ptr<const Model>> Model::read(json::object description, const nn::Safetensors& file,
+                                                 std::size_t bytes, std::string_view prefix) {
+  TRY(whole(description, "format", kFormat, kGeneralFormat).in("header: tidecast"));
+  ModelSpec spec = TRY(spec_from_json(description).in("header: tidecast"));
   const nn::ParameterMap map(network_shape(spec));
-  if (map.size() > artefact.size() / sizeof(float))  // Before memory is taken at the header's word.
-    return invalid_argument("a network of {} weights in a file of {} bytes", map.size(), artefact.size());
+  if (map.size() > bytes / sizeof(float))  // Before memory is taken at the header's word.
+    return invalid_argument("a network of {} weights in a file of {} bytes", map.size(), bytes);
   std::vector<float> parameters(map.size());
   for (const nn::ParameterBlock& block : map.blocks()) {
-    const std::vector<float> values = TRY(file.floats(block.name, block.shape));
+    const std::string name = std::string(prefix) + block.name;
+    const std::vector<float> values = TRY(file.floats(name, block.shape));
     for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!std::isfinite(values[i])) return invalid_argument("tensor '{}': element {} is {}", block.name, i, values[i]);
+      if (!std::isfinite(values[i])) return invalid_argument("tensor '{}': element {} is {}", name, i, values[i]);
       parameters[block.offset + i] = values[i];
     }
   }
-  if (file.tensors.size() != map.blocks().size())
-    return invalid_argument("{} tensors; this network has {}", file.tensors.size(), map.blocks().size());
-  return std::make_shared<const Model>(std::move(spec), std::move(parameters), std::move(fields));
+  const auto own =
+      std::ranges::count_if(file.tensors, [&](const auto& each) { return each.first.starts_with(prefix); });
+  if (static_cast<std::size_t>(own) != map.blocks().size())
+    return invalid_argument("{} tensors; this network has {}", own, map.blocks().size());
+  return std::make_shared<const Model>(std::move(spec), std::move(parameters), std::move(description));
 }
 
-}  // namespace tidecast
+}  // namespace tidecast::deepar

@@ -8,6 +8,7 @@
 
 #include "deepar/recipe.h"
 #include "nn/lstm.h"
+#include "nn/safetensors.h"
 
 namespace tidecast::deepar {
 
@@ -25,6 +26,14 @@ class Model final : public Forecaster {
   const json::object& describe() const override { return description_; }
   std::string serialize() const override;
 
+  const ModelSpec& spec() const { return spec_; }
+  const std::vector<float>& parameters() const { return parameters_; }
+  // The tensors of the artefact, their names behind `prefix`; they live as long as the model.
+  void add_tensors(std::string_view prefix, std::vector<nn::NamedTensor>& tensors) const;
+  // From a description and the tensors behind `prefix` in a file of so many bytes.  Errors: kInvalidArgument.
+  static Result<std::shared_ptr<const Model>> read(json::object description, const nn::Safetensors& file,
+                                                   std::size_t bytes, std::string_view prefix);
+
  private:
   ModelSpec spec_;
   nn::ParameterMap map_;
@@ -37,8 +46,11 @@ class Model final : public Forecaster {
 json::object to_json(const ModelSpec& spec);
 Result<ModelSpec> spec_from_json(const json::object& fields);
 
-// The spec, the set's size, the steps (those that were best) and the schedule of a model's description: what trains it
-// anew.  Nothing else of the plan is filled.
+// How a recipe stands in a description: "R" is the default one.
+std::string recipe_text(const Recipe& recipe);
+
+// The spec, the recipe, the set's size, the steps (those that were best) and the schedule of a model's description:
+// what trains it anew.  Nothing else of the plan is filled.
 Result<TrainingPlan> plan_from_json(const json::object& description);
 
 // A value no series may hold: infinite, or so large that sums of it leave the numbers.  NaN is a missing value and

@@ -15,11 +15,14 @@ namespace {
 constexpr int kRecentLags = 7;
 constexpr int kPointsPerLag = 200;      // Fewer points than this times the lags are a small set.
 constexpr int kContextMax = 64;         // Whole seasons are taken into the context up to here.
+constexpr int kLagMax = 100'000;        // Of a long one.
 constexpr int kHeldOutWindows = 100;    // Wanted over all series.
 constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
 constexpr double kScaleFloorShare = 1e-3;
+constexpr int kEmbeddingDimension = 10;  // SageMaker's.
+constexpr int kGluonTsEpoch = 50, kGluonTsEpochs = 100, kLeastEpoch = 10;
 
 struct CalendarCycle {
   CalendarField field;
@@ -65,6 +68,10 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("season", o.season, 0, 100'000));
   TRY(in_range("context", o.context, 0, 2000));
   TRY(in_range("steps", o.steps, 0, 10'000'000));
+  TRY(in_range("epochs", o.epochs, 0, 100'000));
+  TRY(in_range("patience", o.patience, 0, 100'000));
+  TRY(in_range("likelihoods", o.likelihoods.size(), 1u, 8u));
+  TRY(in_range("members", o.members, 0, 32));
   TRY(in_range("batch", o.batch, 1, 4096));
   TRY(in_range("cells", o.cells, 1, 512));
   TRY(in_range("layers", o.layers, 1, 8));
@@ -72,7 +79,7 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("learning_rate", o.learning_rate, 1e-9, 1.0));
   TRY(in_range("dropout", o.dropout, 0.0, 0.95));
   TRY(in_range("zoneout", o.zoneout, 0.0, 0.95));
-  return in_range("embedding_dimension", o.embedding_dimension, 1, 1000);
+  return in_range("embedding_dimension", o.embedding_dimension, 0, 1000);
 }
 
 // The values that a head is of.
@@ -90,34 +97,46 @@ Status check_support(nn::Head head, const TimeSeries& series) {
   return ok();
 }
 
+// The scaling that the head has: targets that cannot be shifted, or not be scaled, leave no choice.
+Scaling scaling_of(nn::Head head, const Recipe& recipe) {
+  switch (nn::target_unit(head)) {
+    case nn::TargetUnit::kShifted: return recipe.scaling.value_or(Scaling::kLocation);
+    case nn::TargetUnit::kRatio: return Scaling::kMagnitude;
+    case nn::TargetUnit::kOriginal: return nn::is_count(head) ? Scaling::kMagnitude : Scaling::kNone;
+  }
+  return Scaling::kLocation;
+}
+
 // Scaling, features and embeddings by the head and by what the series carry.
 void fit_to_series(std::span<const TimeSeries> series, const DeepArOptions& options, ModelSpec& spec) {
-  spec.head = options.likelihood;
+  const Recipe& recipe = options.recipe;
+  const bool gluonts = recipe.base == Recipe::Base::kGluonTs;
+  spec.head = options.likelihoods.front();
   spec.zoneout = options.zoneout;
-  switch (nn::target_unit(spec.head)) {
-    case nn::TargetUnit::kShifted: break;
-    case nn::TargetUnit::kRatio: spec.scaling = Scaling::kMagnitude; break;
-    case nn::TargetUnit::kOriginal:
-      spec.scaling = nn::is_count(spec.head) ? Scaling::kMagnitude : Scaling::kNone;
-      break;
-  }
-  if (spec.scaling == Scaling::kNone) spec.filler = 0.5;
+  spec.scaling = scaling_of(spec.head, recipe);
+  if (spec.scaling == Scaling::kNone && nn::target_unit(spec.head) == nn::TargetUnit::kOriginal) spec.filler = 0.5;
   if (spec.scaling == Scaling::kMagnitude) {
     double sum = 0, count = 0;
     for (const TimeSeries& s : series)
       for (const double y : s.values)
         if (!std::isnan(y)) sum += std::abs(y), ++count;
     if (sum > 0) spec.default_scale = sum / count;
-    spec.scale_floor = kScaleFloorShare * spec.default_scale;  // Or a stretch of zeros would make lags of anything.
+    // Or a stretch of zeros would make lags of anything.
+    if (!gluonts) spec.scale_floor = kScaleFloorShare * spec.default_scale;
   }
-  spec.static_reals = static_cast<int>(series[0].static_reals.size());
+  spec.static_reals = std::max(static_cast<int>(series[0].static_reals.size()), gluonts ? 1 : 0);
   spec.dynamic = static_cast<int>(series[0].dynamic.size());
+  const auto embed = [&](int cardinality) {
+    const int by_recipe = gluonts ? gluonts_embedding_dimension(cardinality) : kEmbeddingDimension;
+    spec.embeddings.push_back({cardinality, options.embedding_dimension > 0 ? options.embedding_dimension : by_recipe});
+  };
   for (std::size_t i = 0; i < series[0].categories.size(); ++i) {
     int most = 0;
     for (const TimeSeries& s : series)
       if (i < s.categories.size()) most = std::max(most, s.categories[i]);
-    spec.embeddings.push_back({most + 1, options.embedding_dimension});
+    embed(most + 1);
   }
+  if (gluonts && spec.embeddings.empty()) spec.embeddings = {{1, gluonts_embedding_dimension(1)}};
 }
 
 int context_of(int horizon, int season) {
@@ -133,30 +152,50 @@ std::vector<int> with(std::vector<int> lags, std::initializer_list<int> more) {
 }
 
 // Inputs, network and steps of a model of `points` values over all series, the longest of `longest`.
-TrainingPlan plan_by_recipe(const Frequency& step, std::size_t points, std::size_t longest,
+TrainingPlan plan_by_recipe(std::span<const TimeSeries> series, std::size_t points, std::size_t longest,
                             const DeepArOptions& options) {
   TrainingPlan plan;
+  const Recipe& recipe = plan.recipe = options.recipe;
+  const bool gluonts = recipe.base == Recipe::Base::kGluonTs;
   ModelSpec& spec = plan.spec;
-  spec.step = step;
+  spec.step = series[0].step;
   spec.horizon = options.horizon;
   spec.season = options.season > 0 ? options.season : season_of(spec.step);
-  spec.context = options.context > 0 ? options.context : context_of(spec.horizon, spec.season);
-  spec.scale_length = std::max(spec.context, spec.season);
+  spec.context = options.context > 0 ? options.context : gluonts ? spec.horizon : context_of(spec.horizon, spec.season);
+  spec.scale_length = gluonts ? spec.context : std::max(spec.context, spec.season);
   spec.cells = options.cells;
   spec.layers = options.layers;
+  spec.gate = recipe.copy_gate;
+  spec.constants = recipe.window_constants;
+  spec.log_scale = recipe.log_scale;
+  spec.age = recipe.age;
+  if (gluonts) spec.lag_limit = kScaledLimit;
 
   const std::vector<int> many = gluonts_lags(spec.step);
-  plan.small_set = points < kPointsPerLag * many.size();
-  spec.lags = plan.small_set ? with({}, {1, 2, 3, 4, spec.season, spec.season + 1}) : with(many, {1, spec.season});
+  plan.small_set = !gluonts && points < kPointsPerLag * many.size();
+  const bool few = recipe.lags == Lags::kFew || (recipe.lags == Lags::kAuto && plan.small_set);
+  spec.lags = few                          ? with({}, {1, 2, 3, 4, spec.season, spec.season + 1})
+              : recipe.lags == Lags::kLong ? long_lags(spec.step)
+                                           : many;
+  if (spec.gate || spec.constants) spec.lags = with(spec.lags, {1, spec.season});
   const int week = week_of(spec.step);
   spec.week_lag = std::ranges::binary_search(spec.lags, week) ? week : spec.season;
   const auto after = [&](std::size_t steps) {
     return spec.step.advance(EventTime::epoch(), static_cast<std::int64_t>(steps)) - EventTime::epoch();
   };
-  for (const CalendarField field : gluonts_calendar(spec.step))  // A step as long as the cycle sees nothing of it.
-    if (after(1) < cycle_of(field).cycle && after(longest) >= 2 * cycle_of(field).cycle) spec.calendar.push_back(field);
+  for (const CalendarField field : gluonts_calendar(spec.step)) {
+    // A step as long as the cycle sees nothing of it.
+    const bool seen = after(1) < cycle_of(field).cycle && after(longest) >= 2 * cycle_of(field).cycle;
+    if (recipe.calendar == Calendar::kAll || (recipe.calendar == Calendar::kAuto && seen))
+      spec.calendar.push_back(field);
+  }
 
-  plan.steps = options.steps > 0 ? options.steps : plan.small_set ? 1000 : 2500;
+  const int epoch = epoch_steps(recipe.base, series.size(), options.batch);
+  plan.steps = options.steps > 0    ? options.steps
+               : options.epochs > 0 ? options.epochs * epoch
+               : gluonts            ? kGluonTsEpochs * kGluonTsEpoch
+               : plan.small_set     ? 1000
+                                    : 2500;
   plan.schedule_steps = plan.steps;
   return plan;
 }
@@ -251,6 +290,18 @@ std::vector<int> gluonts_lags(const Frequency& step, int lag_max) {
   return {lags.begin(), lags.end()};
 }
 
+std::vector<int> long_lags(const Frequency& step) {
+  std::vector<int> lags = gluonts_lags(step);
+  const auto width = step.width();
+  if (!width) return lags;
+  for (const Milliseconds cycle : {kDay, 7 * kDay}) {
+    const std::int64_t steps = cycle / *width;
+    if (cycle % *width != 0ms || steps <= lags.back() || steps > kLagMax) continue;
+    for (const int lag : {-1, 0, 1}) lags.push_back(static_cast<int>(steps) + lag);
+  }
+  return lags;
+}
+
 int gluonts_embedding_dimension(int cardinality) { return std::min(50, (cardinality + 1) / 2); }
 
 ModelSpec gluonts_spec(const Frequency& step, int horizon, int context) {
@@ -286,24 +337,39 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   }
 
   TrainingPlan plan = options.like ? TRY(plan_from_json(options.like->describe()).in("like"))
-                                   : plan_by_recipe(series[0].step, points, longest, options);
+                                   : plan_by_recipe(series, points, longest, options);
   if (!options.like) fit_to_series(series, options, plan.spec);
+  if (options.warm_start) plan.spec = TRY(spec_from_json(options.warm_start->describe()).in("warm_start"));
   for (std::size_t i = 0; i < series.size(); ++i)
     TRY(check_support(plan.spec.head, series[i]).in(fmt::format("series {}", i)));
   if (plan.spec.step != series[0].step)
-    return invalid_argument("like: trained for steps of {}; the series have {}", to_text(plan.spec.step),
-                            to_text(series[0].step));
-  plan.evaluate_every = plan.small_set ? 25 : 125;
-  plan.patience = std::max(plan.evaluate_every, plan.steps * 2 / 5);
+    return invalid_argument("{}: trained for steps of {}; the series have {}", options.like ? "like" : "warm_start",
+                            to_text(plan.spec.step), to_text(series[0].step));
+  if (options.warm_start && plan.spec.horizon != options.horizon)
+    return invalid_argument("warm_start: trained for a horizon of {}; asked for {}", plan.spec.horizon,
+                            options.horizon);
+  if (!options.select || options.like) plan.recipe.selection = Selection::kLast;
+  plan.epoch_steps = epoch_steps(plan.recipe.base, series.size(), options.batch);
+  const bool held_out = plan.recipe.selection == Selection::kHeldOut;
+  plan.evaluate_every = !held_out ? plan.epoch_steps : plan.small_set ? 25 : 125;
+  plan.patience = options.patience > 0 ? options.patience * plan.epoch_steps
+                  : held_out           ? std::max(plan.evaluate_every, plan.steps * 2 / 5)
+                                       : 0;
   plan.average_decay = plan.small_set ? 0.99 : 0.998;
 
   const int wanted =
       std::min(kHeldOutMax, (kHeldOutWindows + static_cast<int>(series.size()) - 1) / static_cast<int>(series.size()));
   for (const TimeSeries& s : series) {
     const int fit = static_cast<int>(kHeldOutShare * static_cast<double>(s.values.size()) / plan.spec.horizon);
-    plan.held_out.push_back(options.select && !options.like ? std::max(1, std::min(wanted, fit)) : 0);
+    plan.held_out.push_back(held_out ? std::max(1, std::min(wanted, fit)) : 0);
   }
   return plan;
+}
+
+int epoch_steps(Recipe::Base base, std::size_t series, int batch) {
+  if (base == Recipe::Base::kGluonTs) return kGluonTsEpoch;
+  return static_cast<int>(std::max<std::size_t>(
+      kLeastEpoch, (series + static_cast<std::size_t>(batch) - 1) / static_cast<std::size_t>(batch)));
 }
 
 double rate_factor(int step, int schedule_steps) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "deepar/deepar.h"
+#include "deepar/parts.h"
 #include "nn/heads.h"
 #include "nn/parameters.h"
 
@@ -30,12 +31,6 @@ float calendar_value(CalendarField field, EventTime time);  // Of a step: at its
 // GluonTS's fields of a step, in its order (gluonts/time_feature/_base.py): seconds have six, years none.
 std::vector<CalendarField> gluonts_calendar(const Frequency& step);
 
-// What a window's values are measured in before the network sees them.
-enum class Scaling {
-  kLocation,   // (y - mean) / mean absolute deviation: recipe R's.
-  kMagnitude,  // y / mean |y|: GluonTS's, and R's of counts.
-  kNone,       // y.
-};
 std::string_view name_of(Scaling scaling);  // "location", "magnitude", "none"
 
 // Everything a forecast needs to know about the network's inputs and what becomes of its outputs.
@@ -83,24 +78,33 @@ int gluonts_embedding_dimension(int cardinality);
 
 struct TrainingPlan {
   ModelSpec spec;
+  Recipe recipe;
   bool small_set = false;
   int steps = 0, schedule_steps = 0;
-  int evaluate_every = 0;  // Steps between looks at the held-out windows.
-  int patience = 0;        // Steps without a better look that end the training.
+  int epoch_steps = 0;     // Of what SageMaker and GluonTS call an epoch.
+  int evaluate_every = 0;  // Steps between looks at what the selection goes by.
+  int patience = 0;        // Steps without a better look that end the training; 0: none do.
   double average_decay = 0;
-  std::vector<int> held_out;  // Per series: windows at its end that are not targets; 0 where select is off.
+  std::vector<int> held_out;  // Per series: windows at its end that are not targets.
 };
 
 inline constexpr int kGluonTsLagMax = 1200;
 // GluonTS's lags of a step (gluonts/time_feature/lag.py), ascending: the last seven, and those round multiples of
 // coarser cycles up to lag_max >= 7 steps.  A day of minutes, 1,440, is beyond GluonTS's own 1,200.
 std::vector<int> gluonts_lags(const Frequency& step, int lag_max = kGluonTsLagMax);
+// Those and, of steps whose day or week is further back than that, a day and a week, one step on either side.
+std::vector<int> long_lags(const Frequency& step);
+
 // Errors: kInvalidArgument - an option out of range, no series, steps of different widths, or a model in `like` that
 // does not say how it was trained or has another step.  Whether a series is long enough only the training finds.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);
 
-// The learning rate's factor at `step` (from 0): fifty steps of warm-up times a cosine from 1 to .01 over
-// `schedule_steps`.
+// GluonTS's epoch, 50 batches; by the default recipe SageMaker's, as far as its logs tell: about one window a series,
+// at least ten batches.
+int epoch_steps(Recipe::Base base, std::size_t series, int batch);
+
+// The learning rate's factor at `step` (from 0) of Schedule::kCosine: fifty steps of warm-up times a cosine from 1 to
+// .01 over `schedule_steps`.
 double rate_factor(int step, int schedule_steps);
 // The weight of the old average at `step` (from 0): decay, less at the beginning.
 double average_keep(int step, double decay);

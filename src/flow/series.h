@@ -23,4 +23,8 @@ struct TimeSeries {
   EventTime end() const { return time_of(values.size()); }
 };
 
+// The values first .. last - 1 with what travels beside them: dynamic features reach `ahead` steps further, as far as
+// they are known.
+TimeSeries cut(const TimeSeries& series, std::size_t first, std::size_t last, std::size_t ahead = 0);
+
 }  // namespace tidecast

@@ -21,6 +21,11 @@ class Adam {
   double step(double rate, double average_keep, std::span<const Real> gradient, std::span<Real> parameters,
               std::span<Real> average);
 
+  // What a checkpoint keeps beside the parameters: the moments, and how many steps were taken.
+  std::span<Real> first_moment() { return {first_.data(), first_.size()}; }
+  std::span<Real> second_moment() { return {second_.data(), second_.size()}; }
+  int& steps() { return steps_; }
+
  private:
   double clip_norm_, weight_decay_;
   const Kernels<Real>& kernels_;

@@ -15,11 +15,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kBootstrapRounds = 2000;
 constexpr std::uint64_t kBootstrapStream = 0x626f6f74;  // Keeps the bootstrap's randomness apart from the forecasts'.
 
-TimeSeries prefix(const TimeSeries& series, std::size_t count) {
-  const auto begin = series.values.begin();
-  return {series.start, series.step, {begin, begin + static_cast<std::ptrdiff_t>(count)}};
-}
-
 QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t taus, std::vector<double> forecast) {
   return {truth, std::vector<std::vector<double>>(taus, forecast), forecast};
 }
@@ -104,7 +99,7 @@ Result<Backtest> rolling_backtest(const Forecaster& model, const TimeSeries& ser
   const auto h = static_cast<std::size_t>(model.horizon());
   const std::size_t size = series.values.size();
   for (std::size_t first = size - static_cast<std::size_t>(count) * h; first < size; first += h) {
-    const TimeSeries history = prefix(series, first);
+    const TimeSeries history = cut(series, 0, first, h);
     const auto begin = series.values.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<double> truth(begin, begin + model.horizon());
     if (!any_observed(truth) || !has_context(model, history.values)) continue;

@@ -42,7 +42,7 @@ class Backtester {
       : series_(series), options_(options), horizon_(static_cast<std::size_t>(options.deepar.horizon)) {}
 
   Result<DatasetBacktest> run() {
-    TRY(cut());
+    TRY(cut_windows());
     DatasetBacktest result;
     result.series = parts_.size();
     result.windows = windows_.size();
@@ -63,13 +63,12 @@ class Backtester {
  private:
   bool tell(std::string_view what, double share) const { return !options_.progress || options_.progress(what, share); }
 
-  Status cut() {
+  Status cut_windows() {
     if (options_.windows < 1 || options_.windows > kWindowsMax)
       return invalid_argument("{} windows; allowed: 1 to {}", options_.windows, kWindowsMax);
     if (options_.paths < 1 || options_.paths > kPathsMax)
       return invalid_argument("{} paths; allowed: 1 to {}", options_.paths, kPathsMax);
     if (options_.seeds.empty()) return invalid_argument("no seeds");
-    if (options_.likelihoods.empty()) return invalid_argument("no likelihoods");
     if (options_.deepar.horizon < 1)
       return invalid_argument("a horizon of {}; allowed: from 1 on", options_.deepar.horizon);
     if (series_.empty()) return invalid_argument("no series");
@@ -80,8 +79,7 @@ class Backtester {
       const TimeSeries& all = series_[i].series;
       longest = std::max(longest, all.values.size());
       if (all.values.size() <= held) continue;
-      TimeSeries& part = parts_.emplace_back(all);
-      part.values.resize(all.values.size() - held);
+      const TimeSeries& part = parts_.emplace_back(cut(all, 0, all.values.size() - held));
       for (std::size_t first = part.values.size(); first < all.values.size(); first += horizon_) {
         Window& window = windows_.emplace_back(Window{i, first, mix64(i ^ mix64(first)), 0});
         window.error = seasonal_error(std::span(all.values).first(first), season_);
@@ -103,27 +101,20 @@ class Backtester {
 
   Result<SeedResult> run_seed(std::uint64_t seed) {
     SeedResult result{.seed = seed};
-    std::vector<ForecastPaths> forecasts(windows_.size());
-    for (const nn::Head likelihood : options_.likelihoods) {
-      DeepArOptions options = options_.deepar;
-      options.seed = seed;
-      options.likelihood = likelihood;
-      auto begin = std::chrono::steady_clock::now();
-      const auto trained = TRY(train_deepar(parts_, options, [&](int step, int steps, double) {
-        return tell(fmt::format("seed {}, {}: training", seed, name_of(likelihood)), static_cast<double>(step) / steps);
-      }));
-      result.train_s += seconds_since(begin);
-      if (likelihood == options_.likelihoods.front()) {
-        result.steps = trained.steps;
-        result.best_step = trained.best_step;
-        result.held_out_loss = trained.held_out_loss;
-      }
-      begin = std::chrono::steady_clock::now();
-      const auto more = TRY(forecast_windows(*trained.model, seed));
-      for (std::size_t i = 0; i < more.size(); ++i) add_paths(more[i], forecasts[i]);
-      result.forecast_s += seconds_since(begin);
-      if (!tell(fmt::format("seed {}: forecasts", seed), 1)) return cancelled("stopped");
-    }
+    DeepArOptions options = options_.deepar;
+    options.seed = seed;
+    auto begin = std::chrono::steady_clock::now();
+    const auto trained = TRY(train_deepar(parts_, options, [&](int step, int steps, double) {
+      return tell(fmt::format("seed {}: training", seed), static_cast<double>(step) / steps);
+    }));
+    result.train_s = seconds_since(begin);
+    result.steps = trained.steps;
+    result.best_step = trained.best_step;
+    result.held_out_loss = trained.held_out_loss;
+    begin = std::chrono::steady_clock::now();
+    const auto forecasts = TRY(forecast_windows(*trained.model, seed));
+    result.forecast_s = seconds_since(begin);
+    if (!tell(fmt::format("seed {}: forecasts", seed), 1)) return cancelled("stopped");
     result.accuracy = TRY(judge_paths(forecasts));
     for (std::size_t i = 0; i < forecasts.size(); ++i) add_paths(forecasts[i], pool_[i]);
     return result;
@@ -142,9 +133,7 @@ class Backtester {
       const Window& window = windows_[static_cast<std::size_t>(i)];
       const TimeSeries& all = series_[window.series].series;
       const std::size_t seen = std::min(window.first, static_cast<std::size_t>(model.history_needed()));
-      TimeSeries history{.start = all.time_of(window.first - seen), .step = all.step, .values = {}};
-      const auto values = past(window).last(seen);
-      history.values.assign(values.begin(), values.end());
+      const TimeSeries history = cut(all, window.first - seen, window.first, horizon_);
       auto forecast = model.forecast(history, options_.paths, mix64(seed ^ window.seed));
       if (forecast.ok())
         forecasts[static_cast<std::size_t>(i)] = std::move(forecast).value();

@@ -20,10 +20,9 @@ struct NamedSeries {
 };
 
 struct DatasetBacktestOptions {
-  DeepArOptions deepar;  // Its seed and likelihood are not used.
+  DeepArOptions deepar;  // Its seed is not used.
   int windows = 1;
   std::vector<std::uint64_t> seeds{1};
-  std::vector<nn::Head> likelihoods{nn::Head::kStudentT};  // Of several: a model each, their paths together.
   int paths = 100;
   // Told what goes on now and then; false ends the back-test in kCancelled.
   std::function<bool(std::string_view what, double share)> progress{};
@@ -41,7 +40,7 @@ struct DatasetAccuracy {
 struct SeedResult {
   std::uint64_t seed = 0;
   DatasetAccuracy accuracy;
-  int steps = 0, best_step = 0;        // Of the first likelihood's model, as
+  int steps = 0, best_step = 0;        // TrainedDeepAr's, as
   double held_out_loss = 0;            // this.
   double train_s = 0, forecast_s = 0;  // Wall time.
 };

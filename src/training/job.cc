@@ -24,9 +24,7 @@ Status check_job(const TrainingJob& job) {
 
 // The series before the first of `windows` windows.
 TimeSeries training_part(const TimeSeries& series, int windows, int horizon) {
-  TimeSeries part = series;
-  part.values.resize(part.values.size() - static_cast<std::size_t>(windows) * static_cast<std::size_t>(horizon));
-  return part;
+  return cut(series, 0, series.values.size() - static_cast<std::size_t>(windows) * static_cast<std::size_t>(horizon));
 }
 
 // `whose`: "production" or "judged".

@@ -31,12 +31,25 @@ requires std::is_same_v<std::remove_const_t<S>, DeepArOptions> Status fields_of(
   TRY(fields("learning_rate", options.learning_rate));
   TRY(fields("dropout", options.dropout));
   TRY(fields("zoneout", options.zoneout));
-  std::string likelihood(name_of(options.likelihood));
-  TRY(fields("likelihood", likelihood));
+  TRY(fields("epochs", options.epochs));
+  TRY(fields("patience", options.patience));
+  TRY(fields("members", options.members));
+  TRY(fields("calibrate", options.calibrate));
+  std::vector<std::string> likelihoods;
+  for (const nn::Head head : options.likelihoods) likelihoods.emplace_back(name_of(head));
+  TRY(fields("likelihoods", likelihoods));
+  std::string recipe = deepar::text_of(options.recipe);
+  TRY(fields("recipe", recipe));
   if constexpr (!std::is_const_v<S>) {
-    const auto head = nn::head_of(likelihood);
-    if (!head.ok()) return data_loss("likelihood: {}", head.message());
-    options.likelihood = *head;
+    options.likelihoods.clear();
+    for (const std::string& likelihood : likelihoods) {
+      const auto head = nn::head_of(likelihood);
+      if (!head.ok()) return data_loss("likelihoods: {}", head.message());
+      options.likelihoods.push_back(*head);
+    }
+    auto read = deepar::parse_recipe(recipe);
+    if (!read.ok()) return data_loss("recipe: {}", read.message());
+    options.recipe = *read;
   }
   TRY(fields("embedding_dimension", options.embedding_dimension));
   TRY(fields("seed", options.seed));

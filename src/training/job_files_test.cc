@@ -53,7 +53,7 @@ TrainingJob example_job() {
                  .learning_rate = 0.0123,
                  .dropout = 0.0456,
                  .zoneout = 0.0789,
-                 .likelihood = nn::Head::kNegativeBinomial,
+                 .likelihoods = {nn::Head::kNegativeBinomial, nn::Head::kStudentT},
                  .embedding_dimension = 9,
                  .seed = 18'446'744'073'709'551'615u,
                  .threads = 3};
@@ -106,7 +106,7 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.options.learning_rate, 0.0123);
   EXPECT_EQ(read.options.dropout, 0.0456);
   EXPECT_EQ(read.options.zoneout, 0.0789);
-  EXPECT_EQ(read.options.likelihood, nn::Head::kNegativeBinomial);
+  EXPECT_EQ(read.options.likelihoods, (std::vector{nn::Head::kNegativeBinomial, nn::Head::kStudentT}));
   EXPECT_EQ(read.options.embedding_dimension, 9);
   EXPECT_EQ(read.options.seed, 18'446'744'073'709'551'615u);
   EXPECT_EQ(read.options.threads, 3);

@@ -37,7 +37,11 @@ class RunJob : public testing::Test {
           learned.emplace_back(series.begin(), series.end());
           learned_with = options;
           model = std::make_shared<FakeDeepAr>(options.horizon, 1);
-          return TrainedDeepAr{model, 125, options.select ? 2500 : 125, 0.75, options.select ? 0.5 : kNaN};
+          return TrainedDeepAr{.model = model,
+                               .best_step = 125,
+                               .steps = options.select ? 2500 : 125,
+                               .train_loss = 0.75,
+                               .held_out_loss = options.select ? 0.5 : kNaN};
         },
         [&](std::string_view artefact) -> Result<std::shared_ptr<const Forecaster>> {
           if (artefact != "production" && artefact != "judged") return invalid_argument("byte 0: no model");
