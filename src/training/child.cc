@@ -137,17 +137,38 @@ Result<pid_t> spawn(const fs::path& binary, const fs::path& folder) {
   return pid;
 }
 
+fs::path checkpoint_file(const fs::path& folder, int member) {
+  return folder / fmt::format("checkpoint-{}.safetensors", member);
+}
+
 Status train_job(const fs::path& folder) {
   const TrainingJob job = TRY(read_job(folder / "job.json"));
   int reported = 0;
-  const JobResult result = TRY(run_job(job, [&](int step, int steps, double loss) {
+  const auto progress = [&](int step, int steps, double loss) {
     if (const int tenth = steps > 0 ? 10 * step / steps : 0; tenth > reported) {
       reported = tenth;
       log_info("training", "run {}, {}: step {} of {}, loss {:.4f}", job.run, name_of(job.kind), step, steps, loss);
     }
     return true;
-  }));
-  return write_result(result, folder);
+  };
+  int members = 0;
+  const TrainingCheckpoints checkpoints{
+      .load =
+          [&](int member) {
+            auto state = read_file(checkpoint_file(folder, member));
+            return state.ok() ? std::move(*state) : std::string();  // None, or one that cannot be read: begun anew.
+          },
+      .save =
+          [&](int member, std::string_view state) {
+            members = std::max(members, member + 1);
+            return write_file_atomically(checkpoint_file(folder, member), state);
+          }};
+  const JobResult result = TRY(run_job(job, progress, checkpoints));
+  if (result.resumed > 0) log_info("training", "run {}: {} steps were done before", job.run, result.resumed);
+  TRY(write_result(result, folder));
+  std::error_code ignored;  // What is left of them harms nobody.
+  for (int member = 0; member < members; ++member) fs::remove(checkpoint_file(folder, member), ignored);
+  return ok();
 }
 
 }  // namespace

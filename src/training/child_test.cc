@@ -241,5 +241,29 @@ TEST(TrainJobMain, LeavesTheSameResultAsTheWorkInThisProcess) {
   }
 }
 
+TEST(TrainJobMain, GoesOnWhereItWasKilledAndEndsInTheSameModel) {
+  TrainingJob job = small_job();
+  job.options.steps = 600;
+  std::string state;
+  const TrainingCheckpoints killed{.load = {}, .save = [&](int, std::string_view bytes) -> Status {
+                                     state = bytes;
+                                     return cancelled("killed");
+                                   }};
+  ASSERT_EQ(run_job(job, {}, killed).code(), Code::kCancelled);
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_job(job, folder.path() / "job.json").ok());
+  const fs::path checkpoint = folder.path() / "checkpoint-0.safetensors";
+  ASSERT_TRUE(write_file_atomically(checkpoint, state).ok());
+  ASSERT_EQ(in_a_child([&] {
+              ::dup2(::open((folder.path() / "log").c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+              return train_job_main(folder.path());
+            }),
+            0);
+  const std::string log = read_file(folder.path() / "log").value();
+  EXPECT_NE(log.find("250 steps were done before"), log.npos) << log;
+  EXPECT_EQ(read_result(folder.path())->artefact_hash, run_job(job)->artefact_hash);
+  EXPECT_FALSE(fs::exists(checkpoint)) << "no longer needed";
+}
+
 }  // namespace
 }  // namespace tidecast

@@ -81,6 +81,7 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
   result.artefact = trained.model->serialize();
   result.artefact_hash = sha256_hex(result.artefact);
   result.steps = trained.steps;
+  result.resumed = trained.resumed;
   result.best_step = trained.best_step;
   result.train_loss = trained.train_loss;
   result.held_out_loss = trained.held_out_loss;
@@ -89,9 +90,10 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
   return result;
 }
 
-Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress) {
+Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress,
+                          const TrainingCheckpoints& checkpoints) {
   const Learner deepar{[&](std::span<const TimeSeries> series, const DeepArOptions& options) {
-                         return train_deepar(series, options, progress);
+                         return train_deepar(series, options, progress, checkpoints);
                        },
                        load_deepar};
   return run_job_with(deepar, job);

@@ -41,6 +41,7 @@ struct JobResult {
   std::string artefact;              // Bytes of the trained model.
   std::string artefact_hash;         // SHA-256, hex.
   int steps = 0;                     // Run.
+  int resumed = 0;                   // Steps of them that a checkpoint had; not in the file.
   int best_step = 0;                 // Chosen by held-out selection (judge), or taken (refit).
   double train_loss = 0;
   double held_out_loss = 0;  // NaN of a refit, which holds nothing out.
@@ -64,7 +65,8 @@ Result<JobResult> read_result(const std::filesystem::path& folder);
 // Errors: kInvalidArgument - the job makes no sense;  kFailedPrecondition - fewer than kLeastWindows windows fit;
 // kDataLoss - the production or judged artefact cannot be loaded;  kCancelled - `progress` said no;  and what the
 // training says.
-Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress = {});
+Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress = {},
+                          const TrainingCheckpoints& checkpoints = {});
 
 // Who trains and loads models: DeepAR, or in tests something small in its place.
 struct Learner {
