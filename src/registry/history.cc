@@ -20,6 +20,12 @@ json::object registered_facts(const ModelVersion& model) {
           {"metrics_hash", sha256_hex(to_text(model.metrics))}};
 }
 
+Result<json::object> new_parameters(const json::object& details) {
+  const json::value* to = details.if_contains("to");
+  if (to == nullptr || !to->is_object()) return data_loss("parameters without their new values");
+  return to->get_object();
+}
+
 Status History::take(const LogRow& row) {
   const Transition& t = row.transition;
   if (t.number != number_ + 1)
@@ -42,6 +48,8 @@ Status History::take(const LogRow& row) {
     const json::value* to = t.details.if_contains("to");
     if (to == nullptr || !to->is_number()) return data_loss("log row {}: a threshold without its new value", t.number);
     threshold_ = to->to_number<double>();
+  } else if (t.what == "parameters") {
+    TRY(new_parameters(t.details).in(fmt::format("log row {}", t.number)));
   } else {
     return data_loss("log row {}: \"{}\" is no change that a registry knows", t.number, t.what);
   }

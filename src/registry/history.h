@@ -24,6 +24,9 @@ struct Placement {  // Of one stage.
 // What the log keeps of a model version: all of it but the approval, the metrics as a hash.
 json::object registered_facts(const ModelVersion& model);
 
+// The values that a "parameters" row of the log sets, from its details.
+Result<json::object> new_parameters(const json::object& details);
+
 class History {
  public:
   Status take(const LogRow& row);                                        // Oldest first.

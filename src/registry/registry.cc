@@ -200,6 +200,28 @@ class SqliteRegistry final : public Registry {
     return file_.change([&] { return move_threshold(value, 0, at, actor, why); });
   }
 
+  Result<json::object> parameters(ProcessingTime at) const override {
+    const std::lock_guard lock(mutex_);
+    return find_parameters(at);
+  }
+
+  Status set_parameters(const json::object& values, ProcessingTime at, const std::string& actor,
+                        const std::string& why) override {
+    const std::lock_guard lock(mutex_);
+    return file_.change([&]() -> Status {
+      json::object now = TRY(find_parameters(ProcessingTime::max()));
+      if (now == values) return ok();
+      return append({.at = at,
+                     .actor = actor,
+                     .what = "parameters",
+                     .version = 0,
+                     .stage = "",
+                     .why = why,
+                     .details = {{"from", std::move(now)}, {"to", values}},
+                     .hash = ""});
+    });
+  }
+
   Result<std::vector<Transition>> log() const override {
     const std::lock_guard lock(mutex_);
     std::vector<Transition> transitions;
@@ -340,6 +362,20 @@ class SqliteRegistry final : public Registry {
       return ok();
     }));
     return value;
+  }
+
+  // The log alone keeps them.
+  Result<json::object> find_parameters(ProcessingTime at) const {
+    json::object values;
+    TRY(file_.each(
+        "SELECT number, details FROM log WHERE what = 'parameters' AND at <= ? ORDER BY number DESC LIMIT 1",
+        [&](const Statement& row) -> Status {
+          const std::string where = fmt::format("log row {}", row.int64(0));
+          values = TRY(new_parameters(TRY(read_object(row, 1, where + ": details"))).in(where));
+          return ok();
+        },
+        at));
+    return values;
   }
 
   mutable std::mutex mutex_;

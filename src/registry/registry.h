@@ -1,7 +1,8 @@
 #pragma once
-// Model versions, their approvals, where they are deployed, and the threshold in force.  One SQLite file (registry.db)
-// and the artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).  Status and
-// placement are two things: a version is PendingManualApproval, Approved or Rejected, whatever stages it stands in.
+// Model versions, their approvals, where they are deployed, the threshold and the parameters in force.  One SQLite file
+// (registry.db) and the artefacts beside it (models/<version>.safetensors, written once, checked by hash when loaded).
+// Status and placement are two things: a version is PendingManualApproval, Approved or Rejected, whatever stages it
+// stands in.
 //
 // Every change is one row of an append-only log, each row's hash covering the one before (SHA-256), so that a changed
 // history shows.  A change and its row are one transaction, on the disk when the call returns; asking for what is
@@ -40,7 +41,7 @@ struct Transition {  // One row of the log.
   std::int64_t number = 0;
   ProcessingTime at;
   std::string actor;  // "auto", "scheduler", "cli:anna"
-  std::string what;   // "register", "approve", "reject", "deploy", "rollback", "threshold"
+  std::string what;   // "register", "approve", "reject", "deploy", "rollback", "threshold", "parameters"
   int version = 0;    // 0 where it concerns none.
   std::string stage;  // "staging", "production", "".
   std::string why;
@@ -82,6 +83,12 @@ class Registry {
   virtual Result<double> threshold() const = 0;
   virtual Status set_threshold_if_absent(double value, ProcessingTime at) = 0;
   virtual Status set_threshold(double value, ProcessingTime at, const std::string& actor, const std::string& why) = 0;
+
+  // Hyperparameters that count in the definition's place, as they stood at `at`: {"num_cells": 60}; empty where none
+  // were set.  All of them are set at once, and each set is kept in the log ("parameters", details "from" and "to").
+  virtual Result<json::object> parameters(ProcessingTime at) const = 0;
+  virtual Status set_parameters(const json::object& values, ProcessingTime at, const std::string& actor,
+                                const std::string& why) = 0;
 
   virtual Result<std::vector<Transition>> log() const = 0;  // Oldest first.
   // That no row of the log was edited, removed, added or moved, and that approvals, placements, threshold and what is

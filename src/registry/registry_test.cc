@@ -221,6 +221,31 @@ TEST(Registry, AThresholdThatIsNoNumberOrNegativeIsRefused) {
   EXPECT_EQ(registry->threshold().code(), Code::kNotFound);
 }
 
+TEST(Registry, ParametersCountFromWhenTheyWereSetAndAllOfThemAreKept) {
+  const TemporaryFolder folder;
+  auto registry = open(folder);
+  const json::object wide{{"num_cells", 60}, {"dropout_rate", 0.05}}, narrow{{"num_cells", 20}};
+  EXPECT_EQ(must(registry->parameters(at(9))), json::object());
+  ASSERT_TRUE(registry->set_parameters({}, at(1), "cli:anna", "none").ok());
+  ASSERT_TRUE(registry->set_parameters(wide, at(2), "cli:anna", "tuned").ok());
+  ASSERT_TRUE(registry->set_parameters(wide, at(3), "cli:anna", "again").ok());
+  ASSERT_TRUE(registry->set_parameters(narrow, at(4), "cli:bert", "faster").ok());
+  ASSERT_TRUE(registry->set_parameters({}, at(5), "cli:bert", "as the definition says").ok());
+  registry.reset();
+  registry = open(folder);
+  EXPECT_EQ(must(registry->parameters(at(1))), json::object());
+  EXPECT_EQ(must(registry->parameters(at(2))), wide);
+  EXPECT_EQ(must(registry->parameters(at(3))), wide);
+  EXPECT_EQ(must(registry->parameters(at(4))), narrow);
+  EXPECT_EQ(must(registry->parameters(at(9))), json::object());
+  EXPECT_EQ(log_of(*registry),
+            R"(1 parameters 0 by cli:anna: tuned {"from":{},"to":{"num_cells":60,"dropout_rate":0.05}}
+2 parameters 0 by cli:bert: faster {"from":{"num_cells":60,"dropout_rate":0.05},"to":{"num_cells":20}}
+3 parameters 0 by cli:bert: as the definition says {"from":{"num_cells":20},"to":{}}
+)");
+  EXPECT_TRUE(registry->verify_log().ok());
+}
+
 TEST(UpdatedThreshold, MovesTowardsALowerLossByTheUpdateRateDownToThe90PercentPoint) {
   struct Case {
     double threshold, update_rate, loss, loss_point_90, expected;
