@@ -74,8 +74,18 @@ json::value sample_of(const json::object& schema) {
   if (const json::value* values = schema.if_contains("enum")) return values->as_array().front();
   const std::string_view type = schema.at("type").as_string();
   if (type == "integer") return 14;
+  if (type == "number") return 0.5;
+  if (type == "object") {
+    json::object sample;
+    if (const json::value* others = schema.if_contains("additionalProperties"); others && others->is_object())
+      sample["other"] = sample_of(others->get_object());
+    if (const json::value* properties = schema.if_contains("properties"))
+      for (const auto& [name, property] : properties->as_object()) sample[name] = sample_of(property.as_object());
+    return sample;
+  }
   if (type == "array") {
     const std::string_view items = schema.at("items").at("type").as_string();
+    if (items == "object") return json::array{sample_of(schema.at("items").as_object())};
     if (items == "number") return json::array{0.05, 0.5};
     return items == "integer" ? json::array{3, 14} : json::array{"some text", "other"};
   }
@@ -114,7 +124,7 @@ bool is_json(const Operation& operation) { return operation.content_type == "app
 
 TEST_F(ApiTest, ServesAnOpenApiDocumentThatHoldsTogether) {
   EXPECT_EQ(openapi_errors(document_), std::vector<std::string>{});
-  EXPECT_EQ(document_.at("paths").as_object().size(), 33u) << "all that docs/api.md tells of";
+  EXPECT_EQ(document_.at("paths").as_object().size(), 36u) << "all that docs/api.md tells of";
 }
 
 TEST_F(ApiTest, AnswersEveryOperationAsTheDocumentSays) {
@@ -151,6 +161,8 @@ TEST_F(ApiTest, HandsTheCommandsWhatWasAsked) {
   EXPECT_EQ(commands_.last_call(), "sql 'SELECT 'ä''");
   EXPECT_EQ(post("/api/v1/runs", R"({"why":"to see"})").status, 202);
   EXPECT_EQ(commands_.last_call(), "train 'to see' by 'api'");
+  post("/api/v1/parameters", R"({"values":{"num_cells":60},"why":"tuned"})");
+  EXPECT_EQ(commands_.last_call(), R"(set {"num_cells":60} why 'tuned' by 'api')");
   post("/api/v1/models/14/approve", R"({"stage":"staging","actor":"console"})");
   EXPECT_EQ(commands_.last_call(), "approve 14 for 'staging' why '' by 'console'");
   post("/api/v1/models/14/reject", R"({"why":"no"})");
@@ -223,7 +235,7 @@ TEST_F(ApiTest, RefusesWhatNoOperationTakes) {
     }
     for (const auto& [name, property] : operation.body.at("properties").as_object()) {
       json::object body = parse_json(good.body)->as_object();
-      body[name] = 7;
+      body[name] = true;
       request.body = to_text(body);
       EXPECT_EQ(call(request).status, 400) << operation.id << " " << name;
     }
@@ -424,6 +436,14 @@ TEST_F(ApiTest, HasAClientThatSeesWhatTheCommandsSay) {
       [](Commands& c) { return c.runs(); },
       [](Commands& c) { return c.run(2); },
       [](Commands& c) { return c.train("to see", "cli:anna"); },
+      [](Commands& c) { return c.training_data(); },
+      [](Commands& c) {
+        return c.record_trials({.as_of = "2026-05-06T12:00:00Z", .seed = 3, .trials = json::array{a_trial()}});
+      },
+      [](Commands& c) { return c.parameters(); },
+      [](Commands& c) {
+        return c.set_parameters({{"num_cells", 60}}, "tuned", "cli:anna");
+      },
       [](Commands& c) { return c.models(); },
       [](Commands& c) { return c.model(14); },
       [&](Commands& c) { return c.approve(decision); },

@@ -36,6 +36,8 @@ std::string allowed_by(const json::object& schema) {
     const std::string bounds = bounds_text(schema, "minimum", "maximum");
     return bounds.empty() ? "an integer" : "an integer, " + bounds;
   }
+  if (type == "object" || (type == "array" && type_of(schema.at("items").as_object()) == "object"))
+    return fmt::format("{} as the OpenAPI document says", type == "object" ? "an object" : "a list of objects");
   if (type == "array" && type_of(schema.at("items").as_object()) != "number")
     return fmt::format("a list of {} {}", bounds_text(schema, "minItems", "maxItems"),
                        type_of(schema.at("items").as_object()) == "integer" ? "integers" : "texts");
@@ -62,7 +64,7 @@ bool has_size(const json::object& schema, std::size_t size, const char* least, c
   return (!low || size >= low->to_number<std::size_t>()) && (!high || size <= high->to_number<std::size_t>());
 }
 
-// Only what the table uses: the types string, integer, number and array of them.
+// Only what the table uses: the types string, integer, number, array of them and object of all these.
 bool conforms(const json::object& schema, const json::value& value) {
   const std::string_view type = type_of(schema);
   if (type == "integer") return value.is_int64() && is_within(schema, static_cast<double>(value.get_int64()));
@@ -71,6 +73,20 @@ bool conforms(const json::object& schema, const json::value& value) {
     if (!value.is_array() || !has_size(schema, value.get_array().size(), "minItems", "maxItems")) return false;
     const json::object& items = schema.at("items").as_object();
     return std::ranges::all_of(value.get_array(), [&](const json::value& item) { return conforms(items, item); });
+  }
+  if (type == "object") {
+    if (!value.is_object()) return false;
+    const json::value* members = schema.if_contains("properties");
+    const json::value* others = schema.if_contains("additionalProperties");
+    for (const auto& [name, member] : value.get_object()) {
+      const json::value* of = members ? members->as_object().if_contains(name) : nullptr;
+      if (of == nullptr) of = others;
+      if (of == nullptr || !of->is_object() || !conforms(of->get_object(), member)) return false;
+    }
+    const json::value* required = schema.if_contains("required");
+    return !required || std::ranges::all_of(required->as_array(), [&](const json::value& name) {
+      return value.get_object().contains(name.as_string());
+    });
   }
   if (!value.is_string()) return false;
   const std::string_view text = value.get_string();

@@ -25,6 +25,7 @@ class Arguments {
   std::optional<std::string> text_if(std::string_view name) const {
     return has(name) ? std::optional(text(name)) : std::nullopt;
   }
+  const json::value& value(std::string_view name) const { return values_.at(name); }
   std::vector<double> numbers(std::string_view name) const;  // Empty where it is left out.
 
   json::object& values() { return values_; }

@@ -144,6 +144,19 @@ Result<json::object> ApiClient::train(const std::string& why, const std::string&
   return post("runs", given({{"why", why}, {"actor", actor}}), kSlowMs);
 }
 
+Result<json::object> ApiClient::training_data() { return get("training-data", "", kSlowMs); }
+
+Result<json::object> ApiClient::record_trials(const TrialRecords& records) {
+  return post("trials", {{"as_of", records.as_of}, {"seed", records.seed}, {"trials", records.trials}}, kSlowMs);
+}
+
+Result<json::object> ApiClient::parameters() { return get("parameters"); }
+
+Result<json::object> ApiClient::set_parameters(const json::object& values, const std::string& why,
+                                               const std::string& actor) {
+  return post("parameters", {{"values", values}, {"why", why}, {"actor", actor}}, kSlowMs);
+}
+
 Result<json::object> ApiClient::reject(const Decision& decision) {
   return post(versioned(decision.version, "reject"), given({{"why", decision.why}, {"actor", decision.actor}}),
               kSlowMs);

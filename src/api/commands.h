@@ -63,6 +63,13 @@ struct JoinRequest {
   std::string format;               // "csv" or "parquet".
 };
 
+// Trials of a tuning, on the data that training_data() gave.
+struct TrialRecords {
+  std::string as_of;      // Its "as_of".
+  std::int64_t seed = 0;  // Of the search.
+  json::array trials;     // Each as the schema Trial says.
+};
+
 class Commands {
  public:
   virtual ~Commands() = default;
@@ -93,6 +100,14 @@ class Commands {
   virtual Result<json::object> run(int id) = 0;
   // Starts a run and returns it; one whose outcome is "running" goes on by itself, ask run() for its end.
   virtual Result<json::object> train(const std::string& why, const std::string& actor) = 0;
+
+  // What a training that starts now would take.
+  virtual Result<json::object> training_data() = 0;
+  virtual Result<json::object> record_trials(const TrialRecords& records) = 0;
+  // Hyperparameters in force, and their history; setting them sets all at once, none: the definition's alone.
+  virtual Result<json::object> parameters() = 0;
+  virtual Result<json::object> set_parameters(const json::object& values, const std::string& why,
+                                              const std::string& actor) = 0;
 
   virtual Result<json::object> models() = 0;
   virtual Result<json::object> model(int version) = 0;

@@ -10,6 +10,13 @@
 
 namespace tidecast {
 
+// As record_trials() takes them.
+inline json::object a_trial() {
+  return *parse_json(R"({"number":2,"differs":{"num_cells":60},"hyperparameters":{"num_cells":60,"num_layers":2},
+    "share":0.25,"steps":250,"best_step":225,"seconds":1.5,"held_out_loss":-0.5})")
+              ->if_object();
+}
+
 class FakeCommands final : public Commands {
  public:
   Result<json::object> server() override {
@@ -87,6 +94,18 @@ class FakeCommands final : public Commands {
   Result<json::object> train(const std::string& why, const std::string& actor) override {
     return answer(fmt::format("train '{}' by '{}'", why, actor), kRun);
   }
+  Result<json::object> training_data() override {
+    return answer("training data", R"({"series":"tx_metrics.avg_fee_1min","as_of":"2026-05-06T12:00:00Z",
+      "start":"2026-05-06T09:00:00Z","step_ms":60000,"season":60,"values":[3120.5,null,7],"parameters":{"num_cells":60}})");
+  }
+  Result<json::object> record_trials(const TrialRecords& r) override {
+    return answer(fmt::format("record as_of '{}' seed {} {}", r.as_of, r.seed, to_text(r.trials)), R"({"runs":[5,6]})");
+  }
+  Result<json::object> parameters() override { return answer("parameters", kParameters); }
+  Result<json::object> set_parameters(const json::object& values, const std::string& why,
+                                      const std::string& actor) override {
+    return answer(fmt::format("set {} why '{}' by '{}'", to_text(values), why, actor), kParameters);
+  }
   Result<json::object> models() override {
     return answer("models", R"({"models":[{"stages":"staging",)" + std::string(kModel).substr(1) + "]}");
   }
@@ -152,6 +171,9 @@ class FakeCommands final : public Commands {
       "data_from":"2026-05-05T12:00:00Z","data_until":"2026-05-06T12:00:00Z","observations":1440,"seed":7,"loss":null,
       "threshold":0.127,"model_version":null,"data_hash":"","artefact_hash":"","parameters":{"epochs":30},
       "metrics":{"gate":{"passed":true}},"seconds":0})";
+  static constexpr std::string_view kParameters =
+      R"({"values":{"num_cells":60},"hyperparameters":{"num_cells":60,"num_layers":2},"history":[{"number":9,
+      "at":"2026-05-06T12:00:00Z","actor":"cli:anna","why":"tuned","values":{"num_cells":60}}]})";
   static constexpr std::string_view kModel =
       R"({"version":14,"run":"2","created_at":"2026-05-06T12:00:00Z","approval":"PendingManualApproval",
       "data_end":"2026-05-06T12:00:00Z","loss":0.096,"artefact_hash":"ab","metrics":{}})";

@@ -50,6 +50,87 @@ Decision decision_of(Request request, Given given) {
           .actor = actor_of(request, given)};
 }
 
+json::object values_of(std::string_view description) { return schema::map_of(schema::number(""), description); }
+
+json::object trial_schema() {
+  return schema::object(
+      "One trial.",
+      {{"number", whole_number("1: the defaults.")},
+       {"differs", values_of("Hyperparameters that differ from the defaults.")},
+       {"hyperparameters", values_of("All of them.")},
+       {"share", schema::number("Of the steps: 1 in full, less where others were better.")},
+       {"steps", schema::count("Run.")},
+       {"best_step", schema::count("Of the weights that were kept.")},
+       {"seconds", schema::number("How long it took, in seconds.")},
+       schema::optional("held_out_loss", schema::number("Mean negative log likelihood of the held-out windows.")),
+       schema::optional("mean_wql", schema::number("Loss of the back-test, of a trial in full.")),
+       schema::optional("mase", schema::number("Mean absolute scaled error of the median, likewise.")),
+       schema::optional("coverage", schema::number("Share of truths within the interval, likewise.")),
+       schema::optional("diverged", schema::text("Why it has no held-out loss."))});
+}
+
+void add_tuning_operations(std::vector<Operation>& operations) {
+  operations.push_back(
+      {.method = "GET",
+       .path = "/api/v1/training-data",
+       .id = "getTrainingData",
+       .tag = "runs",
+       .summary = "What a training that starts now would take",
+       .description = "",
+       .result = schema::ref("TrainingData"),
+       .problems = {409, 503},
+       .lane = Lane::kReading,
+       .run = [](Context context, Request, Given) { return answer_of(context.commands.training_data()); }});
+  json::object trials = schema::list_of(trial_schema(), "");
+  trials["minItems"] = 1;
+  trials["maxItems"] = 1000;
+  operations.push_back({.method = "POST",
+                        .path = "/api/v1/trials",
+                        .id = "recordTrials",
+                        .tag = "runs",
+                        .summary = "Records the trials of a hyperparameter search as runs",
+                        .description = "What `tidecast tune` found; a trial makes no model.",
+                        .body = schema::object("", {{"as_of", schema::time("Of the training data they were made on.")},
+                                                    {"seed", schema::count("Of the search.")},
+                                                    {"trials", std::move(trials)}}),
+                        .result = schema::ref("Recorded"),
+                        .problems = {409, 503},
+                        .lane = Lane::kDeciding,
+                        .run = [](Context context, Request, Given given) {
+                          return answer_of(
+                              context.commands.record_trials({.as_of = given.text("as_of"),
+                                                              .seed = given.integer("seed"),
+                                                              .trials = given.value("trials").as_array()}));
+                        }});
+  operations.push_back(
+      {.method = "GET",
+       .path = "/api/v1/parameters",
+       .id = "getParameters",
+       .tag = "runs",
+       .summary = "The hyperparameters in force",
+       .description = "",
+       .result = schema::ref("Parameters"),
+       .problems = {409, 503},
+       .run = [](Context context, Request, Given) { return answer_of(context.commands.parameters()); }});
+  operations.push_back(
+      {.method = "POST",
+       .path = "/api/v1/parameters",
+       .id = "setParameters",
+       .tag = "runs",
+       .summary = "Sets hyperparameters in place of the definition's",
+       .description = "All at once: those left out are the definition's. Trainings that start later take them.",
+       .body = schema::object("", {{"values", values_of("By SageMaker's names: num_cells.")},
+                                   {"why", why("Why, for the record.", true)},
+                                   schema::optional("actor", actor())}),
+       .result = schema::ref("Parameters"),
+       .problems = {409, 503},
+       .lane = Lane::kDeciding,
+       .run = [](Context context, Request request, Given given) {
+         return answer_of(context.commands.set_parameters(given.value("values").as_object(), given.text("why"),
+                                                          actor_of(request, given)));
+       }});
+}
+
 using Decide = Result<json::object> (Commands::*)(const Decision&);
 Operation decision(std::string_view path, std::string_view id, std::string_view summary, std::string_view description,
                    json::object body, Decide decide) {
@@ -72,6 +153,7 @@ Operation decision(std::string_view path, std::string_view id, std::string_view 
 }  // namespace
 
 void add_model_operations(std::vector<Operation>& operations) {
+  add_tuning_operations(operations);
   operations.push_back({.method = "GET",
                         .path = "/api/v1/runs",
                         .id = "listRuns",

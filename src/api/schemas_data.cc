@@ -29,6 +29,30 @@ json::object run_schema() {
        {"seconds", number("How long it really took, in seconds.")}});
 }
 
+json::object training_data_schema() {
+  return object("What a training would take.",
+                {{"series", text("Feature group and column.")},
+                 {"as_of", time("When it was known so.")},
+                 {"start", time("Of the first step.")},
+                 {"step_ms", integer("A step, in milliseconds.", 1)},
+                 {"season", integer("In steps.", 1)},
+                 {"values", list_of(nullable(number("")), "One a step; null where missing.")},
+                 {"parameters", map_of(number(""), "Hyperparameters in force that are not the definition's.")}});
+}
+
+json::object parameters_schema() {
+  const json::object values = map_of(number(""), "By SageMaker's names.");
+  return object("Hyperparameters in force.",
+                {{"values", map_of(number(""), "Those that count in place of the definition's.")},
+                 {"hyperparameters", map_of(number(""), "All; context_length 0 is by the recipe.")},
+                 {"history", list_of(object("One change.", {{"number", integer("Of the registry's log.", 1)},
+                                                            {"at", time("When.")},
+                                                            {"actor", text("Who.")},
+                                                            {"why", text("Why.")},
+                                                            {"values", values}}),
+                                     "Newest first.")}});
+}
+
 json::object model_schema() {
   return object(
       "One model version.",
@@ -90,6 +114,9 @@ void add_data_schemas(json::object& schemas) {
        {"truncated", boolean("Whether there are more rows than the limit.")}});
   schemas["Run"] = run_schema();
   schemas["Runs"] = object("All runs.", {{"runs", list_of(ref("Run"), "")}});
+  schemas["TrainingData"] = training_data_schema();
+  schemas["Recorded"] = object("Runs that were recorded.", {{"runs", list_of(integer("", 1), "Their numbers.")}});
+  schemas["Parameters"] = parameters_schema();
   schemas["Model"] = model_schema();
   schemas["Models"] = object("All model versions.", {{"models", list_of(ref("Model"), "")}});
   schemas["DecisionResult"] =

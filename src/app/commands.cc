@@ -4,6 +4,7 @@
 
 #include "app/records_json.h"
 #include "app/tables.h"
+#include "app/tuning.h"
 #include "query/query.h"
 #include "serving/forecast.h"
 
@@ -87,6 +88,35 @@ Result<json::object> ProjectCommands::train(const std::string& why, const std::s
   if (!parts_.wait_for_run) return run;
   TRY(parts_.wait_for_run());
   return this->run(run.at("id").to_number<int>());
+}
+
+Result<json::object> ProjectCommands::training_data() { return training_data_json(parts_.project, parts_.now()); }
+
+Result<json::object> ProjectCommands::record_trials(const TrialRecords& records) {
+  if (!parts_.project.definition().forecast)
+    return failed_precondition("the definition has no forecast: there is nothing to train");
+  return parts_.on_loop([&] { return tidecast::record_trials(parts_.project, records, parts_.now()); });
+}
+
+Result<json::object> ProjectCommands::parameters() { return parameters_json(parts_.project, parts_.now()); }
+
+Result<json::object> ProjectCommands::set_parameters(const json::object& values, const std::string& why,
+                                                     const std::string& actor) {
+  if (why.empty())
+    return invalid_argument("why: found nothing, allowed: the reason, which whoever comes next will read");
+  DeepArOptions checked;
+  TRY(set_hyperparameters(values, checked));
+  return parts_.on_loop([&]() -> Result<json::object> {
+    const ProcessingTime now = parts_.now();
+    Registry& registry = parts_.project.registry();
+    if (TRY(registry.parameters(now)) != values) {
+      TRY(registry.set_parameters(values, now, actor, why));
+      TRY(parts_.scheduler.note(
+          "parameters", "parameters",
+          fmt::format("{}, by {}: {}", values.empty() ? "as the definition says" : to_text(values), actor, why)));
+    }
+    return parameters_json(parts_.project, now);
+  });
 }
 
 Result<json::object> ProjectCommands::models() {

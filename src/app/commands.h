@@ -49,6 +49,11 @@ class ProjectCommands final : public Commands {
   Result<json::object> runs() override;
   Result<json::object> run(int id) override;
   Result<json::object> train(const std::string& why, const std::string& actor) override;
+  Result<json::object> training_data() override;
+  Result<json::object> record_trials(const TrialRecords& records) override;
+  Result<json::object> parameters() override;
+  Result<json::object> set_parameters(const json::object& values, const std::string& why,
+                                      const std::string& actor) override;
   Result<json::object> models() override;
   Result<json::object> model(int version) override;
   Result<json::object> approve(const Decision& decision) override;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/tuning.h"
 #include "monitoring/monitor.h"
 #include "serving/forecast.h"
 
@@ -191,7 +192,7 @@ Result<json::object> Overview::accuracy(int hours, ProcessingTime now) {
   }
   if (!since.is_null()) alarms.push_back(json::object{{"from", since}, {"until", nullptr}});
   for (const Run& run : TRY(project_.tracking().runs()))
-    if (run.started_at > after)
+    if (run.started_at > after && !is_trial(run))
       retrains.push_back(json::object{
           {"at", to_rfc3339(run.started_at)}, {"run", run.id}, {"why", run.why}, {"outcome", name_of(run.outcome)}});
   for (const Transition& row : TRY(project_.registry().log()))

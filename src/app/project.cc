@@ -6,6 +6,7 @@
 #include "stats/season.h"
 #include "storage/file.h"
 #include "stream/event_time_reader.h"
+#include "training/tune.h"
 
 namespace tidecast {
 
@@ -177,6 +178,26 @@ int Project::season() const {
 
 Result<TimeSeries> Project::target_series(EventTime until, ProcessingTime as_of, std::int64_t steps) const {
   return series(series_name(), until, as_of, steps);
+}
+
+Result<TimeSeries> Project::training_series(ProcessingTime as_of) const {
+  TimeSeries series = TRY(target_series(EventTime::max(), as_of, kTrainingHistory));
+  if (const auto& window = forecast().training_window; window && !series.values.empty()) {
+    const std::int64_t keep = *window / step(), have = static_cast<std::int64_t>(series.values.size());
+    if (keep < have) {
+      series.start = series.time_of(static_cast<std::size_t>(have - keep));
+      series.values.erase(series.values.begin(), series.values.end() - keep);
+    }
+  }
+  return series;
+}
+
+Result<DeepArOptions> Project::training_options(ProcessingTime as_of) const {
+  DeepArOptions options = forecast().options;
+  TRY(set_hyperparameters(TRY(registry_->parameters(as_of)), options).in("parameters"));
+  options.horizon = forecast().horizon;
+  options.season = season();
+  return options;
 }
 
 Result<TimeSeries> Project::series(const std::string& name, EventTime until, ProcessingTime as_of,

@@ -42,6 +42,7 @@ class Project {
   const Definition& definition() const { return definition_; }
   FeatureStore& features() { return *features_; }
   Registry& registry() { return *registry_; }
+  const Registry& registry() const { return *registry_; }
   Tracking& tracking() { return *tracking_; }
 
   PipelineOptions pipeline_options() const { return tidecast::pipeline_options(definition_); }
@@ -60,6 +61,10 @@ class Project {
   Result<TimeSeries> target_series(EventTime until, ProcessingTime as_of, std::int64_t steps) const;
   // The same for any "group.column"; kNotFound if there is none.
   Result<TimeSeries> series(const std::string& name, EventTime until, ProcessingTime as_of, std::int64_t steps) const;
+  // What a training that starts at `as_of` takes: the target as known then, of the definition's training window,
+  Result<TimeSeries> training_series(ProcessingTime as_of) const;
+  // and how: the definition's hyperparameters, with the parameters that were in force then in their place.
+  Result<DeepArOptions> training_options(ProcessingTime as_of) const;
 
   // 32 hexadecimal digits that are this data folder's own, made at its first use.
   Result<std::string> id() const;

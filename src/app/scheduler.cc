@@ -448,6 +448,11 @@ Status Scheduler::tend_files(ProcessingTime now) {
                                     checked.compared, checked.first.empty() ? "" : checked.first.front()));
 }
 
+Status Scheduler::note(const std::string& kind, const std::string& subject, const std::string& text) {
+  ++changes_;
+  return timeline_.note(clock_.now(), kind, subject, text);
+}
+
 Result<std::uint64_t> Scheduler::erase(const std::string& group, const std::optional<std::string>& key,
                                        EventRange range, const std::string& actor, const std::string& why) {
   ++changes_;

@@ -114,6 +114,9 @@ class Scheduler {
   // Tries dead letters again, by today's definition.
   Result<Replayed> replay_dead(std::span<const DeadLetter> letters, const std::string& actor);
 
+  // For the history, of what was changed elsewhere.
+  Status note(const std::string& kind, const std::string& subject, const std::string& text);
+
   // The source of that name that takes what is pushed to it; null if there is none.  Any thread, once restored.
   PushSource* push_source(std::string_view name);
 

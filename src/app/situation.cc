@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/tuning.h"
 #include "app/words.h"
 #include "monitoring/monitor.h"
 #include "training/gate.h"
@@ -107,7 +108,8 @@ Status Observer::look_at_models(Situation& at) {
   at.staging = TRY(registry.placed("staging"));
   at.production = TRY(registry.placed("production"));
   at.previous = TRY(registry.previous("production"));
-  const std::vector<Run> runs = TRY(project_.tracking().runs());
+  std::vector<Run> runs = TRY(project_.tracking().runs());
+  std::erase_if(runs, is_trial);
   at.runs = runs.size();
   for (const Run& run : runs)
     if (run.outcome != RunOutcome::kRunning) at.last_run = run;

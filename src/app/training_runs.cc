@@ -50,6 +50,8 @@ std::string likelihood_text(const DeepArOptions& options) {
   return text;
 }
 
+}  // namespace
+
 json::object parameters_of(const TrainingJob& job) {
   const DeepArOptions& o = job.options;
   return {{"target", job.series_name}, {"horizon", o.horizon},
@@ -63,8 +65,6 @@ json::object parameters_of(const TrainingJob& job) {
           {"windows", job.windows},    {"confidence", job.confidence},
           {"paths", job.paths}};
 }
-
-}  // namespace
 
 Status TrainingRuns::restore() {
   if (active()) return ok();
@@ -97,20 +97,11 @@ Status TrainingRuns::launch(Run run) {
   TrainingJob& job = active.job;
   job.run = fmt::format("run-{}", run.id);
   job.series_name = project_.series_name();
-  job.series = TRY(project_.target_series(EventTime::max(), run.started_at, kTrainingHistory));
-  if (const auto& window = project_.forecast().training_window; window && !job.series.values.empty()) {
-    const std::int64_t keep = *window / project_.step(), have = static_cast<std::int64_t>(job.series.values.size());
-    if (keep < have) {
-      job.series.start = job.series.time_of(static_cast<std::size_t>(have - keep));
-      job.series.values.erase(job.series.values.begin(), job.series.values.end() - keep);
-    }
-  }
+  job.series = TRY(project_.training_series(run.started_at));
   job.windows = definition.validation.windows;
   job.confidence = definition.validation.confidence;
   job.paths = definition.validation.paths;
-  job.options = project_.forecast().options;
-  job.options.horizon = project_.forecast().horizon;
-  job.options.season = project_.season();
+  job.options = TRY(project_.training_options(run.started_at));
   job.options.seed = run.seed;
   // What it is judged by stands from its start on, also where a crash makes it begin again after a deployment.
   json::value production = nullptr;

@@ -17,6 +17,9 @@
 
 namespace tidecast {
 
+// As a run records them.
+json::object parameters_of(const TrainingJob& job);
+
 struct RunEnd {
   Run run;
   std::optional<int> version;  // Registered.

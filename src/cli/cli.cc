@@ -12,6 +12,7 @@
 #include "cli/context.h"
 #include "nn/instruction_sets.h"
 #include "training/child.h"
+#include "training/tune.h"
 
 namespace tidecast {
 namespace {
@@ -178,6 +179,44 @@ int run_cli(int argc, char** argv) {
   sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
   sub->callback([&] { status = backtest_command(context, backtest); });
+
+  TuneArguments tune;
+  sub = command("tune", "Search for better hyperparameters of the project's forecast, or on a file of series",
+                "tidecast tune --budget 20min --apply -m \"the fee market has changed\"\n"
+                "  tidecast tune --trials 33 --file F.csv --freq 1h --horizon 24 --windows 7");
+  sub->add_option("--budget", tune.budget, "Begin no trial that would end later: a duration; 20min by default");
+  sub->add_option("--trials", tune.trials, "So many at most, the defaults among them; alone, without a budget")
+      ->check(CLI::Range(1, kMostTrials));
+  sub->add_option("--seed", tune.seed, "Of the search: the same one gives the same trials")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->add_flag("--apply", tune.apply, "Take the best for trainings from now on");
+  sub->add_option("-m,--message", tune.why, "Why, with --apply");
+  sub->add_option("--file", tune.file, "CSV or Parquet of series,time,value in place of the project's series");
+  sub->add_option("--freq", tune.frequency, "The file's step: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y");
+  sub->add_option("--horizon", tune.horizon, "Steps to forecast of the file's series");
+  sub->add_option("--windows", tune.windows, "Back-test windows at the end of each of them")->capture_default_str();
+  sub->add_option("--season", tune.season, "Of them, in steps; by the step's width by default");
+  sub->add_option("--likelihood", tune.likelihood, "Of their values")->capture_default_str();
+  sub->add_option("--paths", tune.paths, "Sampled futures a forecast of them")->capture_default_str();
+  sub->callback([&] { status = tune_command(context, tune); });
+
+  CLI::App* params = command("params", "Hyperparameters in force, and every change of them: set, rollback",
+                             "tidecast params set num_cells=60 -m \"tuned\"");
+  params->require_subcommand(0, 1);
+  params->callback([&, params] {
+    if (params->get_subcommands().empty()) status = params_command(context);
+  });
+  std::vector<std::string> settings;
+  sub = params->add_subcommand("set", "Values in place of the definition's, for trainings from now on");
+  sub->add_option("settings", settings, "NAME=NUMBER, like learning_rate=0.002")->required();
+  sub->add_option("-m,--message", why, "Why")->required();
+  sub->callback([&] { status = params_set_command(context, settings, why); });
+  int change = 0;
+  sub = params->add_subcommand("rollback", "Back to the values of an earlier change; 0: to the definition's");
+  sub->add_option("number", change, "The change's number")->required()->check(CLI::NonNegativeNumber);
+  sub->add_option("-m,--message", why, "Why")->required();
+  sub->callback([&] { status = params_rollback_command(context, change, why); });
 
   FeaturesArguments features;
   sub = command("features", "Rows of a feature group", "tidecast features tx_metrics --last 10 --format csv");

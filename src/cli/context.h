@@ -86,6 +86,21 @@ struct BacktestArguments {
   bool calibrate = false;
 };
 Status backtest_command(const Context& context, const BacktestArguments& arguments);
+struct TuneArguments {
+  std::filesystem::path file;  // Empty: the project's own series, and then nothing of the next three lines.
+  std::string frequency, likelihood = "student-T";
+  int horizon = 0, windows = 1, season = 0;
+  int paths = 100;
+  std::string budget;     // A duration; empty: 20 min, or as long as the trials take.
+  int trials = 0;         // 0: as many as the budget holds.
+  std::int64_t seed = 1;  // Of the search.
+  bool apply = false;
+  std::string why;
+};
+Status tune_command(const Context& context, const TuneArguments& arguments);
+Status params_command(const Context& context);
+Status params_set_command(const Context& context, const std::vector<std::string>& settings, const std::string& why);
+Status params_rollback_command(const Context& context, int number, const std::string& why);
 struct ForecastArguments {
   std::string series, as_of, quantiles, format = "table";
 };

@@ -4,12 +4,12 @@
 //
 // Random search with successive halving (Jamieson and Talwalkar, arXiv:1502.07943) over the optimiser's steps.  Random
 // search because a training takes seconds and a budget holds dozens of them: too few for a model of the loss over six
-// dimensions (TPE's first twenty are random anyway), and each trial is a function of the seed and its number alone.
+// dimensions (of which TPE draws the first ten or twenty at random anyway), and each trial is a function of the seed
+// and its number alone.
 //
 //   trial 1     the defaults, in full: what all others are compared with
 //   trials 2..  in groups of at most eight: all for a quarter of the steps, the better half for half of them, the
-//   better
-//               half of those in full, each with its own whole rate schedule
+//               better half of those in full, each with its own whole rate schedule
 //
 // A variant keeps each default with probability 1/2, since the defaults are good: so it differs in about three.
 //

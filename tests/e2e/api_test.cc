@@ -83,9 +83,10 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
   const json::value waiting = expect_get(200, "/api/v1/status");
   EXPECT_EQ(waiting.at("answer").at("state"), "waiting_for_approval");
   EXPECT_EQ(waiting.at("needs_you").at(0).at("commands").at(0), "tidecast approve 1");
-  for (const char* path : {"/api/v1/server", "/api/v1/definition", "/api/v1/runs", "/api/v1/runs/1", "/api/v1/models",
-                           "/api/v1/models/1", "/api/v1/features/edits", "/api/v1/features", "/api/v1/target",
-                           "/api/v1/accuracy", "/api/v1/timeline", "/healthz", "/readyz"})
+  for (const char* path :
+       {"/api/v1/server", "/api/v1/definition", "/api/v1/runs", "/api/v1/runs/1", "/api/v1/models", "/api/v1/models/1",
+        "/api/v1/features/edits", "/api/v1/features", "/api/v1/target", "/api/v1/accuracy", "/api/v1/timeline",
+        "/api/v1/training-data", "/api/v1/parameters", "/healthz", "/readyz"})
     expect_get(200, path);
   expect_get(409, "/api/v1/forecast");
   expect_get(404, "/api/v1/features/nowhere");
@@ -115,6 +116,21 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
              post("/api/v1/sql", {{"statement", "SELECT subject, text FROM timeline WHERE kind = 'model'"}}));
   EXPECT_GT(sql.at("rows").as_array().size(), 1u);
   expect(400, "POST", "/api/v1/sql", post("/api/v1/sql", {{"statement", "DROP TABLE edits"}}));
+  const json::object values{{"num_cells", 20}};
+  EXPECT_EQ(expect(200, "POST", "/api/v1/parameters", post("/api/v1/parameters", {{"values", values}, {"why", "try"}}))
+                .at("hyperparameters")
+                .at("num_cells"),
+            20);
+  const json::object trial{{"number", 1},
+                           {"differs", json::object()},
+                           {"hyperparameters", values},
+                           {"share", 1},
+                           {"steps", 9},
+                           {"best_step", 9},
+                           {"seconds", 1},
+                           {"diverged", "it left"}};
+  expect(200, "POST", "/api/v1/trials",
+         post("/api/v1/trials", {{"as_of", "2015-09-12T13:00:00Z"}, {"seed", 1}, {"trials", json::array{trial}}}));
   const json::value run = expect(202, "POST", "/api/v1/runs", post("/api/v1/runs", {{"why", "try"}}));
   EXPECT_NE(std::string(run.at("why").as_string()).find("manual: try"), std::string::npos);
   EXPECT_EQ(get("/ping").first, 200);
