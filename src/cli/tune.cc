@@ -47,13 +47,13 @@ std::string to_table(const Tuning& tuning, double confidence) {
 std::string summary(const Tuning& tuning, const TuneArguments& arguments) {
   std::string text = fmt::format("{} {} begun", tuning.ranked.size(), tuning.ranked.size() == 1 ? "trial" : "trials");
   if (tuning.stopped)
-    text += "; then stopped";
+    text += " and ended; then stopped";
   else if (tuning.not_begun > 0)
     text += fmt::format(", {} not: they would not have ended within the budget", tuning.not_begun);
   text += tuning.ranked.size() > kRows ? fmt::format("; shown are the best {}, --json has all.\n", kRows) : ".\n";
   const Trial *best = tuning.best(), *defaults = tuning.defaults();
   if (best == nullptr) return text + "No trial came to its end.\n";
-  if (best == defaults) return text + "The defaults are best.\n";
+  if (best == defaults) return text + "The defaults are best of those trained in full.\n";
   text += fmt::format("Best is trial {}: {}", best->number, differs_text(*best));
   if (defaults != nullptr && defaults->diverged.empty()) {
     text += fmt::format("; its held-out loss is {:.4f}, the defaults' {:.4f}", best->result.held_out_loss,
