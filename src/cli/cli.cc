@@ -190,7 +190,8 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--seed", tune.seed, "Of the search: the same one gives the same trials")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  sub->add_flag("--apply", tune.apply, "Take the best for trainings from now on");
+  sub->add_flag("--apply", tune.apply,
+                "Take the best for trainings from now on, if the back-test does not speak against it");
   sub->add_option("-m,--message", tune.why, "Why, with --apply");
   sub->add_option("--file", tune.file, "CSV or Parquet of series,time,value in place of the project's series");
   sub->add_option("--freq", tune.frequency, "The file's step: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y");

@@ -43,6 +43,12 @@ std::string to_table(const Tuning& tuning, double confidence) {
   return table.text();
 }
 
+std::string set_text(const Trial& trial) {
+  std::string text = "tidecast params set";
+  for (const auto& [name, value] : trial.differs) text += fmt::format(" {}={}", std::string_view(name), to_text(value));
+  return text + " -m WHY";
+}
+
 // What was found, and what to do next.
 std::string summary(const Tuning& tuning, const TuneArguments& arguments) {
   std::string text = fmt::format("{} {} begun", tuning.ranked.size(), tuning.ranked.size() == 1 ? "trial" : "trials");
@@ -63,9 +69,18 @@ std::string summary(const Tuning& tuning, const TuneArguments& arguments) {
   }
   text += ".\n";
   if (!arguments.file.empty() || arguments.apply) return text;
-  std::string set;
-  for (const auto& [name, value] : best->differs) set += fmt::format(" {}={}", std::string_view(name), to_text(value));
-  return text + fmt::format("Take it for the next training: tidecast params set{} -m WHY\n", set);
+  return text + fmt::format("Take it for the next training: {}\n", set_text(*best));
+}
+
+// The best by held-out loss may be so by luck; the back-test, which it was not chosen by, must not speak against it.
+Status check_backtest(const Trial& best, const Trial* defaults) {
+  if (defaults == nullptr || !defaults->diverged.empty()) return ok();
+  const double loss = best.result.accuracy->mean_wql, before = defaults->result.accuracy->mean_wql;
+  if (loss <= before) return ok();
+  return failed_precondition(
+      "not applied: in the back-test trial {} has a mean wQL of {:.4f}, the defaults {:.4f}; "
+      "take it all the same: {}",
+      best.number, loss, before, set_text(best));
 }
 
 Status check(const TuneArguments& a) {
@@ -127,6 +142,7 @@ class Tuner {
     TRY(tell(tuning, trials, job.confidence, also));
     const Trial* best = tuning.best();
     if (!arguments_.apply || best == nullptr || best->differs.empty()) return ok();
+    TRY(check_backtest(*best, tuning.defaults()));
     json::object values = data.at("parameters").as_object();
     for (const auto& [name, value] : best->differs) values[name] = value;
     TRY(commands.set_parameters(values, arguments_.why, actor()));
