@@ -112,9 +112,8 @@ class Tuner {
     DatasetBacktestOptions options{.deepar = {.horizon = arguments_.horizon, .season = arguments_.season},
                                    .windows = arguments_.windows,
                                    .seeds = {},
-                                   .likelihoods = {},
                                    .paths = arguments_.paths};
-    options.deepar.likelihood = TRY(nn::head_of(arguments_.likelihood).in("--likelihood"));
+    options.deepar.likelihoods = {TRY(nn::head_of(arguments_.likelihood).in("--likelihood"))};
     constexpr double kWithin = 80;  // Of .1 to .9, the levels that a data set's back-test has.
     const std::string file = arguments_.file.string();
     Trials trials = TRY(trials_on(series, options, progress_).in(file));

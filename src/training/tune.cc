@@ -207,7 +207,7 @@ Status set_hyperparameters(const json::object& values, DeepArOptions& options) {
 
 std::vector<SearchRange> search_space(const DeepArOptions& defaults) {
   std::vector<SearchRange> space;
-  if (defaults.likelihood != nn::Head::kPoint) {
+  if (std::ranges::find(defaults.likelihoods, nn::Head::kPoint) == defaults.likelihoods.end()) {
     SearchRange context{.name = "context_length"};
     for (const double share : {0.5, 0.75, 1.5, 2.0})
       context.choices.push_back(std::clamp(std::round(share * defaults.context), 1.0, find("context_length")->high));

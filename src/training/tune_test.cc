@@ -228,7 +228,7 @@ TEST(HeldOutLoss, IsInTheUnitOfTheSeriesWhateverTheContext) {
     EXPECT_EQ(train_deepar(part, options)->model->describe().at("held_out_windows").to_number<int>(), 10);
   }
   DeepArOptions counts = small().deepar;
-  counts.likelihood = nn::Head::kNegativeBinomial;
+  counts.likelihoods = {nn::Head::kNegativeBinomial};
   const std::vector<TimeSeries> whole{{.start = EventTime::epoch(), .step = 1h, .values = std::vector(200, 3.0)}};
   EXPECT_EQ(held_out_log_scale(whole, counts).value(), 0) << "a probability of counts has no unit";
 }

@@ -60,8 +60,18 @@ double mean_mase(const TimeSeries& series, std::span<const BacktestWindow> windo
 }  // namespace
 
 Result<double> held_out_log_scale(std::span<const TimeSeries> series, const DeepArOptions& options) {
-  if (nn::target_unit(options.likelihood) == nn::TargetUnit::kOriginal || options.likelihood == nn::Head::kPoint)
-    return 0.0;
+  if (options.likelihoods.size() > 1) {  // The losses of the members are averaged, and so is what belongs to each.
+    const int heads = static_cast<int>(options.likelihoods.size()), members = std::max(options.members, heads);
+    double sum = 0;
+    for (int member = 0; member < members; ++member) {
+      DeepArOptions own = options;
+      own.likelihoods = {options.likelihoods[static_cast<std::size_t>(member % heads)]};
+      sum += TRY(held_out_log_scale(series, own));
+    }
+    return sum / members;
+  }
+  const nn::Head head = options.likelihoods.front();
+  if (nn::target_unit(head) == nn::TargetUnit::kOriginal || head == nn::Head::kPoint) return 0.0;
   const deepar::TrainingPlan plan = TRY(deepar::plan_training(series, options));
   deepar::ScaledWindow window(plan.spec);
   const auto horizon = static_cast<std::size_t>(plan.spec.horizon);
@@ -97,7 +107,6 @@ Result<Trials> trials_on(std::span<const NamedSeries> series, const DatasetBackt
     DatasetBacktestOptions backtest = options;
     backtest.deepar = tried;
     backtest.seeds = {tried.seed};
-    backtest.likelihoods = {tried.likelihood};
     if (progress)
       backtest.progress = [&](std::string_view, double share) { return progress(trial, "training", share); };
     const DatasetBacktest result = TRY(backtest_dataset(series, backtest));
