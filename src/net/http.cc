@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "net/descriptors.h"
 #include "net/http_message.h"
+#include "net/late_answer.h"
 #include "net/problem.h"
 #include "net/slow_lane.h"
 
@@ -32,13 +33,6 @@ constexpr std::size_t kTurnedAwayMax = 64;  // At once; beyond them a connection
 constexpr int kStreamBuffer = 64 << 10;     // Bytes that the kernel keeps for a stream's slow reader.
 constexpr auto kForever = SteadyClock::time_point::max();
 
-// What a session and the slow lane share: the answer, and what the session waits by.
-struct SlowCall {
-  explicit SlowCall(asio::io_context& io) : done(io, kForever) {}
-  Timer done;
-  std::optional<HttpResponse> response;
-};
-
 class Server final : public HttpServer {
  public:
   Server(HttpServerOptions options, HttpHandler handler) : options_(std::move(options)), handler_(std::move(handler)) {
@@ -51,6 +45,7 @@ class Server final : public HttpServer {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] { stop(); });
     thread_.join();
+    way_back_->close();
     draining_ = false;   // Sessions that die with io_ have nobody to tell.
     error_code ignored;  // Those whose handlers run on need not wait for them.
     for (Session* session : sessions_) session->socket.close(ignored);
@@ -280,17 +275,17 @@ class Server final : public HttpServer {
   Task<HttpResponse> answer(Session& session, http::request<http::string_body> message) {
     if (std::optional<HttpResponse> refusal = refusal_of(message)) co_return *std::move(refusal);
     const auto request = std::make_shared<const HttpRequest>(plain_request(std::move(message)));
-    SlowLane* const lane = lane_of(*request);
-    if (lane == nullptr) co_return handle(*request);
-    const auto call = std::make_shared<SlowCall>(io_);
-    const bool taken = lane->offer([this, call, request](SlowLane::Turn turn) {
-      HttpResponse response = turn == SlowLane::Turn::kRun ? handle(*request) : busy("the server stops");
-      asio::post(io_, [call, answer = std::move(response)]() mutable {
-        call->response = std::move(answer);
-        call->done.cancel();
+    const auto call = std::make_shared<LateAnswer>(io_);
+    if (SlowLane* const lane = lane_of(*request)) {
+      const bool taken = lane->offer([this, call, request](SlowLane::Turn turn) {
+        WayBack::give(way_back_, call, turn == SlowLane::Turn::kRun ? handle(*request) : busy("the server stops"));
       });
-    });
-    if (!taken) co_return busy(fmt::format("{} slow requests wait already", kSlowQueueMax));
+      if (!taken) co_return busy(fmt::format("{} slow requests wait already", kSlowQueueMax));
+    } else {
+      HttpResponse response = handle(*request);
+      if (!response.later) co_return response;
+      WayBack::give(way_back_, call, std::move(response));
+    }
     session.begin_endless(Phase::kHandling);
     while (!call->response) co_await call->done.async_wait(kAwait);
     co_return *std::move(call->response);
@@ -451,6 +446,7 @@ class Server final : public HttpServer {
   bool stopping_ = false;
   bool draining_ = false;  // stop() has begun and some sessions are not over.
   asio::io_context io_{1};
+  const std::shared_ptr<WayBack> way_back_ = std::make_shared<WayBack>(io_);
   Acceptor acceptor_{io_};
   Timer timer_{io_}, grace_{io_}, wake_timer_{io_};
   std::mutex wake_mutex_;

@@ -43,6 +43,10 @@ class HttpStream {
   virtual std::string next(bool idle) = 0;
 };
 
+struct HttpResponse;
+// Takes an answer that was not there at once.  Any thread, once; nothing happens where the server has ended meanwhile.
+using TakeAnswer = std::function<void(HttpResponse)>;
+
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
@@ -50,7 +54,12 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>> headers{};  // Besides Content-Type and the server's own.
   // Instead of the body: chunked, or up to the connection's close in HTTP/1.0.  Only with status 200.
   std::shared_ptr<HttpStream> stream{};
+  // Instead of all above: called once, where the handler ran, with what takes the answer whenever it is there.  So what
+  // waits, for others' work say, keeps no thread.  Must not throw.
+  std::function<void(TakeAnswer)> later{};
 };
+// The answer itself, for callers without a server: waits for it.
+HttpResponse wait_for(HttpResponse response);
 
 // Runs on the server's thread, where it must be quick, and, for requests that HttpServerOptions::lane picks, on the
 // threads of the lanes: so on several at once.  An exception that leaves it is a 500.

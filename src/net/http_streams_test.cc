@@ -116,6 +116,56 @@ TEST(HttpServerSlow, AnswersBusyWhereTooManyWait) {
   EXPECT_EQ(busy, 6);
 }
 
+TEST(HttpServerLate, SendsWhatComesLaterFromAnotherThreadAndKeepsNoThreadMeanwhile) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<TakeAnswer> waiting;
+  const auto server = serve(
+      [&](const HttpRequest& request) {
+        if (request.path == "/quick") return HttpResponse{.body = "quick"};
+        HttpResponse response;
+        response.later = [&](TakeAnswer give) {
+          const std::lock_guard lock(mutex);
+          waiting.push_back(std::move(give));
+          changed.notify_all();
+        };
+        return response;
+      },
+      {.lane = lane_of});
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 6; ++i) {  // In a lane, which has two threads, and on the server's thread.
+    clients.push_back(std::make_unique<RawClient>(server->port()));
+    clients.back()->send(get_text(i % 2 == 0 ? "/slow" : "/here"));
+  }
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return waiting.size() == 6; });
+  }
+  RawClient quick(server->port());
+  quick.send(get_text("/quick"));
+  EXPECT_EQ(body_of(quick.response()), "quick");
+  for (const TakeAnswer& give : waiting) give({.status = 201, .body = "late"});
+  for (const auto& client : clients) {
+    const std::string response = client->response();
+    EXPECT_EQ(status_line(response), "HTTP/1.1 201 Created");
+    EXPECT_EQ(body_of(response), "late");
+  }
+}
+
+TEST(HttpServerLate, ForgetsAnAnswerThatComesAfterItsEnd) {
+  std::promise<TakeAnswer> asked;
+  auto server = serve([&](const HttpRequest&) {
+    HttpResponse response;
+    response.later = [&](TakeAnswer give) { asked.set_value(std::move(give)); };
+    return response;
+  });
+  RawClient client(server->port());
+  client.send(get_text("/"));
+  const TakeAnswer give = asked.get_future().get();
+  server.reset();
+  give({.body = "too late"});
+}
+
 TEST(HttpServerSlow, TurnsAnExceptionIntoA500) {
   set_log_level(LogLevel::kOff);
   const auto server =
