@@ -5,8 +5,10 @@
 #include <cmath>
 #include <utility>
 
+#include "base/log.h"
+#include "base/version.h"
 #include "net/problem.h"
-#include "serving/answer.h"
+#include "serving/open_inference.h"
 
 namespace tidecast {
 namespace {
@@ -28,6 +30,7 @@ HttpResponse method_not_allowed(const std::string& allowed) {
 
 // The names that Amazon's clients know an invocation's errors by.
 std::string_view amazon_name(int status) {
+  if (status == 429) return "ThrottlingException";
   return status == 503 ? "ServiceUnavailable" : status >= 500 ? "InternalFailure" : "ValidationError";
 }
 
@@ -55,6 +58,20 @@ bool is_meant_as_json(const HttpRequest& request) {
   return contains("json") || contains("text/plain") || contains("octet-stream") || contains("x-www-form-urlencoded");
 }
 
+HttpResponse no_model(const std::string& stage) { return problem(503, fmt::format("{} has no model yet", stage)); }
+
+HttpResponse too_much_waits() {
+  HttpResponse response = problem(429, "more forecasts wait already than may; try again later");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// The answer of what is all there.
+HttpResponse answer_now(std::unique_ptr<PendingAnswer> pending) {
+  for (int part = 0; part < pending->parts(); ++part) pending->run(part);
+  return pending->answer();
+}
+
 // The last values of `sample` that can matter, as a client would send them.
 HttpRequest smoke_request(const std::string& stage, const TimeSeries& sample, int history_needed) {
   const std::size_t count = std::min(sample.values.size(), static_cast<std::size_t>(std::max(history_needed, 1)));
@@ -62,7 +79,13 @@ HttpRequest smoke_request(const std::string& stage, const TimeSeries& sample, in
   json::array target;
   for (std::size_t i = first; i < sample.values.size(); ++i)
     target.push_back(std::isnan(sample.values[i]) ? json::value("NaN") : json::value(sample.values[i]));
-  const json::object instance{{"start", to_rfc3339(sample.time_of(first))}, {"target", std::move(target)}};
+  json::object instance{{"start", to_rfc3339(sample.time_of(first))}, {"target", std::move(target)}};
+  if (!sample.categories.empty()) instance["cat"] = json::array(sample.categories.begin(), sample.categories.end());
+  for (const std::vector<double>& feature : sample.dynamic) {
+    json::value& all = instance["dynamic_feat"];
+    if (all.is_null()) all = json::array();
+    all.as_array().emplace_back(json::array(feature.begin() + static_cast<std::ptrdiff_t>(first), feature.end()));
+  }
   return {.method = "POST",
           .path = fmt::format("{}{}{}", kPrefix, stage, kSuffix),
           .headers = {{"content-type", "application/json"}},
@@ -91,7 +114,12 @@ Status check_smoke(const HttpResponse& response, int horizon) {
 }  // namespace
 
 Endpoints::Endpoints(EndpointOptions options, HistoryReader history, ModelLoader loader)
-    : options_(std::move(options)), history_(std::move(history)), loader_(std::move(loader)) {
+    : options_(std::move(options)),
+      history_(std::move(history)),
+      loader_(std::move(loader)),
+      queue_(
+          options_.threads > 0 ? options_.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency())),
+          options_.waiting_max) {
   CHECK(!options_.stages.empty() && history_ && loader_);
   for (const std::string& stage : options_.stages) stages_[stage];
 }
@@ -104,13 +132,14 @@ Status Endpoints::check_stage(const std::string& stage) const {
 Result<double> Endpoints::smoke(const std::string& stage, const ServedModel& candidate,
                                 const TimeSeries& sample) const {
   if (sample.step != options_.step)
-    return invalid_argument("the sample has steps of {}; allowed: {}", to_text(sample.step),
-                            to_text(Frequency(options_.step)));
+    return invalid_argument("the sample has steps of {}; allowed: {}", to_text(sample.step), to_text(options_.step));
   // The first forecast warms: it pages the weights in and fills the caches that the measured one finds.
   TRY(forecast_quantiles(*candidate.model, sample, options_.default_quantiles, options_.paths, options_.seed));
   const HttpRequest request = smoke_request(stage, sample, candidate.model->history_needed());
   const auto before = std::chrono::steady_clock::now();
-  const HttpResponse response = respond(stage, candidate, request);
+  Prepared prepared = prepare(stage, candidate, request);
+  auto* pending = std::get_if<std::unique_ptr<PendingAnswer>>(&prepared);
+  const HttpResponse response = pending ? answer_now(std::move(*pending)) : std::get<HttpResponse>(prepared);
   const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - before;
   TRY(check_smoke(response, candidate.model->horizon()));
   return wall.count();
@@ -164,56 +193,144 @@ std::optional<ServedModel> Endpoints::previous(const std::string& stage) const {
 HttpResponse Endpoints::handle(const HttpRequest& request) const {
   const std::string_view path = request.path;
   if (path == "/ping") return request.method == "GET" ? ping() : method_not_allowed("GET, HEAD");
+  if (path == "/v2" || path.starts_with("/v2/")) return open_inference(request);
   if (path.starts_with(kPrefix) && path.ends_with(kSuffix) && path.size() > kPrefix.size() + kSuffix.size()) {
     if (request.method != "POST") return method_not_allowed("POST");
-    const std::string_view stage = path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size());
-    HttpResponse response = invoke(std::string(stage), request);
-    if (response.status != 200) response.headers.emplace_back("x-amzn-errortype", amazon_name(response.status));
-    const std::string* attributes = header(request, kAttributes);
-    if (attributes != nullptr && attributes->size() <= kAttributesMax)
-      response.headers.emplace_back("X-Amzn-SageMaker-Custom-Attributes", *attributes);
-    return response;
+    return invoke(std::string(path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size())), request);
   }
-  return problem(404, "nothing is here; allowed: POST /endpoints/{stage}/invocations, GET /ping");
+  return problem(404, "nothing is here; allowed: POST /endpoints/{stage}/invocations, GET /ping, /v2");
 }
 
 HttpResponse Endpoints::ping() const {
   const std::string& stage = options_.stages.back();
   const std::optional<ServedModel> served = serving(stage);
-  if (!served) return problem(503, fmt::format("{} has no model yet", stage));
+  if (!served) return no_model(stage);
   const json::object body{{"status", "healthy"}, {"stage", stage}, {"model_version", served->version}};
   return {.body = to_text(body) + "\n"};
 }
 
 HttpResponse Endpoints::invoke(const std::string& stage, const HttpRequest& request) const {
-  if (const Status known = check_stage(stage); !known.ok()) return problem(known);
+  const std::string* attributes = header(request, kAttributes);
+  const bool echoed = attributes != nullptr && attributes->size() <= kAttributesMax;
   const std::optional<ServedModel> served = serving(stage);
-  if (!served) return problem(503, fmt::format("{} has no model yet", stage));
-  return respond(stage, *served, request);
+  const std::string variant = served ? fmt::format("{}/{}", stage, served->version) : "";
+  const Finish finish = [variant, echo = echoed ? *attributes : ""](HttpResponse& response) {
+    if (response.status == 200) response.headers.emplace_back("x-Amzn-Invoked-Production-Variant", variant);
+    if (response.status != 200) response.headers.emplace_back("x-amzn-errortype", amazon_name(response.status));
+    if (!echo.empty()) response.headers.emplace_back("X-Amzn-SageMaker-Custom-Attributes", echo);
+  };
+  if (const Status known = check_stage(stage); !known.ok()) return queued(problem(known), finish);
+  return queued(served ? prepare(stage, *served, request) : no_model(stage), finish);
 }
 
-HttpResponse Endpoints::respond(const std::string& stage, const ServedModel& served, const HttpRequest& request) const {
+Endpoints::Prepared Endpoints::prepare(const std::string& stage, const ServedModel& served,
+                                       const HttpRequest& request) const {
   if (const std::optional<Fault> fault = unhonoured_header(request)) return answer_fault(400, *fault);
-  const Parsed<Invocation> parsed = parse_invocation(request.body, options_.step);
+  Parsed<Invocation> parsed = parse_invocation(request.body, needs_of(*served.model, options_.step));
   if (!parsed.ok()) {
     const bool other = !is_meant_as_json(request) && !parse_json(request.body).ok();
     return answer_fault(other ? 415 : 400, parsed.status());
   }
-  HttpResponse response;
-  if (const auto* asked = std::get_if<InstancesInvocation>(&parsed.value())) {
-    response = answer_instances(*served.model, *asked, options_.seed);
-  } else {
-    const auto& series = std::get<SeriesInvocation>(parsed.value());
-    const Result<TimeSeries> history = history_(series.series, series.as_of);
-    if (!history.ok()) return problem(http_status_of(history.code()), history.message(), {{"where", "/series"}});
-    const SeriesAnswer about{.stage = stage,
-                             .version = served.version,
-                             .series = series.series,
-                             .quantiles = series.quantiles.value_or(named_quantiles(options_.default_quantiles)),
-                             .paths = series.samples.value_or(options_.paths)};
-    response = answer_series(*served.model, about, *history, options_.seed);
+  Invocation invocation = std::move(parsed).value();
+  if (auto* asked = std::get_if<InstancesInvocation>(&invocation))
+    return pending_instances(served.model, std::move(*asked), options_.seed);
+  const auto& asked = std::get<SeriesInvocation>(invocation);
+  return pending_series(
+      served.model,
+      {.stage = stage,
+       .version = served.version,
+       .series = asked.series,
+       .quantiles = asked.quantiles.value_or(named_quantiles(options_.default_quantiles)),
+       .paths = asked.samples.value_or(options_.paths)},
+      [this, series = asked.series, as_of = asked.as_of] { return history_(series, as_of); }, options_.seed);
+}
+
+HttpResponse Endpoints::open_inference(const HttpRequest& request) const {
+  using What = OpenPath::What;
+  // The protocol looks for what went wrong in "error".
+  const Finish finish = [](HttpResponse& response) {
+    if (response.status == 200) return;
+    json::object body = parse_json(response.body).value().as_object();
+    body["error"] = body.at("detail");
+    response.body = to_text(body) + "\n";
+  };
+  const auto answer = [](const json::object& body) { return HttpResponse{.body = to_text(body) + "\n"}; };
+  const std::optional<OpenPath> path = parse_open_path(request.path);
+  if (!path) return queued(problem(404, "nothing is here; allowed: the paths of the Open Inference Protocol"), finish);
+  const std::string allowed = path->what == What::kInfer ? "POST" : "GET";
+  if (request.method != allowed) return queued(method_not_allowed(allowed == "GET" ? "GET, HEAD" : "POST"), finish);
+  switch (path->what) {
+    case What::kServer: return answer({{"name", "tidecast"}, {"version", kVersion}, {"extensions", json::array()}});
+    case What::kLive: return answer({{"live", true}});
+    case What::kReady: {
+      const bool ready = serving(options_.stages.back()).has_value();
+      HttpResponse response = answer({{"live", true}, {"ready", ready}});
+      response.status = ready ? 200 : 503;
+      return response;
+    }
+    default: break;
   }
-  response.headers.emplace_back("x-Amzn-Invoked-Production-Variant", fmt::format("{}/{}", stage, served.version));
+  if (const Status known = check_stage(path->model); !known.ok()) return queued(problem(known), finish);
+  std::vector<int> versions;
+  std::optional<ServedModel> served;
+  for (const std::optional<ServedModel>& loaded : {serving(path->model), previous(path->model)}) {
+    if (!loaded) continue;
+    versions.push_back(loaded->version);
+    if (!served && (path->version.empty() || path->version == std::to_string(loaded->version))) served = loaded;
+  }
+  if (!served && versions.empty()) return queued(no_model(path->model), finish);
+  if (!served)
+    return queued(
+        problem(404, fmt::format("version {} is not loaded; allowed: {}", path->version, fmt::join(versions, ", "))),
+        finish);
+  if (path->what == What::kModelReady) return answer({{"name", path->model}, {"ready", true}});
+  const SeriesNeeds needs = needs_of(*served->model, options_.step);
+  if (path->what == What::kModel) return answer(model_metadata(path->model, versions, needs));
+  Parsed<InferenceRequest> parsed = parse_inference(request.body, needs);
+  if (!parsed.ok()) return queued(answer_fault(400, parsed.status()), finish);
+  return queued(
+      pending_inference(served->model, path->model, served->version, std::move(parsed).value(), options_.seed), finish);
+}
+
+HttpResponse Endpoints::queued(Prepared prepared, Finish finish) const {
+  if (auto* response = std::get_if<HttpResponse>(&prepared)) {
+    finish(*response);
+    return std::move(*response);
+  }
+  struct Work {
+    std::shared_ptr<PendingAnswer> pending;
+    Finish finish;
+    std::atomic<bool> failed = false;
+  };
+  const auto work = std::make_shared<Work>();
+  work->pending = std::get<std::unique_ptr<PendingAnswer>>(std::move(prepared));
+  work->finish = std::move(finish);
+  HttpResponse response;
+  response.later = [this, work](const TakeAnswer& give) {
+    const auto run = [work](int part) {
+      try {
+        if (!work->failed) work->pending->run(part);
+      } catch (const std::exception& exception) {  // No memory, most likely.
+        log_error("serving", "a forecast threw: {}", exception.what());
+        work->failed = true;
+      }
+    };
+    const auto done = [work, give] {
+      HttpResponse made = problem(500, "the server failed at this request; its log says why");
+      try {
+        if (!work->failed) made = work->pending->answer();
+      } catch (const std::exception& exception) {
+        log_error("serving", "an answer threw: {}", exception.what());
+      }
+      work->finish(made);
+      give(std::move(made));
+    };
+    if (queue_.offer({.parts = work->pending->parts(), .load = work->pending->load(), .run = run, .done = done}))
+      return;
+    HttpResponse busy = too_much_waits();
+    work->finish(busy);
+    give(std::move(busy));
+  };
   return response;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// Models that answer: one endpoint a stage, swapped atomically, speaking SageMaker DeepAR's JSON and our short form.
-// Wire format: docs/endpoint.md (Amazon's "DeepAR Inference Formats" for the long form).
+// Models that answer: one endpoint a stage, swapped atomically, speaking SageMaker DeepAR's JSON, our short form and
+// the Open Inference Protocol.  What requests want forecast waits in one queue, which a few threads work at.
+// Wire formats: docs/endpoint.md (Amazon's "DeepAR Inference Formats" for the long form).
 
 #include <functional>
 #include <map>
@@ -13,7 +14,9 @@
 
 #include "deepar/deepar.h"
 #include "net/http.h"
+#include "serving/answer.h"
 #include "serving/forecast.h"
+#include "serving/queue.h"
 
 namespace tidecast {
 
@@ -24,7 +27,7 @@ struct ServedModel {
 };
 
 // History of a series up to `as_of` (window_end <= as_of; nullopt: the newest) for the short form.  Called on whatever
-// thread calls handle().  Its error's code decides the answer's status: kNotFound - a series that we do not know.
+// thread forecasts.  Its error's code decides the answer's status: kNotFound - a series that we do not know.
 using HistoryReader = std::function<Result<TimeSeries>(const std::string& series, std::optional<EventTime> as_of)>;
 
 // Makes a model of an artefact's bytes; load_deepar() but for tests.
@@ -35,7 +38,11 @@ struct EndpointOptions {
   std::vector<double> default_quantiles{0.05, 0.5, 0.95};    // Of the short form; the long form's are 0.1 ... 0.9.
   int paths = 100;                                           // Of the short form, if the request does not say.
   std::uint64_t seed = 7;
-  Milliseconds step{60'000};  // Step width of the long form's series.
+  Frequency step{60'000ms};  // Of the series.
+  int threads = 0;           // That forecast; 0: one a processor.
+  // What may wait or be under way: numbers to draw (paths times horizon) and numbers read; a few seconds' work and less
+  // than 200 MB.  A request that is more is taken where nothing else waits.
+  std::int64_t waiting_max = 10'000'000;
 };
 
 // Thread-safe.
@@ -60,16 +67,23 @@ class Endpoints {
   std::optional<ServedModel> serving(const std::string& stage) const;
   std::optional<ServedModel> previous(const std::string& stage) const;
 
-  // POST /endpoints/{stage}/invocations, GET /ping, 404 and 405 for the rest.
+  // POST /endpoints/{stage}/invocations, GET /ping, the paths below /v2, 404 and 405 for the rest.  An answer that has
+  // to be forecast comes later (HttpResponse::later); where too much waits, it is a 429.
   HttpResponse handle(const HttpRequest& request) const;
 
  private:
   struct Stage {
     std::optional<ServedModel> current, previous;
   };
+  using Prepared = std::variant<HttpResponse, std::unique_ptr<PendingAnswer>>;
+  // What an answer gets on its way out.
+  using Finish = std::function<void(HttpResponse&)>;
+
   HttpResponse ping() const;
   HttpResponse invoke(const std::string& stage, const HttpRequest& request) const;
-  HttpResponse respond(const std::string& stage, const ServedModel& served, const HttpRequest& request) const;
+  HttpResponse open_inference(const HttpRequest& request) const;
+  Prepared prepare(const std::string& stage, const ServedModel& served, const HttpRequest& request) const;
+  HttpResponse queued(Prepared prepared, Finish finish) const;
   Result<double> smoke(const std::string& stage, const ServedModel& candidate, const TimeSeries& sample) const;
   Status check_stage(const std::string& stage) const;
 
@@ -78,6 +92,7 @@ class Endpoints {
   const ModelLoader loader_;
   mutable std::mutex mutex_;             // Guards what stages_ holds; held for a copy only, never during a forecast.
   std::map<std::string, Stage> stages_;  // The keys never change.
+  mutable ForecastQueue queue_;          // Last: its threads use all of the above.
 };
 
 }  // namespace tidecast

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "serving/serving_testing.h"
 
 namespace tidecast {
@@ -33,6 +34,10 @@ Result<TimeSeries> history(const std::string& series, std::optional<EventTime> a
 
 Endpoints make_endpoints(EndpointOptions options = {}) { return Endpoints(std::move(options), history, load_fake); }
 
+HttpResponse answer_of(const Endpoints& endpoints, const HttpRequest& request) {
+  return wait_for(endpoints.handle(request));
+}
+
 HttpRequest invocation(const std::string& stage, std::string body, std::map<std::string, std::string> headers = {}) {
   return {.method = "POST",
           .path = "/endpoints/" + stage + "/invocations",
@@ -55,7 +60,7 @@ std::string header_of(const HttpResponse& response, const std::string& name) {
 TEST(Endpoint, AnswersTheLongFormWithMeanAndDecilesUnlessAskedOtherwise) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
-  const HttpResponse response = endpoints.handle(invocation("production", kOneInstance));
+  const HttpResponse response = answer_of(endpoints, invocation("production", kOneInstance));
   ASSERT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(header_of(response, "x-Amzn-Invoked-Production-Variant"), "production/4");
@@ -69,8 +74,10 @@ TEST(Endpoint, AnswersTheLongFormWithMeanAndDecilesUnlessAskedOtherwise) {
 TEST(Endpoint, AnswersOnlyWhatWasAskedForUnderTheRequestsOwnNames) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("staging", 4, "10 2", sample()).ok());
-  const HttpResponse response = endpoints.handle(invocation(
-      "staging", R"({"instances":[{"start":"2026-05-06","target":[1,null]},{"start":"2026-05-07","target":["NaN",2]}],
+  const HttpResponse response = answer_of(
+      endpoints,
+      invocation("staging",
+                 R"({"instances":[{"start":"2026-05-06","target":[1,null]},{"start":"2026-05-07","target":["NaN",2]}],
       "configuration":{"num_samples":3,"output_types":["quantiles","samples"],"quantiles":["0.50","0.9"]}})"));
   const std::string one = R"({"quantiles":{"0.50":[11,11.25],"0.9":[12,12.25]},)"
                           R"("samples":[[10,10.25],[11,11.25],[12,12.25]]})";
@@ -80,7 +87,7 @@ TEST(Endpoint, AnswersOnlyWhatWasAskedForUnderTheRequestsOwnNames) {
 TEST(Endpoint, ForecastsASeriesThatItKnows) {
   Endpoints endpoints = make_endpoints({.paths = 101});
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
-  const HttpResponse response = endpoints.handle(invocation("production", R"({"series":"fees.avg"})"));
+  const HttpResponse response = answer_of(endpoints, invocation("production", R"({"series":"fees.avg"})"));
   ASSERT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(response.body,
             R"({"series":"fees.avg","stage":"production","model_version":4,"origin":"2026-05-06T00:10:00Z",)"
@@ -92,8 +99,10 @@ TEST(Endpoint, ForecastsASeriesThatItKnows) {
 TEST(Endpoint, ForecastsASeriesAsOfATimeWithOtherQuantilesAndPaths) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 1", sample()).ok());
-  const json::object body = object_of(endpoints.handle(invocation(
-      "production", R"({"series":"fees.avg","as_of":"2026-04-01T12:00:00Z","quantiles":["0.50"],"num_samples":3})")));
+  const json::object body = object_of(answer_of(
+      endpoints,
+      invocation("production",
+                 R"({"series":"fees.avg","as_of":"2026-04-01T12:00:00Z","quantiles":["0.50"],"num_samples":3})")));
   EXPECT_EQ(body.at("origin").as_string(), "2026-04-01T12:00:00Z");
   EXPECT_EQ(to_text(body.at("quantiles")), R"({"0.50":[11]})");
 }
@@ -102,9 +111,10 @@ TEST(Endpoint, GivesTheSameForecastInBothForms) {
   Endpoints endpoints = make_endpoints({.default_quantiles = {0.1, 0.9}});
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 1", sample()).ok());
   const auto& model = static_cast<const FakeModel&>(*endpoints.serving("production")->model);
-  ASSERT_EQ(endpoints.handle(invocation("production", R"({"series":"fees.avg"})")).status, 200);
+  ASSERT_EQ(answer_of(endpoints, invocation("production", R"({"series":"fees.avg"})")).status, 200);
   const std::uint64_t short_seed = model.last_seed;
-  const HttpResponse response = endpoints.handle(
+  const HttpResponse response = answer_of(
+      endpoints,
       invocation("production", R"({"instances":[{"start":"2026-05-06 00:00:00","target":[2,2,2,2,2,2,2,2,2,2]}]})"));
   ASSERT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(model.last_seed, short_seed);
@@ -114,7 +124,7 @@ TEST(Endpoint, NamesPlaceFindingAndRuleOfABadRequest) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
   const HttpResponse response =
-      endpoints.handle(invocation("production", R"({"instances":[{"start":"2026-05-06","target":[1,2,3,"x"]}]})"));
+      answer_of(endpoints, invocation("production", R"({"instances":[{"start":"2026-05-06","target":[1,2,3,"x"]}]})"));
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(response.content_type, "application/problem+json");
   EXPECT_EQ(header_of(response, "x-amzn-errortype"), "ValidationError");
@@ -130,7 +140,7 @@ TEST(Endpoint, NamesPlaceFindingAndRuleOfABadRequest) {
 TEST(Endpoint, AnswersWithTheStatusThatTheCaseAsksFor) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
-  const auto status = [&](const HttpRequest& request) { return endpoints.handle(request).status; };
+  const auto status = [&](const HttpRequest& request) { return answer_of(endpoints, request).status; };
   EXPECT_EQ(status(invocation("staging", kOneInstance)), 503) << "a stage without a model";
   EXPECT_EQ(status(invocation("shadow", kOneInstance)), 404) << "no such stage";
   EXPECT_EQ(status(invocation("production", R"({"series":"fees.max"})")), 404) << "no such series";
@@ -145,10 +155,10 @@ TEST(Endpoint, AnswersWithTheStatusThatTheCaseAsksFor) {
 
 TEST(Endpoint, NamesTheAllowedMethod) {
   const Endpoints endpoints = make_endpoints();
-  const HttpResponse invoked = endpoints.handle({.method = "GET", .path = "/endpoints/production/invocations"});
+  const HttpResponse invoked = answer_of(endpoints, {.method = "GET", .path = "/endpoints/production/invocations"});
   EXPECT_EQ(invoked.status, 405);
   EXPECT_EQ(header_of(invoked, "Allow"), "POST");
-  const HttpResponse pinged = endpoints.handle({.method = "POST", .path = "/ping"});
+  const HttpResponse pinged = answer_of(endpoints, {.method = "POST", .path = "/ping"});
   EXPECT_EQ(pinged.status, 405);
   EXPECT_EQ(header_of(pinged, "Allow"), "GET, HEAD");
 }
@@ -157,7 +167,7 @@ TEST(Endpoint, CaresForTheContentTypeOnlyWhenTheBodyIsNoJson) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
   const auto status = [&](const std::string& type, const std::string& body) {
-    return endpoints.handle(invocation("production", body, {{"content-type", type}})).status;
+    return answer_of(endpoints, invocation("production", body, {{"content-type", type}})).status;
   };
   for (const char* type : {"", "application/json; charset=utf-8", "application/x-www-form-urlencoded", "text/csv"})
     EXPECT_EQ(status(type, kOneInstance), 200) << type;
@@ -173,10 +183,11 @@ TEST(Endpoint, EchoesCustomAttributesInSuccessAndFailure) {
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
   for (const char* body : {kOneInstance, "{}"}) {
     const auto response =
-        endpoints.handle(invocation("production", body, {{"x-amzn-sagemaker-custom-attributes", "trace=7"}}));
+        answer_of(endpoints, invocation("production", body, {{"x-amzn-sagemaker-custom-attributes", "trace=7"}}));
     EXPECT_EQ(header_of(response, "X-Amzn-SageMaker-Custom-Attributes"), "trace=7");
   }
-  const auto response = endpoints.handle(
+  const auto response = answer_of(
+      endpoints,
       invocation("production", kOneInstance, {{"x-amzn-sagemaker-custom-attributes", std::string(1025, 'x')}}));
   EXPECT_EQ(response.status, 400);
 }
@@ -185,7 +196,7 @@ TEST(Endpoint, RefusesHeadersThatItWouldHaveToIgnore) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
   const auto response =
-      endpoints.handle(invocation("production", kOneInstance, {{"x-amzn-sagemaker-target-variant", "blue"}}));
+      answer_of(endpoints, invocation("production", kOneInstance, {{"x-amzn-sagemaker-target-variant", "blue"}}));
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(object_of(response).at("where").as_string(), "header x-amzn-sagemaker-target-variant");
 }
@@ -213,20 +224,81 @@ TEST(Endpoint, LetsNoNumberOutThatIsNotFinite) {
   ASSERT_TRUE(endpoints.deploy("production", 4, "", sample()).ok());
   spoilt = true;
   for (const char* body : {kOneInstance, R"({"series":"fees.avg"})"}) {
-    const HttpResponse response = endpoints.handle(invocation("production", body));
+    const HttpResponse response = answer_of(endpoints, invocation("production", body));
     EXPECT_EQ(response.status, 500);
     EXPECT_NE(response.body.find("not finite"), std::string::npos) << response.body;
   }
 }
 
+// Waits where it is told to, or throws.
+class Moody final : public Forecaster {
+ public:
+  Result<ForecastPaths> forecast(const TimeSeries& series, int paths, std::uint64_t seed) const override {
+    if (series.values.back() == 13) throw std::bad_alloc();
+    if (series.values.back() == 7) {
+      began_.set_value();
+      go_.get_future().wait();
+    }
+    return FakeModel(1, 2).forecast(series, paths, seed);
+  }
+  int horizon() const override { return 2; }
+  int history_needed() const override { return 5; }
+  const json::object& describe() const override { return description_; }
+  std::string serialize() const override { return ""; }
+
+  mutable std::promise<void> began_, go_;
+
+ private:
+  json::object description_;
+};
+
+TEST(Endpoint, RefusesWhatIsTooMuchToWaitUntilThereIsRoomAgain) {
+  const auto model = std::make_shared<const Moody>();
+  Endpoints endpoints({.threads = 1, .waiting_max = 1000}, history,
+                      [&](std::string_view) { return Result<std::shared_ptr<const Forecaster>>(model); });
+  ASSERT_TRUE(endpoints.deploy("production", 4, "", sample()).ok());
+  const HttpRequest slow = invocation("production", R"({"instances":[{"start":"2026-05-06","target":[7]}]})");
+  std::future<HttpResponse> first = std::async(std::launch::async, [&] { return answer_of(endpoints, slow); });
+  model->began_.get_future().wait();
+  std::atomic<int> answered = 0;  // Each of these is 200 numbers to draw and 3 read, the first 201: four go in.
+  HttpResponse refused;
+  for (int i = 0; i < 4; ++i) {
+    const HttpResponse response = endpoints.handle(invocation("production", kOneInstance));
+    response.later([&](HttpResponse answer) {
+      if (answer.status == 200) ++answered;
+      if (answer.status != 200) refused = std::move(answer);
+    });
+  }
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(header_of(refused, "Retry-After"), "1");
+  EXPECT_EQ(header_of(refused, "x-amzn-errortype"), "ThrottlingException");
+  model->go_.set_value();
+  EXPECT_EQ(first.get().status, 200);
+  EXPECT_EQ(answer_of(endpoints, invocation("production", R"({"series":"fees.avg"})")).status, 200);
+  EXPECT_EQ(answered, 3);
+}
+
+TEST(Endpoint, TurnsAnExceptionInAForecastIntoA500) {
+  set_log_level(LogLevel::kOff);
+  Endpoints endpoints({}, history, [&](std::string_view) -> Result<std::shared_ptr<const Forecaster>> {
+    return std::make_shared<const Moody>();
+  });
+  ASSERT_TRUE(endpoints.deploy("production", 4, "", sample()).ok());
+  EXPECT_EQ(
+      answer_of(endpoints, invocation("production", R"({"instances":[{"start":"2026-05-06","target":[13]}]})")).status,
+      500);
+  EXPECT_EQ(answer_of(endpoints, invocation("production", kOneInstance)).status, 200) << "it goes on";
+  set_log_level(LogLevel::kWarning);
+}
+
 TEST(Ping, IsHealthyOnceTheLastStageServes) {
   Endpoints endpoints = make_endpoints();
   const HttpRequest ping{.method = "GET", .path = "/ping"};
-  EXPECT_EQ(endpoints.handle(ping).status, 503);
+  EXPECT_EQ(answer_of(endpoints, ping).status, 503);
   ASSERT_TRUE(endpoints.deploy("staging", 3, "10 2", sample()).ok());
-  EXPECT_EQ(endpoints.handle(ping).status, 503);
+  EXPECT_EQ(answer_of(endpoints, ping).status, 503);
   ASSERT_TRUE(endpoints.deploy("production", 3, "10 2", sample()).ok());
-  const HttpResponse response = endpoints.handle(ping);
+  const HttpResponse response = answer_of(endpoints, ping);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.body, R"({"status":"healthy","stage":"production","model_version":3})"
                            "\n");
@@ -330,9 +402,9 @@ TEST(Deploy, NeverMixesOrDropsAnAnswerWhileModelsAreSwapped) {
     callers.push_back(std::async(std::launch::async, [&] {
       std::set<std::string> answers;
       for (; !over; ++answered)
-        answers.insert(
-            endpoints.handle(invocation("production", R"({"series":"fees.avg","quantiles":["0.5"],"num_samples":1})"))
-                .body);
+        answers.insert(answer_of(endpoints, invocation("production",
+                                                       R"({"series":"fees.avg","quantiles":["0.5"],"num_samples":1})"))
+                           .body);
       return answers;
     }));
   for (int swap = 0; swap < 200; ++swap) {
@@ -391,8 +463,8 @@ TEST(Deploy, LoadsARealArtefactWhichForecastsTheSameInBothForms) {
   const json::object instance{{"start", to_rfc3339(series.start)}, {"target", std::move(target)}};
   const json::object configuration{{"quantiles", json::array{"0.05", "0.5", "0.95"}}};
   const json::object long_form{{"instances", json::array{instance}}, {"configuration", configuration}};
-  const json::object by_series = object_of(endpoints.handle(invocation("production", R"({"series":"fees.avg"})")));
-  const json::object by_values = object_of(endpoints.handle(invocation("production", to_text(long_form))));
+  const json::object by_series = object_of(answer_of(endpoints, invocation("production", R"({"series":"fees.avg"})")));
+  const json::object by_values = object_of(answer_of(endpoints, invocation("production", to_text(long_form))));
   const json::object& prediction = by_values.at("predictions").as_array().at(0).as_object();
   EXPECT_EQ(prediction.at("mean").as_array().size(), 5u);
   EXPECT_EQ(prediction.at("mean"), by_series.at("mean"));
@@ -403,14 +475,14 @@ TEST(Endpoint, SpeaksOverARealSocket) {
   Endpoints endpoints = make_endpoints();
   ASSERT_TRUE(endpoints.deploy("production", 4, "10 2", sample()).ok());
   const auto server =
-      HttpServer::start({.port = 0}, [&](const HttpRequest& request) { return endpoints.handle(request); });
+      HttpServer::start({.port = 0}, [&](const HttpRequest& request) { return answer_of(endpoints, request); });
   ASSERT_TRUE(server.ok()) << server.message();
   const HttpRequest request =
       invocation("production", kOneInstance, {{"X-Amzn-SageMaker-Custom-Attributes", "trace=7"}});
   const auto response = http_call("127.0.0.1", (*server)->port(), request, 10'000);
   ASSERT_TRUE(response.ok()) << response.message();
   EXPECT_EQ(response->status, 200);
-  EXPECT_EQ(response->body, endpoints.handle(invocation("production", kOneInstance)).body);
+  EXPECT_EQ(response->body, answer_of(endpoints, invocation("production", kOneInstance)).body);
   EXPECT_EQ(header_of(*response, "x-amzn-invoked-production-variant"), "production/4");
   EXPECT_EQ(header_of(*response, "x-amzn-sagemaker-custom-attributes"), "trace=7");
   const auto ping = http_call("127.0.0.1", (*server)->port(), {.method = "GET", .path = "/ping"}, 10'000);

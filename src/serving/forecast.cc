@@ -19,13 +19,34 @@ Result<ForecastPaths> sample_paths(const Forecaster& model, const TimeSeries& hi
   return sampled;
 }
 
+SortedPaths::SortedPaths(const ForecastPaths& paths) : paths_(paths.paths), values_(paths.values.size()) {
+  CHECK(paths_ > 0);
+  const auto horizon = static_cast<std::size_t>(paths.horizon), count = static_cast<std::size_t>(paths_);
+  for (std::size_t step = 0; step < horizon; ++step) {
+    const auto column = values_.begin() + static_cast<std::ptrdiff_t>(step * count);
+    for (std::size_t path = 0; path < count; ++path)
+      column[static_cast<std::ptrdiff_t>(path)] = paths.values[path * horizon + step];
+    std::sort(column, column + paths_);
+  }
+}
+
+std::vector<double> SortedPaths::quantile(double tau) const {
+  CHECK(tau >= 0 && tau <= 1);
+  const auto rank = static_cast<std::size_t>(std::nearbyint((paths_ - 1) * tau));  // Halves go to the even side.
+  std::vector<double> result;
+  for (std::size_t at = rank; at < values_.size(); at += static_cast<std::size_t>(paths_))
+    result.push_back(values_[at]);
+  return result;
+}
+
 Result<QuantilesOfForecast> forecast_quantiles(const Forecaster& model, const TimeSeries& history,
                                                std::span<const double> taus, int paths, std::uint64_t seed) {
   for (const double tau : taus)
     if (!(tau > 0 && tau < 1)) return invalid_argument("quantile {}; allowed: above 0 and below 1", tau);
   const ForecastPaths sampled = TRY(sample_paths(model, history, paths, seed));
   QuantilesOfForecast forecast{.origin = history.end(), .quantiles = {}, .mean = sampled.mean()};
-  for (const double tau : taus) forecast.quantiles.push_back(sampled.quantile(tau));
+  const SortedPaths sorted(sampled);
+  for (const double tau : taus) forecast.quantiles.push_back(sorted.quantile(tau));
   return forecast;
 }
 

@@ -15,6 +15,17 @@ namespace tidecast {
 // that are not finite, or not `paths` times its horizon of them.
 Result<ForecastPaths> sample_paths(const Forecaster& model, const TimeSeries& history, int paths, std::uint64_t seed);
 
+// The paths of a forecast in the order of their values, step by step: any number of quantiles at the price of one.
+class SortedPaths {
+ public:
+  explicit SortedPaths(const ForecastPaths& paths);  // At least one.
+  std::vector<double> quantile(double tau) const;    // As ForecastPaths::quantile.
+
+ private:
+  int paths_;
+  std::vector<float> values_;  // [step][path], rising in each step.
+};
+
 // The forecast that the scheduler stores when a window closes, and that the short form answers: quantiles and mean of
 // the paths.
 struct QuantilesOfForecast {

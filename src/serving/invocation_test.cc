@@ -9,7 +9,7 @@
 namespace tidecast {
 namespace {
 
-Parsed<Invocation> parse(std::string_view body) { return parse_invocation(body, 60s); }
+Parsed<Invocation> parse(std::string_view body) { return parse_invocation(body, {.horizon = 2}); }
 
 InstancesInvocation long_form(std::string_view body) {
   const Parsed<Invocation> parsed = parse(body);
@@ -51,39 +51,40 @@ TEST(LongForm, ReadsSageMakersExample) {
   EXPECT_TRUE(std::isnan(first.values[3]));
   EXPECT_EQ(first.values[4], 100.5);
   EXPECT_EQ(to_rfc3339(asked.instances[1].start), "2012-01-30T00:00:00Z");
-  EXPECT_EQ(asked.samples, 50);
-  EXPECT_TRUE(asked.want_mean);
-  EXPECT_FALSE(asked.want_quantiles);
-  EXPECT_TRUE(asked.want_samples);
-  EXPECT_EQ(names(asked.quantiles), (std::vector<std::string>{"0.5", "0.90"}));
-  EXPECT_EQ(asked.quantiles[1].tau, 0.9);
+  EXPECT_EQ(asked.configuration.samples, 50);
+  EXPECT_TRUE(asked.configuration.want_mean);
+  EXPECT_FALSE(asked.configuration.want_quantiles);
+  EXPECT_TRUE(asked.configuration.want_samples);
+  EXPECT_EQ(names(asked.configuration.quantiles), (std::vector<std::string>{"0.5", "0.90"}));
+  EXPECT_EQ(asked.configuration.quantiles[1].tau, 0.9);
 }
 
 TEST(LongForm, HasTheDefaultsOfAmazonsBatchTransform) {
   for (const std::string& body : {with(""), with(R"("configuration":{})")}) {
     const InstancesInvocation asked = long_form(body);
-    EXPECT_EQ(asked.samples, 100);
-    EXPECT_TRUE(asked.want_mean && asked.want_quantiles);
-    EXPECT_FALSE(asked.want_samples);
+    EXPECT_EQ(asked.configuration.samples, 100);
+    EXPECT_TRUE(asked.configuration.want_mean && asked.configuration.want_quantiles);
+    EXPECT_FALSE(asked.configuration.want_samples);
     const std::vector<std::string> deciles{"0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"};
-    EXPECT_EQ(names(asked.quantiles), deciles);
+    EXPECT_EQ(names(asked.configuration.quantiles), deciles);
   }
 }
 
 TEST(LongForm, TakesQuantilesAsNumbersToo) {
   const InstancesInvocation asked = long_form(with(R"("configuration":{"quantiles":[0.5, 0.025]})"));
-  EXPECT_EQ(names(asked.quantiles), (std::vector<std::string>{"0.5", "0.025"}));
+  EXPECT_EQ(names(asked.configuration.quantiles), (std::vector<std::string>{"0.5", "0.025"}));
 }
 
 TEST(LongForm, TakesAnyTimeAsStartAndMovesItToAWholeStep) {
-  const auto start = [](const std::string& text, Milliseconds step) {
-    const auto parsed = parse_invocation(R"({"instances":[{"start":")" + text + R"(","target":[1]}]})", step);
+  const auto start = [](const std::string& text, Frequency step) {
+    const auto parsed = parse_invocation(R"({"instances":[{"start":")" + text + R"(","target":[1]}]})", {.step = step});
     EXPECT_TRUE(parsed.ok()) << text;
     return to_rfc3339(std::get<InstancesInvocation>(parsed.value()).instances.at(0).start);
   };
   EXPECT_EQ(start("2026-05-06 14:31:29", 60s), "2026-05-06T14:31:00Z");
   EXPECT_EQ(start("2026-05-06T14:31:29+02:00", 60s), "2026-05-06T12:31:00Z");
   EXPECT_EQ(start("2026-05-06 14:31:29", 1h), "2026-05-06T14:00:00Z");
+  EXPECT_EQ(start("2026-05-06 14:31:29", Frequency(StepUnit::kMonth, 1)), "2026-05-01T00:00:00Z");
   EXPECT_EQ(start("2026-05-06 14:31:29", 7 * 24h), "2026-05-06T00:00:00Z") << "a week may begin on any day";
 }
 
@@ -126,7 +127,7 @@ TEST(Invocation, SaysWhereARequestIsWrongWhatItFoundAndWhatIsAllowed) {
       {R"({"instances":[{"start":"2026-05-06","target":[1],"dynamic_feat":[[1,2]]}]})", "/instances/0/dynamic_feat",
        "an array of 1", "nothing: the model was trained without it"},
       {R"({"instances":[{"start":"2026-05-06","target":[1],"item":"a"}]})", "/instances/0", "the member \"item\"",
-       "start, target"},
+       "start, target, cat, dynamic_feat"},
       {with(R"("seed":1)"), "", "the member \"seed\"", "instances, configuration"},
       {with(R"("configuration":[])"), "/configuration", "an array of 0", "an object"},
       {with(R"("configuration":{"samples":5})"), "/configuration", "the member \"samples\"",
