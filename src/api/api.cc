@@ -11,6 +11,8 @@
 namespace tidecast {
 namespace {
 
+constexpr std::size_t kQuickBody = 64 << 10;  // Bytes of a request for forecasts that is read at once.
+
 using PathValues = std::map<std::string, std::string>;
 
 // The values of the template's {names}, decoded; nullopt: the path is none of this template.
@@ -96,7 +98,10 @@ HttpResponse Api::handle(const HttpRequest& request) const {
 
 int Api::lane(const HttpRequest& request) const {
   const Operation* operation = Table::of_method(table_->find(request.path), request.method);
-  return operation ? static_cast<int>(operation->lane) : 0;
+  if (operation == nullptr) return 0;
+  // What it wants forecast waits in a queue of its own; only to read a large request takes long.
+  if (operation->lane == Lane::kForecasting && request.body.size() <= kQuickBody) return 0;
+  return static_cast<int>(operation->lane);
 }
 
 }  // namespace tidecast

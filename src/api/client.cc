@@ -36,6 +36,7 @@ Code code_of(int status) {
     case 415: return Code::kInvalidArgument;
     case 404: return Code::kNotFound;
     case 409: return Code::kFailedPrecondition;
+    case 429:
     case 503: return Code::kUnavailable;
   }
   return Code::kInternal;
@@ -138,6 +139,13 @@ Result<SqlFile> ApiClient::file(const std::string& path, const std::string& quer
   SqlFile file{.bytes = std::move(response.body)};
   for (const auto& [name, value] : response.headers) file.truncated |= name == "tidecast-truncated";
   return file;
+}
+
+Result<std::string> ApiClient::artefact(int version) {
+  const HttpRequest request{.method = "GET", .path = "/api/v1/" + versioned(version, "artefact")};
+  HttpResponse response = TRY(http_call(address_, port_, request, kSlowMs));
+  if (response.status != 200) return error_of(request, response);
+  return std::move(response.body);
 }
 
 Result<json::object> ApiClient::train(const std::string& why, const std::string& actor) {

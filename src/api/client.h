@@ -41,6 +41,7 @@ class ApiClient final : public Commands {
                                       const std::string& actor) override;
   Result<json::object> models() override;
   Result<json::object> model(int version) override;
+  Result<std::string> artefact(int version) override;
   Result<json::object> approve(const Decision& decision) override;
   Result<json::object> reject(const Decision& decision) override;
   Result<json::object> deploy(const Decision& decision) override;

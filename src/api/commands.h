@@ -111,6 +111,7 @@ class Commands {
 
   virtual Result<json::object> models() = 0;
   virtual Result<json::object> model(int version) = 0;
+  virtual Result<std::string> artefact(int version) = 0;               // The model's file.
   virtual Result<json::object> approve(const Decision& decision) = 0;  // And deploys to decision.stage.
   virtual Result<json::object> reject(const Decision& decision) = 0;
   virtual Result<json::object> deploy(const Decision& decision) = 0;

@@ -110,6 +110,10 @@ class FakeCommands final : public Commands {
     return answer("models", R"({"models":[{"stages":"staging",)" + std::string(kModel).substr(1) + "]}");
   }
   Result<json::object> model(int version) override { return answer(fmt::format("model {}", version), kModel); }
+  Result<std::string> artefact(int version) override {
+    TRY(answer(fmt::format("artefact {}", version), "{}"));
+    return std::string("weights\0of it", 13);
+  }
   Result<json::object> approve(const Decision& d) override { return decide("approve", d); }
   Result<json::object> reject(const Decision& d) override { return decide("reject", d); }
   Result<json::object> deploy(const Decision& d) override { return decide("deploy", d); }

@@ -21,8 +21,8 @@ struct Parameter {
 };
 
 // HttpServerOptions::lane.  kQuick: on the server's thread, so without much reading;  kReading: what reads much;
-// kDeciding: what waits for the loop;  kForecasting: the endpoints, so that the loop's own smoke requests wait for
-// neither;  kPushing: events that wait for their commit.
+// kDeciding: what waits for the loop;  kForecasting: the endpoints' large requests, so that the loop's own smoke
+// requests wait for neither;  kPushing: events that wait for their commit.
 enum class Lane { kQuick, kReading, kDeciding, kForecasting, kPushing };
 // kUnchecked: whoever answers checks what came, and answers other methods too.
 enum class Input { kChecked, kUnchecked };

@@ -2,6 +2,7 @@
 
 #include "api/operations.h"
 #include "api/schema_parts.h"
+#include "net/problem.h"
 
 namespace tidecast {
 namespace {
@@ -211,6 +212,23 @@ void add_model_operations(std::vector<Operation>& operations) {
                         .problems = {404, 503},
                         .run = [](Context context, Request, Given given) {
                           return answer_of(context.commands.model(static_cast<int>(given.integer("version"))));
+                        }});
+  operations.push_back({.method = "GET",
+                        .path = "/api/v1/models/{version}/artefact",
+                        .id = "getArtefact",
+                        .tag = "models",
+                        .summary = "The file of a model version",
+                        .description = "As docs/formats/model.md says.",
+                        .parameters = {{In::kPath, "version", whole_number("The model version.")}},
+                        .content_type = "application/octet-stream",
+                        .result = schema::text("The file."),
+                        .problems = {404, 503},
+                        .lane = Lane::kReading,
+                        .run = [](Context context, Request, Given given) {
+                          Result<std::string> file =
+                              context.commands.artefact(static_cast<int>(given.integer("version")));
+                          if (!file.ok()) return problem(file.status());
+                          return HttpResponse{.content_type = "application/octet-stream", .body = *std::move(file)};
                         }});
   operations.push_back(decision("/api/v1/models/{version}/approve", "approveModel", "Approves a model version",
                                 "And deploys it to the stage.", decision_body(), &Commands::approve));

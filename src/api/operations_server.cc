@@ -13,9 +13,55 @@ json::object state_body(std::string_view state) {
   return schema::object("", {{"status", schema::one_of("", {state})}});
 }
 
+// The Open Inference Protocol, version 2.
+struct OpenOperation {
+  std::string_view method, path, id, summary;
+  std::vector<int> problems;
+};
+const OpenOperation kOpenOperations[] = {
+    {"GET", "/v2", "getOpenServer", "The server's name and version", {}},
+    {"GET", "/v2/health/live", "getOpenLive", "Whether the process answers", {}},
+    {"GET", "/v2/health/ready", "getOpenReady", "Whether production serves a model", {503}},
+    {"GET", "/v2/models/{model}", "getOpenModel", "A stage's model and its tensors", {404, 503}},
+    {"GET", "/v2/models/{model}/ready", "getOpenModelReady", "Whether a stage serves a model", {404, 503}},
+    {"POST", "/v2/models/{model}/infer", "infer", "A forecast by a stage's model", {404, 429, 503}},
+    {"GET", "/v2/models/{model}/versions/{version}", "getOpenVersion", "A loaded version and its tensors", {404, 503}},
+    {"GET", "/v2/models/{model}/versions/{version}/ready", "getOpenVersionReady", "Whether it is loaded", {404, 503}},
+    {"POST",
+     "/v2/models/{model}/versions/{version}/infer",
+     "inferVersion",
+     "A forecast by a loaded version",
+     {404, 429, 503}},
+};
+
 HttpResponse pass_on(Context context, Request request) {
   if (!context.parts.endpoints) return problem(404, "this server has no model endpoints");
   return context.parts.endpoints(request);
+}
+
+void add_open_inference(std::vector<Operation>& operations) {
+  for (const OpenOperation& open : kOpenOperations) {
+    Operation operation{
+        .method = open.method,
+        .path = open.path,
+        .id = open.id,
+        .tag = "open inference",
+        .summary = open.summary,
+        .description = "Open Inference Protocol V2; tensors in docs/endpoint.md. Errors have the member 'error' too.",
+        .result = schema::typed("object", "As docs/endpoint.md says."),
+        .problems = open.problems,
+        .input = Input::kUnchecked,
+        .run = [](Context context, Request request, Given) { return pass_on(context, request); }};
+    if (open.path.find("{model}") != open.path.npos)
+      operation.parameters.push_back({In::kPath, "model", schema::one_of("The stage.", {"production", "staging"})});
+    if (open.path.find("{version}") != open.path.npos)
+      operation.parameters.push_back({In::kPath, "version", schema::text("The one that serves, or the one before.")});
+    if (open.method == "POST") {
+      operation.body = schema::typed("object", "As docs/endpoint.md says.");
+      operation.lane = Lane::kForecasting;
+    }
+    operations.push_back(std::move(operation));
+  }
 }
 
 }  // namespace
@@ -131,10 +177,11 @@ void add_server_operations(std::vector<Operation>& operations) {
        .parameters = {{In::kPath, "stage", schema::one_of("", {"staging", "production"})}},
        .body = schema::typed("object", "As docs/endpoint.md says."),
        .result = schema::typed("object", "As docs/endpoint.md says."),
-       .problems = {404, 503},
+       .problems = {404, 409, 429, 503},
        .lane = Lane::kForecasting,
        .input = Input::kUnchecked,
        .run = [](Context context, Request request, Given) { return pass_on(context, request); }});
+  add_open_inference(operations);
 }
 
 }  // namespace tidecast

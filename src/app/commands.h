@@ -56,6 +56,7 @@ class ProjectCommands final : public Commands {
                                       const std::string& actor) override;
   Result<json::object> models() override;
   Result<json::object> model(int version) override;
+  Result<std::string> artefact(int version) override { return parts_.project.registry().artefact(version); }
   Result<json::object> approve(const Decision& decision) override;
   Result<json::object> reject(const Decision& decision) override;
   Result<json::object> deploy(const Decision& decision) override;
