@@ -144,11 +144,22 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = deploy_command(context, version, stage, why); });
 
   ForecastArguments forecast;
-  sub = command("forecast", "The production model's forecast of a series", "tidecast forecast --quantiles .05,.5,.95");
+  sub = command("forecast", "The production model's forecast of a series, or of a file of series",
+                "tidecast forecast --quantiles .05,.5,.95\n"
+                "  tidecast forecast --batch series.jsonl.gz --configuration '{\"num_samples\": 200}'");
   sub->add_option("--series", forecast.series, "group.column; the definition's target by default");
   sub->add_option("--as-of", forecast.as_of, "From windows that ended by then; the newest by default");
   sub->add_option("--quantiles", forecast.quantiles, "Between 0 and 1, with commas");
   sub->add_option("--format", forecast.format, "table, csv or json")->check(CLI::IsMember({"table", "csv", "json"}));
+  CLI::Option* batch = sub->add_option(
+      "--batch", forecast.batch, "A file of series, one a line as JSON: {\"start\", \"target\"}; .gz and .zst too");
+  for (const char* alone : {"--series", "--as-of", "--quantiles", "--format"}) batch->excludes(alone);
+  sub->add_option("--out", forecast.out, "Where the batch's predictions go; its name with .out by default")
+      ->needs(batch);
+  sub->add_option("--configuration", forecast.configuration,
+                  "JSON as the endpoint takes it; DEEPAR_INFERENCE_CONFIG, or mean and deciles of 100 paths by default")
+      ->needs(batch);
+  sub->add_option("--model", forecast.model, "The model version; the one in production by default")->needs(batch);
   sub->callback([&] { status = forecast_command(context, forecast); });
 
   BacktestArguments backtest;

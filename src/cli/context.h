@@ -103,7 +103,11 @@ Status params_set_command(const Context& context, const std::vector<std::string>
 Status params_rollback_command(const Context& context, int number, const std::string& why);
 struct ForecastArguments {
   std::string series, as_of, quantiles, format = "table";
+  std::filesystem::path batch, out;  // A file of instances, not empty: none of the above counts then.
+  std::string configuration;
+  int model = 0;  // 0: the one in production.
 };
+Status forecast_file_command(const Context& context, const ForecastArguments& arguments);
 Status forecast_command(const Context& context, const ForecastArguments& arguments);
 struct FeaturesArguments {
   std::string group, from, until, as_of, format = "table";

@@ -83,6 +83,7 @@ std::string format_of(const Context& context, const std::string& format) {
 }  // namespace
 
 Status forecast_command(const Context& context, const ForecastArguments& arguments) {
+  if (!arguments.batch.empty()) return forecast_file_command(context, arguments);
   ForecastQuery query{.series = arguments.series, .as_of = arguments.as_of};
   query.taus = TRY(parse_quantiles(arguments.quantiles));
   TRY(check_time("--as-of", arguments.as_of));
