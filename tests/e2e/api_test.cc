@@ -135,6 +135,43 @@ TEST_F(Api, AnswersAsItsDocumentSaysBeforeADecisionAndAfterIt) {
   EXPECT_NE(std::string(run.at("why").as_string()).find("manual: try"), std::string::npos);
   EXPECT_EQ(get("/ping").first, 200);
 
+  // The forecast of one series in three forms: SageMaker's, the Open Inference Protocol's, and that of a file.
+  for (const char* path :
+       {"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/production", "/v2/models/production/ready",
+        "/v2/models/production/versions/1", "/v2/models/production/versions/1/ready"})
+    expect_get(200, path);
+  expect_get(404, "/v2/models/production/versions/7");
+  const json::array target{40, 41.5, nullptr, 43, 40, 39, 44, 41};
+  const json::object instance{{"start", "2015-09-12 12:00:00"}, {"target", target}};
+  const auto invoked = post("/endpoints/production/invocations", {{"instances", json::array{instance}},
+                                                                  {"configuration", {{"quantiles", {"0.5", "0.90"}}}}});
+  EXPECT_EQ(invoked.first, 200);
+  const json::value& prediction = invoked.second.at("predictions").at(0);
+  const json::object tensors{
+      {"inputs",
+       json::array{
+           json::object{{"name", "start"},
+                        {"shape", json::array{1}},
+                        {"datatype", "BYTES"},
+                        {"data", json::array{"2015-09-12 12:00:00"}}},
+           json::object{{"name", "target"}, {"shape", json::array{8}}, {"datatype", "FP64"}, {"data", target}}}},
+      {"parameters", {{"quantiles", "0.5,0.90"}}}};
+  for (const char* path : {"/v2/models/production/infer", "/v2/models/production/versions/1/infer"}) {
+    const json::value inferred = expect(200, "POST", path, post(path, tensors));
+    EXPECT_EQ(inferred.at("outputs").at(0).at("data"), prediction.at("mean"));
+    EXPECT_EQ(inferred.at("outputs").at(1).at("data").at(30), prediction.at("quantiles").at("0.90").at(0));
+  }
+  expect(400, "POST", "/v2/models/production/infer", post("/v2/models/production/infer", {}));
+  write(*folder_ / "series.jsonl", to_text(instance) + "\n{}\n" + to_text(instance));
+  const Finished batch = tidecast({"forecast", "--batch", (*folder_ / "series.jsonl").string(), "--configuration",
+                                   R"({"quantiles":["0.5","0.90"]})", "-c", (*folder_ / "tidecast.yaml").string()});
+  EXPECT_EQ(batch.code, 2) << batch.err;
+  EXPECT_NE(batch.err.find("1 of 3 lines could not be forecast"), std::string::npos) << batch.err;
+  const std::string line = to_text(prediction) + "\n", out = read(*folder_ / "series.jsonl.out");
+  EXPECT_TRUE(out.starts_with(line + "{\"error\":\"line 2: /start: found nothing") && out.ends_with("}\n" + line))
+      << out;
+  EXPECT_TRUE(get("/api/v1/models/1/artefact").first == 200);
+
   EXPECT_TRUE(expect_get(200, "/api/v1/verify").at("ok").as_bool());
   const json::value dead = expect_get(200, "/api/v1/dead-letters", "last=3");
   ASSERT_EQ(dead.at("letters").as_array().size(), 3u);

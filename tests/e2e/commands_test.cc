@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/json.h"
 #include "program.h"
 
@@ -65,6 +67,24 @@ TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts)
   for (const json::value& step : forecast.at("steps").as_array())
     EXPECT_LT(step.at("q0.1").to_number<double>(), step.at("q0.9").to_number<double>());
   EXPECT_EQ(run({"forecast", "--quantiles", ".1,1.9"}).code, 2);
+
+  // A file of series by the same model, without a server.
+  const Folder batch;
+  write(batch / "in.jsonl", "{\"start\": \"2015-09-12\", \"target\": [1, 2, null, 3]}\n");
+  const std::string in = (batch / "in.jsonl").string(), out = (batch / "made.jsonl").string();
+  ::setenv("DEEPAR_INFERENCE_CONFIG", R"({"num_samples": 5, "output_types": ["samples"]})", 1);
+  const json::value done = json_of({"forecast", "--batch", in, "--out", out, "--model", "1"});
+  EXPECT_EQ(done.at("lines").to_number<int>(), 1);
+  EXPECT_EQ(parse_json(read(out)).value().at("samples").as_array().size(), 5u);
+  ::setenv("DEEPAR_INFERENCE_CONFIG", "{\"samples\": 5}", 1);
+  const Finished wrong = run({"forecast", "--batch", in});
+  ::unsetenv("DEEPAR_INFERENCE_CONFIG");
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_TRUE(wrong.err.starts_with("DEEPAR_INFERENCE_CONFIG: found the member \"samples\"")) << wrong.err;
+  EXPECT_FALSE(std::filesystem::exists(in + ".out"));
+  EXPECT_EQ(run({"forecast", "--batch", in, "--model", "7"}).code, 3);
+  EXPECT_EQ(run({"forecast", "--batch", in, "--series", "edits.edits"}).code, 2);
+  EXPECT_EQ(run({"forecast", "--model", "1"}).code, 2) << "only with a batch";
 }
 
 TEST_F(Commands, SqlSeesTheWindowsAndTheRunsAndChangesNothing) {
