@@ -83,9 +83,14 @@ struct EtsModel {
 // Errors: kInvalidArgument - season < 1, no observed value, a value that is infinite or beyond 1e100 in size.
 Result<EtsModel> fit_ets(std::span<const double> history, int season);
 
-// The best of one form.  Errors, besides: kInvalidArgument - a form outside the above, a seasonal one with a season of
-// 1 or above 24, too few values for its AICc, values not above 0 where something multiplies.
-Result<EtsModel> fit_ets(std::span<const double> history, int season, const EtsForm& form);
+// Whether the season is taken off beforehand; of a form without a season.
+enum class EtsDecomposition { kNone, kAdditive };
+
+// The best of one form: a choice made before, fitted to other values.  Errors, besides: kInvalidArgument - a form
+// outside the above, a seasonal one with a season of 1 or above 24, too few values for its AICc, values not above 0
+// where something multiplies, a decomposition of a season up to 24 steps or of less than two seasons.
+Result<EtsModel> fit_ets(std::span<const double> history, int season, const EtsForm& form,
+                         EtsDecomposition decomposition = EtsDecomposition::kNone);
 
 // The model of given parameters and initial state.  Errors, besides: kInvalidArgument - the season's states are not as
 // many as the season; a forecast that is not above 0 where something multiplies.

@@ -250,11 +250,16 @@ std::vector<EtsForm> forms_for(const Series& series, std::size_t m) {
   return forms;
 }
 
-// The best model without a season of what is left of `series` without its figure.
-std::optional<EtsModel> fit_decomposed(Series series, std::size_t m, std::vector<double> figure) {
+// The best model without a season, of `only` that form if it is given, of what is left of `series` without its season's
+// figure.  None where that cannot be taken off, or no form fits.
+std::optional<EtsModel> fit_decomposed(Series series, std::size_t m, const EtsForm* only) {
+  if (m <= static_cast<std::size_t>(kEtsSeasonMax) || series.y.size() < 2 * m) return {};
+  std::vector<double> figure = seasonal_figure(series.y, m, EtsSeason::kAdditive);
+  if (figure.empty()) return {};
   for (std::size_t t = 0; t < series.y.size(); ++t) series.y[t] -= figure[t % m];
   std::optional<EtsModel> best;
   for (const EtsForm& form : forms_for(series, 1)) {
+    if (only != nullptr && form != *only) continue;
     auto model = fit_form(series, form, 1, static_cast<int>(m) - 1);
     if (model && (!best || model->aicc < best->aicc)) best = std::move(model);
   }
@@ -287,17 +292,23 @@ Result<EtsModel> fit_ets(std::span<const double> history, int season) {
     if (model && (!best || model->aicc < best->aicc)) best = std::move(model);
   };
   for (const EtsForm& form : ets::forms_for(series, m)) take(ets::fit_form(series, form, m));
-  if (season > kEtsSeasonMax && series.y.size() >= 2 * m)
-    if (auto figure = ets::seasonal_figure(series.y, m, EtsSeason::kAdditive); !figure.empty())
-      take(ets::fit_decomposed(series, m, std::move(figure)));
+  take(ets::fit_decomposed(series, m, nullptr));
   if (!best) return ets::last_value(series);
   return *std::move(best);
 }
 
-Result<EtsModel> fit_ets(std::span<const double> history, int season, const EtsForm& form) {
+Result<EtsModel> fit_ets(std::span<const double> history, int season, const EtsForm& form,
+                         EtsDecomposition decomposition) {
   if (season < 1) return invalid_argument("season {}; allowed: 1 or more", season);
   const ets::Series series = TRY(ets::read_series(history));
   const auto m = static_cast<std::size_t>(season);
+  if (decomposition == EtsDecomposition::kAdditive) {
+    auto model = ets::fit_decomposed(series, m, &form);
+    if (!model)
+      return invalid_argument("{} of {} values without their season of {}; allowed: above {} steps, two of them there",
+                              form.name(), series.y.size(), season, kEtsSeasonMax);
+    return *std::move(model);
+  }
   const auto forms = ets::forms_for(series, m);
   if (std::ranges::find(forms, form) == forms.end()) {
     std::string allowed;

@@ -349,6 +349,12 @@ TEST(Ets, ASeasonTooLongForStatesIsDecomposed) {
   // Where nothing repeats, AICc says so, and less than two seasons say nothing.
   EXPECT_TRUE(fit_ets(seasonal_series(400, 60, 0, 2), 60).value().figure.empty());
   EXPECT_TRUE(fit_ets(seasonal_series(119, 60, 10, 3), 60).value().figure.empty());
+  // The same choice made beforehand.
+  const EtsModel again = fit_ets(y, 60, model.form, EtsDecomposition::kAdditive).value();
+  EXPECT_EQ(again.point(60), model.point(60));
+  EXPECT_EQ(
+      fit_ets(y, 24, model.form, EtsDecomposition::kAdditive).message(),
+      model.form.name() + " of 400 values without their season of 24; allowed: above 24 steps, two of them there");
 }
 
 TEST(Ets, MultipliesOnlyWhatIsAboveZero) {
