@@ -35,4 +35,24 @@ Result<std::string> gunzip(std::string_view packed, std::size_t most) {
   }
 }
 
+std::string gzip(std::string_view bytes) {
+  z_stream stream{};
+  CHECK(::deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> end(&stream, ::deflateEnd);
+  std::string out;
+  std::array<char, 65'536> part;
+  for (int outcome = Z_OK; outcome != Z_STREAM_END;) {
+    const auto taken = std::min<std::size_t>(bytes.size(), UINT32_MAX);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = static_cast<uInt>(taken);
+    stream.next_out = reinterpret_cast<Bytef*>(part.data());
+    stream.avail_out = static_cast<uInt>(part.size());
+    outcome = ::deflate(&stream, taken == bytes.size() ? Z_FINISH : Z_NO_FLUSH);
+    CHECK(outcome == Z_OK || outcome == Z_STREAM_END);
+    bytes.remove_prefix(taken - stream.avail_in);
+    out.append(part.data(), part.size() - stream.avail_out);
+  }
+  return out;
+}
+
 }  // namespace tidecast

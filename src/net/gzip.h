@@ -13,4 +13,7 @@ namespace tidecast {
 // - it would be larger than `most` bytes (a small body can unpack to gigabytes).
 Result<std::string> gunzip(std::string_view packed, std::size_t most);
 
+// One member; the same bytes give the same.
+std::string gzip(std::string_view bytes);
+
 }  // namespace tidecast

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -16,6 +15,7 @@
 
 #include "base/log.h"
 #include "storage/file.h"
+#include "training/process.h"
 
 namespace tidecast {
 namespace {
@@ -26,23 +26,9 @@ constexpr int kNiceness = 10;
 constexpr const char* kLogFile = "log";
 
 // The last lines of the child's log, on one line, for an error that a person reads.
-std::string last_lines(const fs::path& log) {
-  constexpr int kLines = 5;
-  constexpr std::size_t kBytes = 1000;
+std::string last_lines_of(const fs::path& log) {
   const auto text = read_file(log);
-  if (!text.ok()) return text.message();
-  std::string_view rest = *text;
-  rest.remove_prefix(rest.size() - std::min(rest.size(), kBytes));
-  std::string joined;
-  for (int lines = 0; lines < kLines && !rest.empty();) {
-    const std::size_t end_of_before = rest.find_last_of('\n');
-    const std::string_view line = rest.substr(end_of_before + 1);  // npos + 1 is 0.
-    rest = rest.substr(0, end_of_before == std::string_view::npos ? 0 : end_of_before);
-    if (line.empty()) continue;
-    joined = joined.empty() ? std::string(line) : fmt::format("{} | {}", line, joined);
-    ++lines;
-  }
-  return joined.empty() ? "nothing" : joined;
+  return text.ok() ? last_lines(*text) : text.message();
 }
 
 class SpawnedChild final : public TrainingChild {
@@ -70,7 +56,7 @@ class SpawnedChild final : public TrainingChild {
     const std::string how = signal != 0 ? fmt::format("died of signal {} ({})", signal, strsignal(signal))
                                         : fmt::format("ended with exit code {}", WEXITSTATUS(status));
     return internal_error("training child {} {}; the end of {}: {}", pid_, how, (folder_ / kLogFile).string(),
-                          last_lines(folder_ / kLogFile));
+                          last_lines_of(folder_ / kLogFile));
   }
 
   void cancel() override {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "storage/duck.h"
+#include "training/series_lines.h"
 
 namespace tidecast {
 namespace {
@@ -128,7 +129,7 @@ class Reader {
 }  // namespace
 
 Result<std::vector<NamedSeries>> read_series_file(const std::filesystem::path& file, const Frequency& step) {
-  return Reader(file, step).read();
+  return holds_series_lines(file) ? read_series_lines(file, step) : Reader(file, step).read();
 }
 
 }  // namespace tidecast

@@ -1,5 +1,6 @@
 #pragma once
-// Series from a file of rows `series,time,value` (CSV with a head, or Parquet), put on a grid of steps.
+// Series from a file of rows `series,time,value` (CSV with a head, or Parquet), put on a grid of steps; or of JSON
+// Lines, one a series (series_lines.h): .json, .jsonl, and these with .gz behind.
 
 #include <filesystem>
 #include <vector>
