@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/rng.h"
+#include "baselines/baseline_model.h"
 #include "baselines/baselines.h"
 
 namespace tidecast {
@@ -17,6 +18,13 @@ constexpr std::uint64_t kBootstrapStream = 0x626f6f74;  // Keeps the bootstrap's
 
 QuantileForecast point_forecast(const std::vector<double>& truth, std::size_t taus, std::vector<double> forecast) {
   return {truth, std::vector<std::vector<double>>(taus, forecast), forecast};
+}
+
+// A baseline's forecast, or the naive one where it has none.
+QuantileForecast baseline_forecast(const std::vector<double>& truth, Result<BaselineForecast> forecast,
+                                   const QuantileForecast& naive) {
+  if (!forecast.ok()) return naive;
+  return {truth, std::move(forecast->quantiles), std::move(forecast->mean)};
 }
 
 // The model's forecast of the steps after `history`, as far as there is truth.
@@ -55,8 +63,8 @@ Status compare_with_production(Backtest& result) {
   for (const BacktestWindow& window : result.windows) {
     if (!window.production) continue;
     theirs.push_back(*window.production);
-    ours.push_back(window.deepar);
-    can_compare = can_compare || has_scale(window.deepar.actual);
+    ours.push_back(window.model);
+    can_compare = can_compare || has_scale(window.model.actual);
   }
   if (!can_compare) return ok();
   result.production = TRY(mean_wql(result.taus, theirs).in("production model"));
@@ -105,17 +113,23 @@ Result<Backtest> rolling_backtest(const Forecaster& model, const TimeSeries& ser
     if (!any_observed(truth) || !has_context(model, history.values)) continue;
     BacktestWindow& window = result.windows.emplace_back();
     window.origin = history.end();
-    window.deepar = TRY(model_forecast(model, history, truth, result.taus, paths, seed));
+    window.model = TRY(model_forecast(model, history, truth, result.taus, paths, seed));
     window.naive = point_forecast(truth, result.taus.size(), naive(history.values, model.horizon()));
     window.seasonal_naive =
         point_forecast(truth, result.taus.size(), seasonal_naive(history.values, model.horizon(), season));
+    window.npts =
+        baseline_forecast(truth, forecast_npts(history.values, model.horizon(), season, result.taus), window.naive);
+    window.ets = baseline_forecast(
+        truth, forecast_ets(history.values, model.horizon(), season, result.taus, paths_seed(seed, window.origin)),
+        window.naive);
     if (production != nullptr && window.origin >= production_data_end && has_context(*production, history.values))
       window.production =
           TRY(model_forecast(*production, history, truth, result.taus, paths, seed).in("production model"));
   }
 
   if (result.windows.size() < kLeastWindows) {
-    result.loss = result.naive = result.seasonal_naive = result.loss_point_90 = kNaN;
+    result.loss = result.loss_point_90 = kNaN;
+    result.naive = result.seasonal_naive = result.npts = result.ets = kNaN;
     result.loss_interval = {kNaN, kNaN};
     result.rmse = result.coverage = kNaN;
     return result;
@@ -126,10 +140,12 @@ Result<Backtest> rolling_backtest(const Forecaster& model, const TimeSeries& ser
     for (const BacktestWindow& window : result.windows) forecasts.push_back(window.*forecast);
     return forecasts;
   };
-  const auto ours = all(&BacktestWindow::deepar);
+  const auto ours = all(&BacktestWindow::model);
   result.loss = TRY(mean_wql(result.taus, ours));
   result.naive = TRY(mean_wql(result.taus, all(&BacktestWindow::naive)).in("naive"));
   result.seasonal_naive = TRY(mean_wql(result.taus, all(&BacktestWindow::seasonal_naive)).in("seasonal naive"));
+  result.npts = TRY(mean_wql(result.taus, all(&BacktestWindow::npts)).in("NPTS"));
+  result.ets = TRY(mean_wql(result.taus, all(&BacktestWindow::ets)).in("ETS"));
   const std::uint64_t bootstrap_seed = mix64(seed ^ kBootstrapStream);
   result.loss_interval = bootstrap_mean_wql(result.taus, ours, 0.9, kBootstrapRounds, bootstrap_seed);
   result.loss_point_90 = bootstrap_quantile(result.taus, ours, 0.9, kBootstrapRounds, bootstrap_seed);

@@ -1,6 +1,6 @@
 #pragma once
 // The rolling-origin back-test: what a model would have forecast for the last stretches of a series, each from the
-// values before it alone, beside the two naive forecasts and the model in production.  Pure.
+// values before it alone, beside the baselines and the model in production.  Pure.
 //
 //   training part, >= kLeastObservations observed | window | window | ... | window |      each of `horizon` steps,
 //   ----------------------------------------------^origin--^origin-------------------end  one after the other
@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "deepar/deepar.h"
+#include "flow/forecaster.h"
 #include "stats/metrics.h"
 
 namespace tidecast {
@@ -28,18 +28,19 @@ int backtest_windows(const TimeSeries& series, int horizon, int wanted);
 // One window's forecasts and truth.
 struct BacktestWindow {
   EventTime origin;  // Start of its first step.
-  QuantileForecast deepar, naive, seasonal_naive;
+  QuantileForecast model, naive, seasonal_naive, npts, ets;
   std::optional<QuantileForecast> production;  // Only on windows after that model's own data.
 };
 
 struct Backtest {
-  std::vector<double> taus;                        // low, 0.5, up
-  std::vector<BacktestWindow> windows;             // Oldest first; those that can be judged.
-  double loss = 0, naive = 0, seasonal_naive = 0;  // mean wQL pooled over the windows.
-  Interval loss_interval;                          // 90 % bootstrap.
-  double loss_point_90 = 0;                        // The 90 % point of the bootstrapped loss: the least threshold.
-  std::optional<double> production;                // On the windows after the production model's data, beside
-  std::optional<double> challenger;                // our own loss on those same windows.
+  std::vector<double> taus;                                 // low, 0.5, up
+  std::vector<BacktestWindow> windows;                      // Oldest first; those that can be judged.
+  double loss = 0;                                          // mean wQL pooled over the windows, as
+  double naive = 0, seasonal_naive = 0, npts = 0, ets = 0;  // these.
+  Interval loss_interval;                                   // 90 % bootstrap.
+  double loss_point_90 = 0;          // The 90 % point of the bootstrapped loss: the least threshold.
+  std::optional<double> production;  // On the windows after the production model's data, beside
+  std::optional<double> challenger;  // our own loss on those same windows.
   int production_windows = 0;
   double rmse = 0, coverage = 0;  // Of the mean, in the series' unit; share of truths within [low, up].
 };
@@ -48,7 +49,8 @@ struct Backtest {
 // backtest_windows() without the ones that an outage of the source left with no truth in them, or with no value before
 // them as far back as the model looks.  They are left out for all competitors alike, so fewer than kLeastWindows may
 // come back; then nothing is judged and every measure is NaN.
-//   season      in steps, of the seasonal naive forecast
+//   season      in steps, of the baselines; NPTS and ETS give their exact quantiles, and the naive forecast where there
+//               is nothing in their past to forecast from
 //   production  null if there is none; it judges only windows whose origin is not before `production_data_end`, and
 //               none if its horizon is shorter than ours or it sees no value before it
 // The randomness of a window's paths is a function of (seed, its origin), the same for both models.

@@ -59,11 +59,20 @@ TEST_F(RollingBacktest, CutsWindowsOfOneHorizonUpToTheEnd) {
   for (std::size_t w = 0; w < 6; ++w) {
     const auto& window = backtest.windows[w];
     EXPECT_EQ(window.origin, kStart + 60s * (340 + 10 * static_cast<int>(w)));
-    EXPECT_EQ(window.deepar.actual.front(), 341 + 10 * static_cast<double>(w));
-    EXPECT_EQ(window.deepar.actual.size(), 10u);
+    EXPECT_EQ(window.model.actual.front(), 341 + 10 * static_cast<double>(w));
+    EXPECT_EQ(window.model.actual.size(), 10u);
   }
-  EXPECT_EQ(backtest.windows.back().deepar.actual.back(), 400);
+  EXPECT_EQ(backtest.windows.back().model.actual.back(), 400);
   EXPECT_EQ(backtest.taus, (std::vector<double>{0.05, 0.5, 0.95}));
+}
+
+TEST_F(RollingBacktest, FindsThatEtsFollowsARampAndNptsDoesNotLeaveThePast) {
+  const Backtest backtest = run(ramp(400)).value();
+  EXPECT_LT(backtest.ets, 0.001);
+  EXPECT_GT(backtest.npts, backtest.naive / 4);
+  for (const BacktestWindow& window : backtest.windows)
+    for (const auto& quantile : window.npts.quantiles)
+      for (const double value : quantile) EXPECT_LT(value, window.model.actual.front());
 }
 
 TEST_F(RollingBacktest, ShowsTheModelNothingAfterTheOrigin) {
@@ -127,7 +136,7 @@ TEST_F(RollingBacktest, LetsProductionJudgeOnlyWindowsAfterItsOwnData) {
   EXPECT_LT(*backtest.production, *backtest.challenger);  // An offset of 5 is nearer to the mean of 1 ... 10.
 
   std::vector<QuantileForecast> ours;
-  for (std::size_t w = 3; w < 6; ++w) ours.push_back(backtest.windows[w].deepar);
+  for (std::size_t w = 3; w < 6; ++w) ours.push_back(backtest.windows[w].model);
   EXPECT_EQ(*backtest.challenger, mean_wql(backtest.taus, ours).value());
   EXPECT_NE(*backtest.challenger, backtest.loss);
 }

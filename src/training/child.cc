@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr int kNiceness = 10;
 constexpr const char* kLogFile = "log";
+constexpr const char* kProgramFolder = "program";
 
 // The last lines of the child's log, on one line, for an error that a person reads.
 std::string last_lines_of(const fs::path& log) {
@@ -149,11 +150,12 @@ Status train_job(const fs::path& folder) {
             members = std::max(members, member + 1);
             return write_file_atomically(checkpoint_file(folder, member), state);
           }};
-  const JobResult result = TRY(run_job(job, progress, checkpoints));
+  const JobResult result = TRY(run_job(job, folder / kProgramFolder, progress, checkpoints));
   if (result.resumed > 0) log_info("training", "run {}: {} steps were done before", job.run, result.resumed);
   TRY(write_result(result, folder));
   std::error_code ignored;  // What is left of them harms nobody.
   for (int member = 0; member < members; ++member) fs::remove(checkpoint_file(folder, member), ignored);
+  fs::remove_all(folder / kProgramFolder, ignored);  // Its model is in the artefact.
   return ok();
 }
 
@@ -163,7 +165,7 @@ Result<std::unique_ptr<TrainingChild>> TrainingChild::start(const fs::path& bina
                                                             const fs::path& folder) {
   TRY(make_folders(folder));
   std::error_code error;
-  for (const char* old : {"result.json", "backtest.json", "model.safetensors"})
+  for (const char* old : {"result.json", "backtest.json", "model"})
     if (fs::remove(folder / old, error); error)
       return unavailable("{}: cannot remove: {}", (folder / old).string(), error.message());
   TRY(write_job(job, folder / "job.json"));

@@ -224,7 +224,7 @@ TEST(TrainJobMain, LeavesTheSameResultAsTheWorkInThisProcess) {
     ASSERT_EQ(in_a_child([&] { return train_job_main(folder.path()); }), 0);
     const auto there = read_result(folder.path());
     ASSERT_TRUE(there.ok()) << there.message();
-    const auto here = run_job(job);
+    const auto here = run_job(job, folder.path() / "here");
     ASSERT_TRUE(here.ok()) << here.message();
     EXPECT_EQ(there->artefact_hash, here->artefact_hash);
     EXPECT_EQ(there->data_hash, here->data_hash);

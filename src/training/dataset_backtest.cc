@@ -54,6 +54,7 @@ class Backtester {
         TRY(judge_points([&](std::span<const double> past) { return naive(past, options_.deepar.horizon); }));
     result.seasonal_naive = TRY(judge_points(
         [&](std::span<const double> past) { return seasonal_naive(past, options_.deepar.horizon, season_); }));
+    for (const Baseline baseline : options_.beside) result.beside.emplace_back(baseline, TRY(judge_baseline(baseline)));
     pool_.resize(windows_.size());
     for (const std::uint64_t seed : options_.seeds) result.seeds.push_back(TRY(run_seed(seed)));
     if (options_.seeds.size() > 1) result.pooled = TRY(judge_paths(pool_));
@@ -69,6 +70,9 @@ class Backtester {
     if (options_.paths < 1 || options_.paths > kPathsMax)
       return invalid_argument("{} paths; allowed: 1 to {}", options_.paths, kPathsMax);
     if (options_.seeds.empty()) return invalid_argument("no seeds");
+    for (const Baseline baseline : options_.beside)
+      if (baseline != Baseline::kNpts && baseline != Baseline::kEts)
+        return invalid_argument("{} beside; allowed: npts, ets (the naive ones are there anyway)", name_of(baseline));
     if (options_.deepar.horizon < 1)
       return invalid_argument("a horizon of {}; allowed: from 1 on", options_.deepar.horizon);
     if (series_.empty()) return invalid_argument("no series");
@@ -159,6 +163,22 @@ class Backtester {
     std::vector<QuantileForecast> judged;
     for (const Window& window : windows_)
       judged.push_back({truth(window), std::vector(levels().size(), forecast(past(window))), {}});
+    return judge(judged);
+  }
+
+  Result<DatasetAccuracy> judge_baseline(Baseline baseline) const {
+    std::vector<QuantileForecast> judged(windows_.size());
+    const int horizon = options_.deepar.horizon;
+    tell(title_of(baseline), 0);
+    Workers(options_.deepar.threads).run(static_cast<int>(windows_.size()), [&](int i) {
+      const Window& window = windows_[static_cast<std::size_t>(i)];
+      auto forecast = baseline == Baseline::kEts ? forecast_ets(past(window), horizon, season_, levels(), window.seed)
+                                                 : forecast_npts(past(window), horizon, season_, levels());
+      judged[static_cast<std::size_t>(i)] = {
+          truth(window),
+          forecast.ok() ? std::move(forecast->quantiles) : std::vector(levels().size(), naive(past(window), horizon)),
+          {}};
+    });
     return judge(judged);
   }
 

@@ -8,8 +8,10 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "baselines/baseline_model.h"
 #include "deepar/deepar.h"
 
 namespace tidecast {
@@ -24,6 +26,7 @@ struct DatasetBacktestOptions {
   int windows = 1;
   std::vector<std::uint64_t> seeds{1};
   int paths = 100;
+  std::vector<Baseline> beside{Baseline::kNpts, Baseline::kEts};  // Besides the naive ones; ETS is 1 to 50 ms a window.
   // Told what goes on now and then; false ends the back-test in kCancelled.
   std::function<bool(std::string_view what, double share)> progress{};
 };
@@ -51,6 +54,7 @@ struct DatasetBacktest {
   std::vector<SeedResult> seeds;
   std::optional<DatasetAccuracy> pooled;  // All seeds' paths together, where there are several.
   DatasetAccuracy naive, seasonal_naive;
+  std::vector<std::pair<Baseline, DatasetAccuracy>> beside;  // As asked for; the naive forecast where one has none.
 };
 
 // Errors: kInvalidArgument - an option out of range, no truth in any window, or what the training says;

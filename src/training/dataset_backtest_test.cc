@@ -62,6 +62,44 @@ TEST(DatasetBacktest, GivesTheSameForAnyNumberOfThreads) {
   EXPECT_EQ(one->pooled->mase, three->pooled->mase);
 }
 
+TEST(DatasetBacktest, HasTheBaselinesThatAreAskedForBeside) {
+  const std::vector<NamedSeries> series = waves(300);
+  DatasetBacktestOptions options = quick(1);
+  const auto result = backtest_dataset(series, options).value();
+  ASSERT_EQ(result.beside.size(), 2u);
+  EXPECT_EQ(result.beside[0].first, Baseline::kNpts);
+  for (const auto& [baseline, accuracy] : result.beside) EXPECT_LT(accuracy.mean_wql, result.naive.mean_wql / 2);
+  options.beside = {Baseline::kEts};
+  EXPECT_EQ(backtest_dataset(series, options)->beside[0].second.mean_wql, result.beside[1].second.mean_wql);
+  options.beside = {Baseline::kNaive};
+  EXPECT_EQ(backtest_dataset(series, options).message(),
+            "naive beside; allowed: npts, ets (the naive ones are there anyway)");
+}
+
+TEST(DatasetBacktest, HandsOnCategoriesAndWhatIsKnownBeforehand) {
+  std::vector<NamedSeries> series = waves(300);
+  Rng rng(9);
+  int store = 0;
+  for (NamedSeries& s : series) {
+    s.series.categories = {store++};
+    s.series.dynamic.emplace_back();
+    for (double& value : s.series.values) {
+      const double sale = rng.uniform() < 0.5 ? 1 : 0;
+      s.series.dynamic[0].push_back(sale);
+      value *= 1 + 2 * sale;
+    }
+  }
+  const auto knowing = backtest_dataset(series, quick(2));
+  ASSERT_TRUE(knowing.ok()) << knowing.message();
+  // What is known of the windows changes their forecasts, and nothing before them.
+  for (NamedSeries& s : series)
+    for (std::size_t t = s.series.values.size() - 24; t < s.series.values.size(); ++t)
+      s.series.dynamic[0][t] = 1 - s.series.dynamic[0][t];
+  const auto misled = backtest_dataset(series, quick(2));
+  EXPECT_EQ(misled->seeds[0].held_out_loss, knowing->seeds[0].held_out_loss);
+  EXPECT_NE(misled->seeds[0].accuracy.mean_wql, knowing->seeds[0].accuracy.mean_wql);
+}
+
 TEST(DatasetBacktest, OfASeriesThatNaiveKnowsTheLossIsNaught) {
   std::vector<NamedSeries> series{
       {"flat", {.start = EventTime::epoch(), .step = 1h, .values = std::vector<double>(400, 7)}}};

@@ -15,6 +15,8 @@ GateCheck check(const Backtest& backtest, Rival rival) {
   switch (rival) {
     case Rival::kNaive: return below("naive", backtest.loss, backtest.naive);
     case Rival::kSeasonalNaive: return below("seasonal_naive", backtest.loss, backtest.seasonal_naive);
+    case Rival::kNpts: return below("npts", backtest.loss, backtest.npts);
+    case Rival::kEts: return below("ets", backtest.loss, backtest.ets);
     case Rival::kProduction: break;
   }
   if (!backtest.production || !backtest.challenger) return {"production", kNaN, kNaN, false, true};
@@ -48,13 +50,17 @@ std::string reason_of(const Backtest& backtest, const std::vector<GateCheck>& ch
     else if (check.name == "threshold")
       all_windows = fmt::format("loss {} {} threshold {}", loss, relation(check), limit);
     else
-      all_windows +=
-          fmt::format(", {} {} {}", relation(check), check.name == "naive" ? "naive" : "seasonal naive", limit);
+      all_windows += fmt::format(", {} {} {}", relation(check), title_of(*baseline_of(check.name)), limit);
   }
   return all_windows + later_windows;
 }
 
 }  // namespace
+
+Baseline baseline_of(Rival rival) {
+  CHECK(rival != Rival::kProduction);
+  return kBaselines[static_cast<int>(rival)];  // Both in the same order.
+}
 
 GateOutcome judge(const Backtest& backtest, double threshold, const std::vector<Rival>& must_beat) {
   GateOutcome outcome{true, {at_most("threshold", backtest.loss, threshold)}, ""};

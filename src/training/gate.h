@@ -5,14 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "baselines/baseline_model.h"
 #include "training/backtest.h"
 
 namespace tidecast {
 
-enum class Rival { kNaive, kSeasonalNaive, kProduction };
+enum class Rival { kNaive, kSeasonalNaive, kNpts, kEts, kProduction };
+Baseline baseline_of(Rival rival);  // Not of kProduction.
 
 struct GateCheck {
-  std::string name;  // "threshold", "naive", "seasonal_naive", "production"
+  std::string name;  // "threshold", "naive", "seasonal_naive", "npts", "ets", "production"
   double loss = 0;   // The candidate's, on the windows of this check; NaN if it was not run.
   double limit = 0;  // What it had to reach or beat; NaN if it was not run.
   bool ran = true;   // Production without later windows is not run, which fails nothing.

@@ -35,6 +35,17 @@ struct Row {
   const char* reason;
 };
 
+TEST(Gate, TakesNptsAndEtsForRivalsWhereTheyAreAskedFor) {
+  Backtest candidate = backtest(0.05, 1, 1);
+  candidate.npts = 0.06;
+  candidate.ets = 0.04;
+  EXPECT_TRUE(judge(candidate, 0.24, kAll).passed);
+  EXPECT_TRUE(judge(candidate, 0.24, {Rival::kNpts}).passed);
+  const GateOutcome outcome = judge(candidate, 0.24, {Rival::kNpts, Rival::kEts});
+  EXPECT_FALSE(outcome.passed);
+  EXPECT_EQ(outcome.reason, "loss 0.050 <= threshold 0.240, < NPTS 0.060, >= ETS 0.040");
+}
+
 TEST(Gate, DecidesByTheTable) {
   const Row rows[] = {
       {"within the threshold", backtest(0.042, 1, 1), 0.24, {}, true, "loss 0.042 <= threshold 0.240"},

@@ -71,7 +71,7 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
 
   DeepArOptions options = job.options;
   options.select = judge;
-  if (!judge) options.like = TRY(load(learner, job.judged_artefact, "judged"));
+  if (!judge && job.algorithm.is_deepar()) options.like = TRY(load(learner, job.judged_artefact, "judged"));
   const TimeSeries data = training_part(job.series, windows, job.options.horizon);
   const TrainedDeepAr trained = TRY(learner.train(std::span(&data, 1), options));
 
@@ -90,13 +90,28 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
   return result;
 }
 
-Result<JobResult> run_job(const TrainingJob& job, const TrainingProgress& progress,
+Result<JobResult> run_job(const TrainingJob& job, const std::filesystem::path& work, const TrainingProgress& progress,
                           const TrainingCheckpoints& checkpoints) {
-  const Learner deepar{[&](std::span<const TimeSeries> series, const DeepArOptions& options) {
-                         return train_deepar(series, options, progress, checkpoints);
-                       },
-                       load_deepar};
-  return run_job_with(deepar, job);
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const auto untrained = [&](std::shared_ptr<const Forecaster> model) {
+    return TrainedDeepAr{.model = std::move(model), .train_loss = kNaN, .held_out_loss = kNaN};
+  };
+  Learner learner{.train = {}, .load = [&](std::string_view artefact) { return load_forecaster(artefact, work); }};
+  using Series = std::span<const TimeSeries>;
+  if (const auto& baseline = job.algorithm.baseline)
+    learner.train = [&](Series series, const DeepArOptions& options) -> Result<TrainedDeepAr> {
+      const int season = options.season > 0 ? options.season : season_of(series[0].step);
+      return untrained(TRY(fit_baseline(*baseline, series[0], options.horizon, season)));
+    };
+  else if (const auto& program = job.algorithm.program)
+    learner.train = [&](Series series, const DeepArOptions& options) -> Result<TrainedDeepAr> {
+      return untrained(TRY(train_program(*program, series, options.horizon, work)));
+    };
+  else
+    learner.train = [&](Series series, const DeepArOptions& options) {
+      return train_deepar(series, options, progress, checkpoints);
+    };
+  return run_job_with(learner, job);
 }
 
 }  // namespace tidecast

@@ -44,16 +44,44 @@ requires std::is_same_v<std::remove_const_t<S>, DeepArOptions> Status fields_of(
     options.likelihoods.clear();
     for (const std::string& likelihood : likelihoods) {
       const auto head = nn::head_of(likelihood);
-      if (!head.ok()) return data_loss("likelihoods: {}", head.message());
+      if (!head.ok()) return data_loss("{}: likelihoods: {}", fields.path(), head.message());
       options.likelihoods.push_back(*head);
     }
     auto read = deepar::parse_recipe(recipe);
-    if (!read.ok()) return data_loss("recipe: {}", read.message());
+    if (!read.ok()) return data_loss("{}: recipe: {}", fields.path(), read.message());
     options.recipe = *read;
   }
   TRY(fields("embedding_dimension", options.embedding_dimension));
   TRY(fields("seed", options.seed));
   return fields("threads", options.threads);
+}
+
+template <typename Fields, typename S>
+requires std::is_same_v<std::remove_const_t<S>, Hyperparameter> Status fields_of(Fields& fields, S& parameter) {
+  TRY(fields("name", parameter.name));
+  return fields("value", parameter.value);
+}
+
+template <typename Fields, typename S>
+requires std::is_same_v<std::remove_const_t<S>, ProgramOptions> Status fields_of(Fields& fields, S& program) {
+  TRY(fields("command", program.command));
+  TRY(fields("folder", program.folder));
+  TRY(fields("hyperparameters", program.hyperparameters));
+  return fields("train_at_most_ms", program.train_at_most);
+}
+
+template <typename Fields, typename S>
+requires std::is_same_v<std::remove_const_t<S>, Algorithm> Status fields_of(Fields& fields, S& algorithm) {
+  std::string name(name_of(algorithm));
+  TRY(fields("name", name));
+  TRY(fields("program", algorithm.program));
+  if constexpr (!std::is_const_v<S>) {
+    algorithm.baseline = baseline_of(name);
+    if (name_of(algorithm) != name)
+      return data_loss("{}: name: found \"{}\", allowed is deepar, naive, seasonal_naive, npts, ets or program",
+                       fields.path(), name);
+  }
+  return ok();
 }
 
 template <typename Fields, typename S>
@@ -66,9 +94,11 @@ requires std::is_same_v<std::remove_const_t<S>, QuantileForecast> Status fields_
 template <typename Fields, typename S>
 requires std::is_same_v<std::remove_const_t<S>, BacktestWindow> Status fields_of(Fields& fields, S& window) {
   TRY(fields("origin_ms", window.origin));
-  TRY(fields("deepar", window.deepar));
+  TRY(fields("model", window.model));
   TRY(fields("naive", window.naive));
   TRY(fields("seasonal_naive", window.seasonal_naive));
+  TRY(fields("npts", window.npts));
+  TRY(fields("ets", window.ets));
   return fields("production", window.production);
 }
 
@@ -86,6 +116,8 @@ requires std::is_same_v<std::remove_const_t<S>, Backtest> Status fields_of(Field
   TRY(fields("loss_point_90", backtest.loss_point_90));
   TRY(fields("naive", backtest.naive));
   TRY(fields("seasonal_naive", backtest.seasonal_naive));
+  TRY(fields("npts", backtest.npts));
+  TRY(fields("ets", backtest.ets));
   TRY(fields("production", backtest.production));
   TRY(fields("challenger", backtest.challenger));
   TRY(fields("production_windows", backtest.production_windows));
@@ -100,7 +132,7 @@ namespace fs = std::filesystem;
 
 constexpr int kFormat = 1;
 constexpr std::string_view kResultFile = "result.json", kBacktestFile = "backtest.json";
-constexpr std::string_view kArtefactFile = "model.safetensors";
+constexpr std::string_view kArtefactFile = "model";
 
 // What the JSON files hold; text stands for what JSON cannot hold.
 struct JobFile {
@@ -116,6 +148,7 @@ requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields
   TRY(fields("windows", file.job.windows));
   TRY(fields("confidence", file.job.confidence));
   TRY(fields("paths", file.job.paths));
+  TRY(fields("algorithm", file.job.algorithm));
   TRY(fields("options", file.job.options));
   TRY(fields("production_data_end_ms", file.job.production_data_end));
   TRY(fields("production_artefact", file.production_hex));

@@ -42,6 +42,10 @@ TrainingJob example_job() {
   job.windows = 8;
   job.confidence = 80.5;
   job.paths = 55;
+  job.algorithm.program = ProgramOptions{.command = {"python3", "mine.py"},
+                                         .folder = "/srv/mine",
+                                         .hyperparameters = {{"season", "60"}, {"b", ""}},
+                                         .train_at_most = 90s};
   job.options = {.horizon = 31,
                  .season = 62,
                  .context = 63,
@@ -95,6 +99,14 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.windows, job.windows);
   EXPECT_EQ(read.confidence, job.confidence);
   EXPECT_EQ(read.paths, job.paths);
+  EXPECT_FALSE(read.algorithm.baseline);
+  ASSERT_TRUE(read.algorithm.program);
+  EXPECT_EQ(read.algorithm.program->command, job.algorithm.program->command);
+  EXPECT_EQ(read.algorithm.program->folder, "/srv/mine");
+  ASSERT_EQ(read.algorithm.program->hyperparameters.size(), 2u);
+  EXPECT_EQ(read.algorithm.program->hyperparameters[0].name, "season");
+  EXPECT_EQ(read.algorithm.program->hyperparameters[0].value, "60");
+  EXPECT_EQ(read.algorithm.program->train_at_most, 90s);
   EXPECT_EQ(read.options.horizon, 31);
   EXPECT_EQ(read.options.season, 62);
   EXPECT_EQ(read.options.context, 63);
@@ -113,6 +125,17 @@ TEST_F(JobFiles, BringBackEveryPartOfAJob) {
   EXPECT_EQ(read.production_artefact, job.production_artefact);
   EXPECT_EQ(read.production_data_end, job.production_data_end);
   EXPECT_EQ(read.judged_artefact, job.judged_artefact);
+}
+
+TEST_F(JobFiles, BringBackWhichBaselineOrNoneIsAsked) {
+  for (const Baseline baseline : kBaselines) {
+    TrainingJob job;
+    job.algorithm.baseline = baseline;
+    ASSERT_TRUE(write_job(job, path).ok());
+    EXPECT_EQ(read_job(path).value().algorithm.baseline, baseline);
+  }
+  ASSERT_TRUE(write_job(TrainingJob(), path).ok());
+  EXPECT_TRUE(read_job(path).value().algorithm.is_deepar());
 }
 
 TEST_F(JobFiles, BringEveryDoubleBackBitForBit) {
@@ -155,6 +178,8 @@ TEST_F(JobFiles, ThatAreDamagedSayWhereWhatAndWhatIsAllowed) {
   EXPECT_EQ(error_after("\"confidence\":80.5", "\"confidence\":[80.5]"),
             "confidence: found [, allowed is a number or null");
   EXPECT_EQ(error_after("\"horizon\":31,", ""), "options: horizon: missing");
+  EXPECT_EQ(error_after("\"name\":\"program\"", "\"name\":\"arima\""),
+            "algorithm: name: found \"arima\", allowed is deepar, naive, seasonal_naive, npts, ets or program");
   EXPECT_EQ(error_after("\"select\":false", "\"select\":0"), "options: select: found 0, allowed is true or false");
   EXPECT_EQ(error_after("1e+300", "\"1e+300\""), "series: values[3]: found \"1e+300\", allowed is a number or null");
   EXPECT_EQ(error_after("\"values\":[1.5", "\"values\":1.5,\"more\":[1.5"),
@@ -183,14 +208,21 @@ JobResult example_result() {
   Backtest backtest;
   backtest.taus = {0.05, 0.5, 0.95};
   for (int w = 0; w < 2; ++w) {
-    BacktestWindow window{
-        EventTime::from_ms(1000 * w), example_forecast(w), example_forecast(w + 10), example_forecast(w + 20), {}};
+    BacktestWindow window{EventTime::from_ms(1000 * w),
+                          example_forecast(w),
+                          example_forecast(w + 10),
+                          example_forecast(w + 20),
+                          example_forecast(w + 40),
+                          example_forecast(w + 50),
+                          {}};
     if (w == 1) window.production = example_forecast(31);
     backtest.windows.push_back(window);
   }
   backtest.loss = 1.0 / 3;
   backtest.naive = 0.1 + 0.2;
   backtest.seasonal_naive = 0.7;
+  backtest.npts = 0.6;
+  backtest.ets = 0.5;
   backtest.loss_interval = {0.25, 0.43};
   backtest.loss_point_90 = 0.41;
   backtest.production = 0.39;
@@ -248,6 +280,8 @@ TEST_F(ResultFiles, BringBackEveryPartOfAResult) {
   EXPECT_EQ(a.loss, b.loss);
   EXPECT_EQ(a.naive, b.naive);
   EXPECT_EQ(a.seasonal_naive, b.seasonal_naive);
+  EXPECT_EQ(a.npts, b.npts);
+  EXPECT_EQ(a.ets, b.ets);
   EXPECT_EQ(a.loss_interval.low, b.loss_interval.low);
   EXPECT_EQ(a.loss_interval.up, b.loss_interval.up);
   EXPECT_EQ(a.loss_point_90, b.loss_point_90);
@@ -259,9 +293,11 @@ TEST_F(ResultFiles, BringBackEveryPartOfAResult) {
   ASSERT_EQ(a.windows.size(), 2u);
   for (std::size_t w = 0; w < 2; ++w) {
     EXPECT_EQ(a.windows[w].origin, b.windows[w].origin);
-    expect_equal(a.windows[w].deepar, b.windows[w].deepar);
+    expect_equal(a.windows[w].model, b.windows[w].model);
     expect_equal(a.windows[w].naive, b.windows[w].naive);
     expect_equal(a.windows[w].seasonal_naive, b.windows[w].seasonal_naive);
+    expect_equal(a.windows[w].npts, b.windows[w].npts);
+    expect_equal(a.windows[w].ets, b.windows[w].ets);
   }
   EXPECT_FALSE(a.windows[0].production);
   ASSERT_TRUE(a.windows[1].production);
@@ -289,10 +325,10 @@ TEST_F(ResultFiles, WithoutTheLastOneAreNoResult) {
 
 TEST_F(ResultFiles, WithAnotherArtefactThanTheResultSaysAreDamaged) {
   ASSERT_TRUE(write_result(example_result(), folder.path()).ok());
-  spoil("model.safetensors", "and", "AND");
+  spoil("model", "and", "AND");
   const auto read = read_result(folder.path());
   EXPECT_EQ(read.code(), Code::kDataLoss);
-  const std::string beginning = (folder.path() / "model.safetensors").string() + ": found SHA-256 ";
+  const std::string beginning = (folder.path() / "model").string() + ": found SHA-256 ";
   EXPECT_TRUE(read.message().starts_with(beginning)) << read.message();
 }
 

@@ -124,13 +124,50 @@ TEST(RunJobWithDeepAr, JudgesOnTheOtherWindowsAfterAnOutageLongerThanTheModelLoo
   job.windows = 20;
   job.paths = 10;
   job.options = {.horizon = 6, .steps = 2, .batch = 4, .cells = 4, .layers = 1};
-  const auto result = run_job(job);
+  const auto result = run_job(job, "unused");
   ASSERT_TRUE(result.ok()) << result.message();
   std::vector<std::int64_t> origins;
   for (const BacktestWindow& window : result->backtest->windows)
     origins.push_back((window.origin - job.series.start) / 1h);
   EXPECT_EQ(origins, (std::vector<std::int64_t>{380, 386, 392, 398, 488, 494}));
   EXPECT_TRUE(std::isfinite(result->backtest->loss));
+}
+
+TEST(RunJobWithABaseline, JudgesAndFitsAnewEachOfThem) {
+  TrainingJob job;
+  job.series = {EventTime::from_ms(1'778'025'600'000), 1h, {}};
+  for (int hour = 0; hour < 500; ++hour)
+    job.series.values.push_back(100 + 30 * std::sin(hour * M_PI / 12) + hour * 7 % 5);
+  job.options.horizon = 6;
+  for (const Baseline baseline : kBaselines) {
+    SCOPED_TRACE(name_of(baseline));
+    job.algorithm.baseline = baseline;
+    job.kind = JobKind::kJudge;
+    const auto judged = run_job(job, "unused");
+    ASSERT_TRUE(judged.ok()) << judged.message();
+    EXPECT_EQ(judged->backtest->windows.size(), 10u);
+    EXPECT_TRUE(std::isfinite(judged->backtest->loss));
+    EXPECT_TRUE(std::isnan(judged->train_loss) && std::isnan(judged->held_out_loss));
+    job.kind = JobKind::kRefit;
+    job.judged_artefact = judged->artefact;
+    const auto refitted = run_job(job, "unused");
+    ASSERT_TRUE(refitted.ok()) << refitted.message();
+    const auto model = load_forecaster(refitted->artefact, "unused").value();
+    EXPECT_EQ(std::string_view(model->describe().at("algorithm").as_string()), name_of(baseline));
+    EXPECT_EQ(model->horizon(), 6);
+    // It is a rival of the next.
+    job.kind = JobKind::kJudge;
+    job.production_artefact = refitted->artefact;
+    job.production_data_end = job.series.start;
+    EXPECT_EQ(run_job(job, "unused")->backtest->production_windows, 10);
+  }
+}
+
+TEST(LoadForecaster, TellsFormatsApartAndRefusesWhatIsNone) {
+  EXPECT_EQ(load_forecaster("", "unused").code(), Code::kInvalidArgument);
+  EXPECT_NE(load_forecaster("{\"format\":\"tidecast-baseline\"}", "unused").message().find("version"),
+            std::string::npos);
+  EXPECT_NE(load_forecaster("\x1f\x8b\x08 rubbish", "unused").message().find("gzip"), std::string::npos);
 }
 
 TEST_F(RunJob, RefitTrainsTheJudgedModelAnewOnEverything) {

@@ -89,6 +89,8 @@ class FieldReader {
   // `object` must outlive the reader, and so must the text behind it; `path` begins every error.
   FieldReader(simdjson::ondemand::object object, std::string path) : object_(object), path_(std::move(path)) {}
 
+  const std::string& path() const { return path_; }
+
   // Errors: kDataLoss - the key is missing, or its value of another kind: path, what was found, what is allowed.
   template <typename T>
   Status operator()(std::string_view key, T& value) {
