@@ -38,7 +38,7 @@ Definition read(const YamlNode& root, const std::filesystem::path& file, Definit
   if (root.kind == YamlNode::Kind::kMap && !event && !events && !map.misspelt("event") && !map.misspelt("events"))
     Value(root, "", errors).error("'event' is missing", "event: how a record becomes an event, or events: a list");
   ReadGroups features = read_features(map["features"], out.events, known);
-  out.forecast = read_forecast(map["forecast"], features);
+  out.forecast = read_forecast(map["forecast"], features, folder);
   out.groups = std::move(features.groups);
   out.keep = std::move(features.keep);
   out.keep_raw = features.keep_raw;

@@ -18,6 +18,7 @@
 #include "sources/source.h"
 #include "sources/websocket.h"
 #include "stream/pipeline.h"
+#include "training/algorithm.h"
 #include "training/gate.h"
 
 namespace tidecast {
@@ -51,6 +52,7 @@ struct KeepRows {
 struct ForecastDefinition {
   std::string group, column;                    // The target; `group` is one of Definition::groups.
   int horizon = 30;                             // Steps of the group's window.
+  Algorithm algorithm;
   DeepArOptions options;                        // horizon and seed as here; the rest by the recipe where not given.
   std::optional<Milliseconds> training_window;  // The newest so much of history; nullopt: all of it.
   // Event time after the first window's start at which the first run starts; nullopt: as soon as 300 observations are

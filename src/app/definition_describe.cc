@@ -189,16 +189,8 @@ void add_groups(const Definition& d, Screen& out) {
   }
 }
 
-void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out) {
-  const auto group =
-      std::find_if(d.groups.begin(), d.groups.end(), [&](const WindowGroup& g) { return g.name == f.group; });
-  const Milliseconds step = group == d.groups.end()               ? Milliseconds{}
-                            : group->kind == WindowKind::kHopping ? group->every
-                                                                  : group->window;
-  out.add("Forecast", fmt::format("{}.{}, {} steps of {} = {} ahead, by DeepAR, seed {}", f.group, f.column, f.horizon,
-                                  to_text(step), to_text(step * f.horizon), f.seed));
+void add_deepar(const DeepArOptions& o, Screen& out) {
   const DeepArOptions usual;
-  const DeepArOptions& o = f.options;
   out.add("", fmt::format("{} layers of {} cells, dropout {}, rate {}, batches of {}, context {}", o.layers, o.cells,
                           o.dropout, o.learning_rate, o.batch,
                           o.context == usual.context ? "by the recipe" : fmt::format("{}", o.context)));
@@ -213,6 +205,23 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
     out.add("", fmt::format("likelihood {}{}", heads, members > 1 ? fmt::format(", {} members pooled", members) : ""));
   }
   if (o.calibrate) out.add("", "calibrated on held-out windows");
+}
+
+void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out) {
+  const auto group =
+      std::find_if(d.groups.begin(), d.groups.end(), [&](const WindowGroup& g) { return g.name == f.group; });
+  const Milliseconds step = group == d.groups.end()               ? Milliseconds{}
+                            : group->kind == WindowKind::kHopping ? group->every
+                                                                  : group->window;
+  out.add("Forecast", fmt::format("{}.{}, {} steps of {} = {} ahead, by {}, seed {}", f.group, f.column, f.horizon,
+                                  to_text(step), to_text(step * f.horizon), title_of(f.algorithm), f.seed));
+  if (f.algorithm.is_deepar()) add_deepar(f.options, out);
+  if (const auto& program = f.algorithm.program) {
+    std::string own;
+    for (const Hyperparameter& each : program->hyperparameters) own += fmt::format(", {} {}", each.name, each.value);
+    out.add("", fmt::format("a program in {}{}; its training is stopped after {}", program->folder, own,
+                            to_text(program->train_at_most)));
+  }
   out.add("", fmt::format("trained on {}; first run {}",
                           f.training_window ? "the newest " + to_text(*f.training_window) : "all of its history",
                           f.first_training_after ? "after " + to_text(*f.first_training_after) + " of events"
@@ -226,8 +235,7 @@ void add_forecast(const Definition& d, const ForecastDefinition& f, Screen& out)
     if (rival == Rival::kProduction)
       production = true;
     else
-      better += fmt::format("{}{}", better.empty() ? "better than " : " and ",
-                            rival == Rival::kNaive ? "naive" : "seasonal naive");
+      better += fmt::format("{}{}", better.empty() ? "better than " : " and ", title_of(baseline_of(rival)));
   if (production) better += fmt::format("{}not worse than production", better.empty() ? "" : ", ");
   out.add("", better.empty() ? "no rival to beat" : better);
   out.add("", fmt::format("loss: mean over quantiles {:g}, 0.5, {:g}, pooled over {} back-tests; {} paths",

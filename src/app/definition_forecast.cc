@@ -138,9 +138,56 @@ void check_history(const ValueMap& map, const ForecastDefinition& forecast, cons
                 fmt::format("a duration from {} on, or no key (it starts by itself)", to_text(earliest)));
 }
 
+// [path, argument...]; a path with a '/' starts at `folder`, else PATH finds it.
+std::vector<std::string> read_command(const Value& program, const std::filesystem::path& folder) {
+  std::vector<std::string> command;
+  for (const Value& item : program.items())
+    if (auto word = item.text("a path or an argument")) command.push_back(std::move(*word));
+  if (program.is(YamlNode::Kind::kList) && command.empty()) program.error("no program", "[path, argument, ...]");
+  if (!command.empty() && command[0].find('/') != std::string::npos)
+    command[0] = (folder / command[0]).lexically_normal();
+  return command;
+}
+
+// Passed on as they are written; two are ours to say.
+std::vector<Hyperparameter> read_own_hyperparameters(const Value& value) {
+  std::vector<Hyperparameter> all;
+  for (const auto& [key, text] : value.entries()) {
+    const auto name = key.text("a name");
+    const auto content = text.text("a text or a number");
+    if (name && *name == "prediction_length") key.error("stands elsewhere", "forecast.horizon");
+    if (name && *name == "time_freq") key.error("stands elsewhere", "the window of the target's group");
+    if (name && content) all.push_back({*name, *content});
+  }
+  return all;
+}
+
+// A word, or a program of one's own with its settings.
+Algorithm read_algorithm(const Value& value, const std::filesystem::path& folder) {
+  Algorithm algorithm;
+  if (value.is(YamlNode::Kind::kMap)) {
+    const ValueMap map = value.map({.required = {"program"},
+                                    .optional = {"hyperparameters", "train_at_most"},
+                                    .synonyms = {{"command", "program"}, {"max_runtime", "train_at_most"}}});
+    ProgramOptions& program = algorithm.program.emplace();
+    std::error_code error;
+    const std::filesystem::path home = std::filesystem::absolute(folder, error);
+    program.folder = home;
+    if (const Value command = map["program"]) program.command = read_command(command, home);
+    if (const Value own = map["hyperparameters"]) program.hyperparameters = read_own_hyperparameters(own);
+    set(program.train_at_most, map["train_at_most"].duration(1s, 24h * 30));
+    return algorithm;
+  }
+  static const std::vector<std::string_view> kAlgorithms = {"deepar", "naive", "seasonal_naive", "npts", "ets"};
+  if (const auto word = value.word({.what = "algorithm", .words = kAlgorithms}))
+    algorithm.baseline = baseline_of(kAlgorithms[*word]);
+  return algorithm;
+}
+
 }  // namespace
 
-std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features) {
+std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features,
+                                                const std::filesystem::path& folder) {
   if (!forecast) return std::nullopt;
   ForecastDefinition out;
   const ValueMap map = forecast.map({
@@ -152,14 +199,14 @@ std::optional<ForecastDefinition> read_forecast(const Value& forecast, const Rea
   const auto group = read_target(map["target"], features, out);
   const auto horizon = map["horizon"].integer(1, 400);
   set(out.horizon, horizon);
-  const Value algorithm = map["algorithm"];
-  if (algorithm.is(YamlNode::Kind::kMap))
-    algorithm.error("a program of your own is not in this version", "deepar");
-  else
-    algorithm.word(
-        {.what = "algorithm", .words = {"deepar"}, .later = {"npts", "ets", "seasonal_naive", "naive", "program"}});
+  out.algorithm = read_algorithm(map["algorithm"], folder);
   read_recipe(map["recipe"], out.options.recipe);
-  if (const Value hyperparameters = map["hyperparameters"]) read_hyperparameters(hyperparameters, out.options);
+  if (const Value hyperparameters = map["hyperparameters"]; hyperparameters && out.algorithm.program)
+    hyperparameters.error("are DeepAR's", "forecast.algorithm.hyperparameters for the program's");
+  else if (hyperparameters && out.algorithm.baseline)
+    hyperparameters.error(fmt::format("are DeepAR's: {} has none", title_of(out.algorithm)), "no key");
+  else if (hyperparameters)
+    read_hyperparameters(hyperparameters, out.options);
   if (const Value window = map["training_window"]; window && !window.is_word("all"))
     out.training_window = window.duration(1min, 24h * 3650, "all");
   out.first_training_after = map["first_training_after"].duration(1min, 24h * 3650);
@@ -186,10 +233,11 @@ ValidationDefinition read_validation(const Value& validation) {
   }
   if (const Value must_beat = map["must_beat"]; must_beat) {
     out.must_beat.clear();
-    static constexpr Rival kRivals[] = {Rival::kNaive, Rival::kSeasonalNaive, Rival::kProduction};
+    static constexpr Rival kRivals[] = {Rival::kNaive, Rival::kSeasonalNaive, Rival::kNpts, Rival::kEts,
+                                        Rival::kProduction};
     for (const Value& item : must_beat.items()) {
       const auto index =
-          item.word({.what = "rival", .words = {"naive", "seasonal_naive", "production"}, .later = {"npts", "ets"}});
+          item.word({.what = "rival", .words = {"naive", "seasonal_naive", "npts", "ets", "production"}});
       if (!index) continue;
       if (std::find(out.must_beat.begin(), out.must_beat.end(), kRivals[*index]) != out.must_beat.end())
         item.error("stands twice", "each rival once");

@@ -34,7 +34,9 @@ struct ReadGroups {
 };
 ReadGroups read_features(const Value& features, const std::vector<EventMapping>& events, bool events_known);
 
-std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features);
+// A program of one's own runs in `folder`, the definition file's own.
+std::optional<ForecastDefinition> read_forecast(const Value& forecast, const ReadGroups& features,
+                                                const std::filesystem::path& folder);
 ValidationDefinition read_validation(const Value& validation);
 DeploymentDefinition read_deployment(const Value& deployment);
 MonitoringDefinition read_monitoring(const Value& monitoring);

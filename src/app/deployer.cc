@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/log.h"
 
 namespace tidecast {
 
@@ -12,8 +13,14 @@ Status Deployer::restore() {
     if (!current) continue;
     for (const std::optional<int>& version : {TRY(project_.registry().previous(stage)), current}) {
       if (!version || (version != current && *version == *current)) continue;
-      TRY(endpoints_.deploy(stage, *version, TRY(project_.registry().artefact(*version)), TRY(sample(*version)))
-              .in(fmt::format("{}: model {}", stage, *version)));
+      const Status up =
+          endpoints_.deploy(stage, *version, TRY(project_.registry().artefact(*version)), TRY(sample(*version)))
+              .status();
+      // A program of somebody's own that no longer runs must not keep the stream from running.
+      if (up.code() == Code::kInternal)
+        log_warning("app", "{}; it serves again once it is deployed again", up.message());
+      else
+        TRY(up);
     }
   }
   return ok();

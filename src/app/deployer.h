@@ -16,7 +16,8 @@ class Deployer {
   Deployer(Project& project, Endpoints& endpoints, Timeline& timeline, std::optional<ServerDefinition> server)
       : project_(project), endpoints_(endpoints), timeline_(timeline), server_(std::move(server)) {}
 
-  // Loads what the registry says is placed (and the one before it, for a rollback) into the endpoints.
+  // Loads what the registry says is placed (and the one before it, for a rollback) into the endpoints.  A model that
+  // gives no forecast (its program is gone, say) is left out, which the log says.
   Status restore();
 
   // What follows a registration, as far as the definition lets it go by itself: approval, staging, and production at

@@ -37,10 +37,16 @@ std::unique_ptr<Endpoints> make_endpoints(Project& project) {
     options.seed = project.forecast().seed;
     options.step = project.step();
   }
+  // What an earlier process left there, that had no time to clean up.
+  const std::filesystem::path work = project.definition().data / "programs";
+  std::error_code ignored;
+  std::filesystem::remove_all(work, ignored);
   return std::make_unique<Endpoints>(
-      std::move(options), [&project](const std::string& series, std::optional<EventTime> as_of) {
+      std::move(options),
+      [&project](const std::string& series, std::optional<EventTime> as_of) {
         return project.series(series, as_of.value_or(EventTime::max()), ProcessingTime::max(), kForecastHistory);
-      });
+      },
+      [work](std::string_view artefact) { return load_forecaster(artefact, work); });
 }
 
 Result<std::unique_ptr<Replay>> Replay::open(Definition definition, ReplayOptions options, TimelineObserver observer) {

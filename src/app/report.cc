@@ -30,6 +30,10 @@ struct Pooled {
 json::array runs_of(const std::vector<Run>& runs) {
   json::array list;
   for (const Run& run : runs) {
+    const auto baseline = [&run](const char* name) {
+      const json::value* loss = run.metrics.if_contains(name);
+      return loss == nullptr ? json::value(nullptr) : *loss;
+    };
     list.push_back(
         json::object{{"id", run.id},
                      {"why", run.why},
@@ -40,6 +44,10 @@ json::array runs_of(const std::vector<Run>& runs) {
                      {"observations", run.observations},
                      {"loss", number_or_null(run.loss)},
                      {"threshold", number_or_null(run.threshold)},
+                     {"baselines", json::object{{"naive", baseline("naive")},
+                                                {"seasonal_naive", baseline("seasonal_naive")},
+                                                {"npts", baseline("npts")},
+                                                {"ets", baseline("ets")}}},
                      {"data_hash", run.data_hash},
                      {"model_version", run.model_version ? json::value(*run.model_version) : json::value(nullptr)}});
   }
@@ -117,10 +125,12 @@ Result<json::object> make_report(Project& project, const ReplayRange& range) {
       {"models", std::move(models)},
       {"deployments", std::move(deployments)},
       {"alarms", std::move(alarms)},
-      {"forecasts", json::object{{"made", project.tracking().forecasts_made("production")},
-                                 {"scored", production.forecasts},
-                                 {"mean_wql", number_or_null(production.scores.loss.value())},
-                                 {"coverage", production.coverage()}}},
+      {"forecasts",
+       json::object{{"algorithm", project.definition().forecast ? title_of(project.forecast().algorithm) : ""},
+                    {"made", project.tracking().forecasts_made("production")},
+                    {"scored", production.forecasts},
+                    {"mean_wql", number_or_null(production.scores.loss.value())},
+                    {"coverage", production.coverage()}}},
       {"baselines",
        json::object{
            {"naive", json::object{{"mean_wql", number_or_null(production.scores.naive.value())}}},
@@ -168,8 +178,9 @@ std::string report_table(const json::object& report) {
     line("Forecasts", fmt::format("{} made by production, {} scored", count_text(forecasts.at("made")),
                                   count_text(forecasts.at("scored"))));
     if (!forecasts.at("mean_wql").is_null())
-      line("", fmt::format("mean loss: DeepAR {}, naive {}, seasonal naive {}; inside the interval {:.0f} %",
-                           loss_text(forecasts.at("mean_wql")), loss_text(baselines.at("naive").at("mean_wql")),
+      line("", fmt::format("mean loss: {} {}, naive {}, seasonal naive {}; inside the interval {:.0f} %",
+                           forecasts.at("algorithm").as_string().c_str(), loss_text(forecasts.at("mean_wql")),
+                           loss_text(baselines.at("naive").at("mean_wql")),
                            loss_text(baselines.at("seasonal_naive").at("mean_wql")),
                            forecasts.at("coverage").to_number<double>() * 100));
     for (const json::value& pair : report.at("replaced").as_array())

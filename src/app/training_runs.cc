@@ -29,6 +29,8 @@ json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const
                        {"loss_point_90", backtest.loss_point_90},
                        {"naive", backtest.naive},
                        {"seasonal_naive", backtest.seasonal_naive},
+                       {"npts", backtest.npts},
+                       {"ets", backtest.ets},
                        {"rmse", backtest.rmse},
                        {"coverage", backtest.coverage},
                        {"gate", std::move(checks)},
@@ -54,16 +56,33 @@ std::string likelihood_text(const DeepArOptions& options) {
 
 json::object parameters_of(const TrainingJob& job) {
   const DeepArOptions& o = job.options;
-  return {{"target", job.series_name}, {"horizon", o.horizon},
-          {"season", o.season},        {"context", o.context},
-          {"cells", o.cells},          {"layers", o.layers},
-          {"batch", o.batch},          {"learning_rate", o.learning_rate},
-          {"dropout", o.dropout},      {"recipe", deepar::text_of(o.recipe)},
-          {"epochs", o.epochs},        {"patience", o.patience},
-          {"zoneout", o.zoneout},      {"likelihood", likelihood_text(o)},
-          {"members", o.members},      {"calibrate", o.calibrate},
-          {"windows", job.windows},    {"confidence", job.confidence},
-          {"paths", job.paths}};
+  json::object parameters{
+      {"target", job.series_name}, {"algorithm", name_of(job.algorithm)}, {"horizon", o.horizon}, {"season", o.season}};
+  if (job.algorithm.is_deepar())
+    for (auto& [key, value] : json::object{{"context", o.context},
+                                           {"cells", o.cells},
+                                           {"layers", o.layers},
+                                           {"batch", o.batch},
+                                           {"learning_rate", o.learning_rate},
+                                           {"dropout", o.dropout},
+                                           {"recipe", deepar::text_of(o.recipe)},
+                                           {"epochs", o.epochs},
+                                           {"patience", o.patience},
+                                           {"zoneout", o.zoneout},
+                                           {"likelihood", likelihood_text(o)},
+                                           {"members", o.members},
+                                           {"calibrate", o.calibrate}})
+      parameters[key] = value;
+  if (const auto& program = job.algorithm.program) {
+    parameters["program"] = json::array(program->command.begin(), program->command.end());
+    json::object own;
+    for (const Hyperparameter& each : program->hyperparameters) own[each.name] = each.value;
+    parameters["hyperparameters"] = std::move(own);
+  }
+  for (auto& [key, value] :
+       json::object{{"windows", job.windows}, {"confidence", job.confidence}, {"paths", job.paths}})
+    parameters[key] = value;
+  return parameters;
 }
 
 Status TrainingRuns::restore() {
@@ -101,6 +120,7 @@ Status TrainingRuns::launch(Run run) {
   job.windows = definition.validation.windows;
   job.confidence = definition.validation.confidence;
   job.paths = definition.validation.paths;
+  job.algorithm = project_.forecast().algorithm;
   job.options = TRY(project_.training_options(run.started_at));
   job.options.seed = run.seed;
   // What it is judged by stands from its start on, also where a crash makes it begin again after a deployment.

@@ -38,6 +38,13 @@ std::string reason_of(const json::object& trial) {
   return text + ".";
 }
 
+// Only DeepAR's hyperparameters are searched.
+Status check_deepar(const ForecastDefinition& forecast) {
+  if (forecast.algorithm.is_deepar()) return ok();
+  return failed_precondition("forecast.algorithm is {}; tidecast tune searches the hyperparameters of deepar",
+                             name_of(forecast.algorithm));
+}
+
 }  // namespace
 
 bool is_trial(const Run& run) { return run.why == kTune; }
@@ -45,6 +52,7 @@ bool is_trial(const Run& run) { return run.why == kTune; }
 Result<json::object> training_data_json(const Project& project, ProcessingTime now) {
   if (!project.definition().forecast)
     return failed_precondition("the definition has no forecast: there is nothing to train");
+  TRY(check_deepar(*project.definition().forecast));
   const TimeSeries series = TRY(project.training_series(now));
   json::array values;
   for (const double value : series.values)
@@ -60,6 +68,7 @@ Result<json::object> training_data_json(const Project& project, ProcessingTime n
 
 Result<TrainingJob> job_of(const Definition& definition, const json::object& training_data) {
   if (!definition.forecast) return failed_precondition("the definition has no forecast: there is nothing to train");
+  TRY(check_deepar(*definition.forecast));
   TrainingJob job;
   job.run = kTune;
   job.series_name = training_data.at("series").as_string();

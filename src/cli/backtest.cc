@@ -73,6 +73,7 @@ json::object to_json(const BacktestArguments& arguments, const DatasetBacktest& 
   if (e.pooled) result["pooled"] = to_json(*e.pooled);
   result["naive"] = to_json(e.naive);
   result["seasonal_naive"] = to_json(e.seasonal_naive);
+  for (const auto& [baseline, accuracy] : e.beside) result[name_of(baseline)] = to_json(accuracy);
   return result;
 }
 
@@ -100,6 +101,7 @@ std::string to_table(const DatasetBacktest& e) {
   if (e.pooled) add("their paths pooled", *e.pooled);
   add("naive", e.naive);
   add(fmt::format("seasonal naive {}", e.season), e.seasonal_naive);
+  for (const auto& [baseline, accuracy] : e.beside) add(fmt::format("{} {}", title_of(baseline), e.season), accuracy);
   return table.text();
 }
 
@@ -119,7 +121,10 @@ Status backtest_command(const Context& context, const BacktestArguments& argumen
                                             .calibrate = arguments.calibrate},
                                  .windows = arguments.windows,
                                  .seeds = arguments.seeds,
-                                 .paths = arguments.paths};
+                                 .paths = arguments.paths,
+                                 .beside = {}};
+  for (const std::string& name : arguments.beside)
+    if (const auto baseline = baseline_of(name)) options.beside.push_back(*baseline);
   options.deepar.recipe = TRY(deepar::parse_recipe(arguments.recipe).in("--recipe"));
   for (const std::string& likelihood : arguments.likelihoods)
     options.deepar.likelihoods.push_back(TRY(nn::head_of(likelihood).in("--likelihood")));

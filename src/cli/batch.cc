@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "cli/context.h"
-#include "deepar/deepar.h"
+#include "training/algorithm.h"
 
 namespace tidecast {
 namespace {
@@ -20,6 +20,15 @@ Result<Configuration> configuration_of(const ForecastArguments& arguments) {
   if (!parsed.ok()) return invalid_argument("{}: {}", given ? "--configuration" : kVariable, parsed.status().message());
   return parsed.value();
 }
+
+// Where the model of a program of one's own is unpacked while it is asked.
+struct WorkFolder {
+  std::filesystem::path path;
+  ~WorkFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
 
 // The folder is free again, or the server left alone, before the work begins.
 Result<std::string> fetch_artefact(const Context& context, int& version) {
@@ -43,7 +52,8 @@ Status forecast_file_command(const Context& context, const ForecastArguments& ar
       .threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
   int version = arguments.model;
   const std::string artefact = TRY(fetch_artefact(context, version));
-  const auto model = TRY(load_deepar(artefact).in(fmt::format("model {}", version)));
+  const WorkFolder work{options.out.string() + ".program"};
+  const auto model = TRY(load_forecaster(artefact, work.path).in(fmt::format("model {}", version)));
   const json::value* seed = model->describe().if_contains("seed");
   const BatchResult result =
       TRY(forecast_file(*model, seed ? seed->to_number<std::uint64_t>() : 0, options).in("--batch"));

@@ -163,9 +163,12 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = forecast_command(context, forecast); });
 
   BacktestArguments backtest;
-  sub = command("backtest", "How accurate DeepAR is on a file of series, beside naive forecasts",
+  sub = command("backtest", "How accurate DeepAR is on a file of series, beside baselines",
                 "tidecast backtest --file F.csv --freq 1h --horizon 24 --windows 7 --seeds 1,2,3");
-  sub->add_option("--file", backtest.file, "CSV or Parquet of series,time,value; without series it is one")->required();
+  sub->add_option(
+         "--file", backtest.file,
+         "CSV or Parquet of series,time,value; or JSON Lines as SageMaker has them: .json, .jsonl, with .gz or without")
+      ->required();
   sub->add_option("--freq", backtest.frequency, "The step of the series: 10s, 5min, 1h, 1D, 1B, 1W, 1M, 1Q, 1Y")
       ->required();
   sub->add_option("--horizon", backtest.horizon, "Steps to forecast")->required();
@@ -189,6 +192,10 @@ int run_cli(int argc, char** argv) {
                   "Networks in a model, whose paths are pooled; one a likelihood by default");
   sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
+  sub->add_option("--beside", backtest.beside, "npts, ets, with commas, besides the naive forecasts; or none")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"npts", "ets", "none"}))
+      ->capture_default_str();
   sub->callback([&] { status = backtest_command(context, backtest); });
 
   TuneArguments tune;
@@ -229,6 +236,13 @@ int run_cli(int argc, char** argv) {
   sub->add_option("number", change, "The change's number")->required()->check(CLI::NonNegativeNumber);
   sub->add_option("-m,--message", why, "Why")->required();
   sub->callback([&] { status = params_rollback_command(context, change, why); });
+  ExportArguments channels;
+  sub = command("export", "The target as SageMaker's channels: train and test, gzipped JSON Lines",
+                "tidecast export --out channels");
+  sub->add_option("--out", channels.out, "The folder")->required();
+  sub->add_option("--windows", channels.windows, "Test windows of a horizon each; validation.windows by default")
+      ->check(CLI::Range(1, 10'000));
+  sub->callback([&] { status = export_command(context, channels); });
 
   FeaturesArguments features;
   sub = command("features", "Rows of a feature group", "tidecast features tx_metrics --last 10 --format csv");

@@ -81,6 +81,7 @@ struct BacktestArguments {
   int horizon = 0, windows = 1, season = 0, context = 0, steps = 0, paths = 100;  // 0: as the recipe says.
   std::vector<std::uint64_t> seeds{1};
   std::vector<std::string> likelihoods{"student-T"};
+  std::vector<std::string> beside{"npts", "ets"};  // Or "none".
   std::string recipe = "default";
   int epochs = 0, members = 0;
   bool calibrate = false;
@@ -101,6 +102,11 @@ Status tune_command(const Context& context, const TuneArguments& arguments);
 Status params_command(const Context& context);
 Status params_set_command(const Context& context, const std::vector<std::string>& settings, const std::string& why);
 Status params_rollback_command(const Context& context, int number, const std::string& why);
+struct ExportArguments {
+  std::filesystem::path out;
+  int windows = 0;  // 0: the definition's validation.windows.
+};
+Status export_command(const Context& context, const ExportArguments& arguments);
 struct ForecastArguments {
   std::string series, as_of, quantiles, format = "table";
   std::filesystem::path batch, out;  // A file of instances, not empty: none of the above counts then.

@@ -249,7 +249,7 @@ TEST(TrainJobMain, GoesOnWhereItWasKilledAndEndsInTheSameModel) {
                                      state = bytes;
                                      return cancelled("killed");
                                    }};
-  ASSERT_EQ(run_job(job, {}, killed).code(), Code::kCancelled);
+  ASSERT_EQ(run_job(job, "unused", {}, killed).code(), Code::kCancelled);
   const TemporaryFolder folder;
   ASSERT_TRUE(write_job(job, folder.path() / "job.json").ok());
   const fs::path checkpoint = folder.path() / "checkpoint-0.safetensors";
@@ -261,7 +261,7 @@ TEST(TrainJobMain, GoesOnWhereItWasKilledAndEndsInTheSameModel) {
             0);
   const std::string log = read_file(folder.path() / "log").value();
   EXPECT_NE(log.find("250 steps were done before"), log.npos) << log;
-  EXPECT_EQ(read_result(folder.path())->artefact_hash, run_job(job)->artefact_hash);
+  EXPECT_EQ(read_result(folder.path())->artefact_hash, run_job(job, "unused")->artefact_hash);
   EXPECT_FALSE(fs::exists(checkpoint)) << "no longer needed";
 }
 

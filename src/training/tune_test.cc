@@ -256,7 +256,7 @@ TEST(Trials, OfARunHaveTheLossThatItsJudgeGives) {
   TrainingJob job{.series = wave(1).series, .windows = 6, .paths = 20, .options = small().deepar};
   const Trials trials = trials_on(job).value();
   const TrialResult full = trials.train(in_full({})).value();
-  const JobResult judged = run_job(job).value();
+  const JobResult judged = run_job(job, "unused").value();
   EXPECT_EQ(full.accuracy->mean_wql, judged.backtest->loss);
   EXPECT_EQ(full.accuracy->coverage, judged.backtest->coverage);
   EXPECT_GT(full.accuracy->mase, 0);

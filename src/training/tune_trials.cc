@@ -31,6 +31,7 @@ Result<TrialResult> train_only(std::span<const TimeSeries> series, const DeepArO
 }
 
 Result<Trials> make_trials(std::span<const TimeSeries> parts, DeepArOptions defaults) {
+  defaults.recipe.selection = deepar::Selection::kHeldOut;  // What the ranking goes by.
   const deepar::TrainingPlan plan = TRY(deepar::plan_training(parts, defaults));
   defaults.context = plan.spec.context;
   defaults.steps = plan.steps;
@@ -50,7 +51,7 @@ double mean_mase(const TimeSeries& series, std::span<const BacktestWindow> windo
   int count = 0;
   for (const BacktestWindow& window : windows) {
     const std::int64_t before = series.step.steps_between(series.start, window.origin);
-    const double error = mase(1, window.deepar,
+    const double error = mase(1, window.model,
                               seasonal_error(std::span(series.values).first(static_cast<std::size_t>(before)), season));
     if (std::isfinite(error)) sum += error, ++count;
   }
@@ -134,7 +135,7 @@ Result<Trials> trials_on(const TrainingJob& job, const TuneProgress& progress) {
     TrainingJob tried = job;
     tried.options = TRY(options_of(trial, defaults));
     if (trial.rung != kFullRung) return train_only(std::span(&part, 1), tried.options, trial, progress);
-    const JobResult result = TRY(run_job(tried, training_progress(trial, progress)));
+    const JobResult result = TRY(run_job(tried, {}, training_progress(trial, progress)));
     const int season = job.options.season > 0 ? job.options.season : season_of(job.series.step);
     return TrialResult{
         .held_out_loss = result.held_out_loss + TRY(held_out_log_scale(std::span(&part, 1), tried.options)),
