@@ -198,11 +198,11 @@ void add_deepar(const DeepArOptions& o, Screen& out) {
   if (o.epochs > 0)
     out.add("", fmt::format("{} epochs{}", o.epochs,
                             o.patience > 0 ? fmt::format(", ended by {} without a better loss", o.patience) : ""));
-  if (o.likelihoods != usual.likelihoods || o.members > 1) {
+  if (!o.likelihoods.empty() || o.members > 0) {
     std::string heads;
     for (const nn::Head head : o.likelihoods) heads += fmt::format("{}{}", heads.empty() ? "" : ", ", name_of(head));
-    const int members = o.members > 0 ? o.members : static_cast<int>(o.likelihoods.size());
-    out.add("", fmt::format("likelihood {}{}", heads, members > 1 ? fmt::format(", {} members pooled", members) : ""));
+    out.add("", fmt::format("likelihood {}{}", heads.empty() ? "by the recipe" : heads,
+                            o.members > 0 ? fmt::format(", {} networks", o.members) : ""));
   }
   if (o.calibrate) out.add("", "calibrated on held-out windows");
 }

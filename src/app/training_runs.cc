@@ -49,7 +49,7 @@ json::object metrics_of(const Backtest& backtest, const GateOutcome& gate, const
 std::string likelihood_text(const DeepArOptions& options) {
   std::string text;
   for (const nn::Head head : options.likelihoods) text += fmt::format("{}{}", text.empty() ? "" : ", ", name_of(head));
-  return text;
+  return text.empty() ? "by the recipe" : text;
 }
 
 }  // namespace

@@ -118,9 +118,18 @@ int run_cli(int argc, char** argv) {
   sub->callback([&] { status = runs_command(context, run_id); });
 
   int version = 0;
-  sub = command("models", "All model versions, or one in full", "tidecast models 1");
-  sub->add_option("version", version, "The model version");
-  sub->callback([&] { status = models_command(context, version); });
+  CLI::App* models = command("models", "All model versions, one in full, or its file: export",
+                             "tidecast models export 1 --out model.safetensors");
+  models->add_option("version", version, "The model version");
+  models->require_subcommand(0, 1);
+  models->callback([&, models] {
+    if (models->get_subcommands().empty()) status = models_command(context, version);
+  });
+  std::filesystem::path model_file;
+  sub = models->add_subcommand("export", "The model's file as it was registered");
+  sub->add_option("version", version, "The model version")->required();
+  sub->add_option("--out", model_file, "Where it is written to")->required();
+  sub->callback([&] { status = export_model_command(context, version, model_file); });
 
   std::string stage = "staging";
   sub = command("approve", "Approve a version and deploy it to a stage",
@@ -178,9 +187,8 @@ int run_cli(int argc, char** argv) {
   sub->add_option(
          "--likelihood", backtest.likelihoods,
          "student-T, gaussian, laplace, negative-binomial, poisson, beta, gamma or deterministic-L1; of several, "
-         "with commas, a member each")
-      ->delimiter(',')
-      ->capture_default_str();
+         "with commas, a member each; by the recipe by default")
+      ->delimiter(',');
   sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
   sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
   sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default");
@@ -189,7 +197,7 @@ int run_cli(int argc, char** argv) {
                   "default or gluonts, and parts that differ: \"default copy_gate=off lags=many\"")
       ->capture_default_str();
   sub->add_option("--members", backtest.members,
-                  "Networks in a model, whose paths are pooled; one a likelihood by default");
+                  "Networks in a model, whose paths are pooled; by the recipe by default, two or more");
   sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
   sub->add_option("--beside", backtest.beside, "npts, ets, with commas, besides the naive forecasts; or none")
@@ -216,7 +224,7 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--horizon", tune.horizon, "Steps to forecast of the file's series");
   sub->add_option("--windows", tune.windows, "Back-test windows at the end of each of them")->capture_default_str();
   sub->add_option("--season", tune.season, "Of them, in steps; by the step's width by default");
-  sub->add_option("--likelihood", tune.likelihood, "Of their values")->capture_default_str();
+  sub->add_option("--likelihood", tune.likelihood, "Of their values; by the recipe by default");
   sub->add_option("--paths", tune.paths, "Sampled futures a forecast of them")->capture_default_str();
   sub->callback([&] { status = tune_command(context, tune); });
 

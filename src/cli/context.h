@@ -72,6 +72,7 @@ Status status_command(const Context& context);
 Status train_command(const Context& context, const std::string& why);
 Status runs_command(const Context& context, int id);
 Status models_command(const Context& context, int version);
+Status export_model_command(const Context& context, int version, const std::filesystem::path& out);
 Status approve_command(const Context& context, int version, const std::string& stage, const std::string& why);
 Status reject_command(const Context& context, int version, const std::string& why);
 Status deploy_command(const Context& context, int version, const std::string& stage, const std::string& why);
@@ -80,7 +81,7 @@ struct BacktestArguments {
   std::string frequency;
   int horizon = 0, windows = 1, season = 0, context = 0, steps = 0, paths = 100;  // 0: as the recipe says.
   std::vector<std::uint64_t> seeds{1};
-  std::vector<std::string> likelihoods{"student-T"};
+  std::vector<std::string> likelihoods;            // None: by the recipe.
   std::vector<std::string> beside{"npts", "ets"};  // Or "none".
   std::string recipe = "default";
   int epochs = 0, members = 0;
@@ -88,8 +89,8 @@ struct BacktestArguments {
 };
 Status backtest_command(const Context& context, const BacktestArguments& arguments);
 struct TuneArguments {
-  std::filesystem::path file;  // Empty: the project's own series, and then nothing of the next three lines.
-  std::string frequency, likelihood = "student-T";
+  std::filesystem::path file;         // Empty: the project's own series, and then nothing of the next three lines.
+  std::string frequency, likelihood;  // No likelihood: by the recipe.
   int horizon = 0, windows = 1, season = 0;
   int paths = 100;
   std::string budget;     // A duration; empty: 20 min, or as long as the trials take.

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/hash.h"
 #include "cli/context.h"
+#include "storage/file.h"
 
 namespace tidecast {
 namespace {
@@ -87,6 +89,18 @@ Status models_command(const Context& context, int version) {
                loss_of(model.at("loss")), text_of(model, "stages"), text_of(model, "artefact_hash").substr(0, 12)});
   }
   fmt::print("{}", models.empty() ? "No models yet; train one: tidecast train\n" : table.text());
+  return ok();
+}
+
+Status export_model_command(const Context& context, int version, const std::filesystem::path& out) {
+  Connection connection = TRY(connect(context, "tidecast models export"));
+  const std::string artefact = TRY(connection.commands().artefact(version));
+  TRY(write_file_atomically(out, artefact).in("--out"));
+  const std::string hash = sha256_hex(artefact);
+  if (context.json)
+    fmt::print("{}\n", to_text(json::object{{"version", version}, {"out", out.string()}, {"artefact_hash", hash}}));
+  else if (!context.quiet)
+    fmt::print("Model {}: {}, {} bytes, SHA-256 {}\n", version, out.string(), artefact.size(), hash.substr(0, 12));
   return ok();
 }
 

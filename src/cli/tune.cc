@@ -113,7 +113,8 @@ class Tuner {
                                    .windows = arguments_.windows,
                                    .seeds = {},
                                    .paths = arguments_.paths};
-    options.deepar.likelihoods = {TRY(nn::head_of(arguments_.likelihood).in("--likelihood"))};
+    if (!arguments_.likelihood.empty())
+      options.deepar.likelihoods = {TRY(nn::head_of(arguments_.likelihood).in("--likelihood"))};
     constexpr double kWithin = 80;  // Of .1 to .9, the levels that a data set's back-test has.
     const std::string file = arguments_.file.string();
     Trials trials = TRY(trials_on(series, options, progress_).in(file));

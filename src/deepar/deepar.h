@@ -37,10 +37,11 @@ struct DeepArOptions {
   double dropout = 0.1;  // Between layers;
   double zoneout = 0;    // above 0 in its place: states that keep their value, SageMaker's regulariser.
   // What is said of the next value.  Of counts (negative-binomial, poisson) values must be whole and not below 0, of
-  // gamma above 0, of beta in (0, 1); gamma and beta have no copy gate.  Several: see members.
-  std::vector<nn::Head> likelihoods{nn::Head::kStudentT};
+  // gamma above 0, of beta in (0, 1); gamma and beta have no copy gate.  Several: see members.  None: by the recipe,
+  // student-T and, of counts that are now and then 0, negative-binomial too; of gluonts student-T alone.
+  std::vector<nn::Head> likelihoods;
   // Models to train, whose paths are pooled: member i has likelihood i modulo their number and, each time around, the
-  // next seed.  0: one of each likelihood.
+  // next seed.  0: by the recipe, one of each likelihood and at least two; of gluonts one of each.
   int members = 0;
   // The spread of the paths is stretched on either side of their median until the held-out windows are covered as they
   // should be (deepar/calibration.h).

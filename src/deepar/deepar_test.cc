@@ -27,7 +27,8 @@ TimeSeries wave(std::size_t count, std::uint64_t seed = 1) {
 }
 
 DeepArOptions quick(int steps = 30) {
-  return {.horizon = 6, .season = 12, .steps = steps, .select = false, .cells = 12, .learning_rate = 3e-3};
+  return {
+      .horizon = 6, .season = 12, .steps = steps, .select = false, .cells = 12, .learning_rate = 3e-3, .members = 1};
 }
 
 TrainedDeepAr train(const TimeSeries& series, const DeepArOptions& options) {
@@ -97,7 +98,7 @@ TEST(TrainDeepAr, LikeAnotherModelKeepsItsInputsStepsAndScheduleOnMoreData) {
   TimeSeries later = wave(400), early = later;
   later.step = early.step = 1h;
   early.values.resize(330);  // Too short for the day of the week, which the recipe takes from two weeks on.
-  DeepArOptions options{.horizon = 6, .steps = 75, .cells = 12};
+  DeepArOptions options{.horizon = 6, .steps = 75, .cells = 12, .members = 1};
   const TrainedDeepAr judged = train(early, options);
   ASSERT_NE(lasting_part(*train(later, options).model), lasting_part(*judged.model));
 

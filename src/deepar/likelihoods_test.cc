@@ -24,7 +24,7 @@ TimeSeries wave(std::size_t count, double low, double high, bool whole = false) 
 }
 
 DeepArOptions quick(nn::Head likelihood) {
-  return {.horizon = 12, .steps = 150, .cells = 12, .layers = 1, .likelihoods = {likelihood}};
+  return {.horizon = 12, .steps = 150, .cells = 12, .layers = 1, .likelihoods = {likelihood}, .members = 1};
 }
 
 struct Case {

@@ -108,9 +108,35 @@ TEST(Pool, IsTrainedAnewMemberByMember) {
   EXPECT_EQ(pool_of(anew).members()[1]->spec().head, nn::Head::kNegativeBinomial);
 }
 
+// Tenths of `series`, so that they are no counts.
+TimeSeries tenths(TimeSeries series) {
+  for (double& y : series.values) y = y / 10 + 0.05;
+  return series;
+}
+
+TEST(Pool, ByTheRecipeHasTwoMembersAndOfCountsThatReachZeroTwoLikelihoods) {
+  using enum nn::Head;
+  const auto heads = [](TimeSeries series, const DeepArOptions& options) {
+    return member_heads(std::vector{std::move(series)}, options);
+  };
+  TimeSeries some = counts(300);
+  EXPECT_EQ(heads(some, {}), (std::vector{kStudentT, kStudentT})) << "none of them is 0";
+  for (std::size_t i = 0; i < 4; ++i) some.values[50 * i] = 0;
+  EXPECT_EQ(heads(some, {}), (std::vector{kStudentT, kNegativeBinomial}));
+  EXPECT_EQ(heads(some, {.members = 3}), (std::vector{kStudentT, kNegativeBinomial, kStudentT}));
+  EXPECT_EQ(heads(some, {.recipe = gluonts_recipe()}), std::vector{kStudentT});
+  EXPECT_EQ(heads(some, {.likelihoods = {kPoisson}, .members = 1}), std::vector{kPoisson});
+  some.values[7] = -1;
+  EXPECT_EQ(heads(some, {}), (std::vector{kStudentT, kStudentT}));
+  for (double& y : some.values) y = 0;
+  EXPECT_EQ(heads(some, {}), (std::vector{kStudentT, kStudentT})) << "nothing but zeros tells of no counts";
+  EXPECT_EQ(heads(tenths(counts(300)), {}), (std::vector{kStudentT, kStudentT}));
+}
+
 TEST(Pool, OfOneMemberIsThePlainModel) {
   DeepArOptions options = quick();
   options.likelihoods = {nn::Head::kStudentT};
+  options.members = 1;
   EXPECT_NE(dynamic_cast<const Model*>(train(counts(300), options).model.get()), nullptr);
 }
 

@@ -21,6 +21,7 @@ constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
 constexpr double kScaleFloorShare = 1e-3;
+constexpr std::size_t kMembers = 2;      // At least, pooled in a model.
 constexpr int kEmbeddingDimension = 10;  // SageMaker's.
 constexpr int kGluonTsEpoch = 50, kGluonTsEpochs = 100, kLeastEpoch = 10;
 
@@ -70,7 +71,7 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("steps", o.steps, 0, 10'000'000));
   TRY(in_range("epochs", o.epochs, 0, 100'000));
   TRY(in_range("patience", o.patience, 0, 100'000));
-  TRY(in_range("likelihoods", o.likelihoods.size(), 1u, 8u));
+  TRY(in_range("likelihoods", o.likelihoods.size(), 0u, 8u));
   TRY(in_range("members", o.members, 0, 32));
   TRY(in_range("batch", o.batch, 1, 4096));
   TRY(in_range("cells", o.cells, 1, 512));
@@ -107,11 +108,24 @@ Scaling scaling_of(nn::Head head, const Recipe& recipe) {
   return Scaling::kLocation;
 }
 
+// Whole numbers from 0 on, of which at least one in a hundred is 0 and one is not.
+bool are_small_counts(std::span<const TimeSeries> series) {
+  std::size_t zeros = 0, observed = 0;
+  for (const TimeSeries& s : series)
+    for (const double y : s.values) {
+      if (std::isnan(y)) continue;
+      if (y < 0 || y != std::floor(y)) return false;
+      ++observed;
+      zeros += y == 0;
+    }
+  return zeros * 100 >= observed && zeros < observed;
+}
+
 // Scaling, features and embeddings by the head and by what the series carry.
 void fit_to_series(std::span<const TimeSeries> series, const DeepArOptions& options, ModelSpec& spec) {
   const Recipe& recipe = options.recipe;
   const bool gluonts = recipe.base == Recipe::Base::kGluonTs;
-  spec.head = options.likelihoods.front();
+  spec.head = member_heads(series, options).front();
   spec.zoneout = options.zoneout;
   spec.scaling = scaling_of(spec.head, recipe);
   if (spec.scaling == Scaling::kNone && nn::target_unit(spec.head) == nn::TargetUnit::kOriginal) spec.filler = 0.5;
@@ -364,6 +378,20 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
     plan.held_out.push_back(held_out ? std::max(1, std::min(wanted, fit)) : 0);
   }
   return plan;
+}
+
+std::vector<nn::Head> member_heads(std::span<const TimeSeries> series, const DeepArOptions& options) {
+  std::vector<nn::Head> heads = options.likelihoods;
+  const bool gluonts = options.recipe.base == Recipe::Base::kGluonTs;
+  if (heads.empty()) {
+    heads = {nn::Head::kStudentT};
+    if (!gluonts && are_small_counts(series)) heads.push_back(nn::Head::kNegativeBinomial);
+  }
+  const std::size_t kinds = heads.size(), by_recipe = gluonts ? kinds : std::max(kinds, kMembers);
+  const std::size_t members = options.members > 0 ? static_cast<std::size_t>(options.members) : by_recipe;
+  heads.resize(members);
+  for (std::size_t i = kinds; i < members; ++i) heads[i] = heads[i - kinds];
+  return heads;
 }
 
 int epoch_steps(Recipe::Base base, std::size_t series, int batch) {

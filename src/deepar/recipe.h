@@ -95,6 +95,9 @@ std::vector<int> gluonts_lags(const Frequency& step, int lag_max = kGluonTsLagMa
 // Those and, of steps whose day or week is further back than that, a day and a week, one step on either side.
 std::vector<int> long_lags(const Frequency& step);
 
+// Of each member of a model of these series: the options' likelihoods in turn.
+std::vector<nn::Head> member_heads(std::span<const TimeSeries> series, const DeepArOptions& options);
+// Of the first member.
 // Errors: kInvalidArgument - an option out of range, no series, steps of different widths, or a model in `like` that
 // does not say how it was trained or has another step.  Whether a series is long enough only the training finds.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);

@@ -276,12 +276,13 @@ class Training {
   int resumed_ = 0;
 };
 
-// What trains member `index` of `count`.
-DeepArOptions options_of_member(const DeepArOptions& options, int index) {
+// What trains member `index` of those with these heads.
+DeepArOptions options_of_member(const DeepArOptions& options, std::span<const nn::Head> heads, int index) {
   DeepArOptions own = options;
-  const int heads = static_cast<int>(options.likelihoods.size());
-  own.likelihoods = {options.likelihoods[static_cast<std::size_t>(index % heads)]};
-  if (const int round = index / heads; round > 0)
+  const nn::Head head = heads[static_cast<std::size_t>(index)];
+  own.likelihoods = {head};
+  own.members = 1;
+  if (const auto round = std::ranges::count(heads.first(static_cast<std::size_t>(index)), head); round > 0)
     own.seed = mix64(options.seed ^ mix64(static_cast<std::uint64_t>(round))) >> 1;  // JSON's numbers have a sign.
   return own;
 }
@@ -319,17 +320,16 @@ Result<std::vector<CalibrationCase>> held_out_cases(const Forecaster& model, std
 Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
                                    const TrainingProgress& progress, const TrainingCheckpoints& checkpoints) {
   const PooledModel* pool = pool_of(options.like);
-  const int count = pool                  ? static_cast<int>(pool->members().size())
-                    : options.like        ? 1
-                    : options.members > 0 ? options.members
-                                          : static_cast<int>(options.likelihoods.size());
+  std::vector<nn::Head> heads = member_heads(series, options);
+  if (options.like) heads.assign(pool ? pool->members().size() : 1, nn::Head::kStudentT);  // The model's own count.
+  const int count = static_cast<int>(heads.size());
   for (std::size_t i = 0; i < series.size(); ++i) TRY(check_values(series[i]).in(fmt::format("series {}", i)));
   TrainedDeepAr result;
   result.train_loss = result.held_out_loss = 0;
   std::vector<std::shared_ptr<const Model>> members;
   std::vector<Split> held_out;
   for (int index = 0; index < count; ++index) {
-    DeepArOptions own = options_of_member(options, index);
+    DeepArOptions own = options_of_member(options, heads, index);
     if (options.like) own.like = member_of(options.like, index);
     if (options.warm_start) own.warm_start = member_of(options.warm_start, index);
     Training training(TRY(plan_training(series, own)), series, own);

@@ -23,8 +23,14 @@ TimeSeries wave(std::size_t size, std::uint64_t seed = 1) {
 }
 
 DeepArOptions quick(std::string_view recipe, int steps = 160) {
-  DeepArOptions options{
-      .horizon = 6, .season = 12, .steps = steps, .cells = 8, .layers = 1, .learning_rate = 3e-3, .threads = 1};
+  DeepArOptions options{.horizon = 6,
+                        .season = 12,
+                        .steps = steps,
+                        .cells = 8,
+                        .layers = 1,
+                        .learning_rate = 3e-3,
+                        .members = 1,
+                        .threads = 1};
   options.recipe = deepar::parse_recipe(recipe).value();
   return options;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/hash.h"
+#include "deepar/recipe.h"
 #include "stats/season.h"
 
 namespace tidecast {
@@ -71,6 +72,11 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
 
   DeepArOptions options = job.options;
   options.select = judge;
+  // What kind of values they are is asked of all of them: the newest may be no counts any more.
+  if (judge && job.algorithm.is_deepar()) {
+    options.likelihoods = deepar::member_heads(std::span(&job.series, 1), options);
+    options.members = static_cast<int>(options.likelihoods.size());
+  }
   if (!judge && job.algorithm.is_deepar()) options.like = TRY(load(learner, job.judged_artefact, "judged"));
   const TimeSeries data = training_part(job.series, windows, job.options.horizon);
   const TrainedDeepAr trained = TRY(learner.train(std::span(&data, 1), options));

@@ -246,7 +246,7 @@ TEST(Trials, ATrialInFullIsTheBacktestsOwnAndAShorterOneTrainsItsShare) {
   EXPECT_EQ(full.best_step, same.seeds[0].best_step);
   Trial quarter = in_full({{"num_cells", 12}});
   quarter.rung = 0;
-  EXPECT_EQ(trials.train(quarter)->steps, 15);
+  EXPECT_EQ(trials.train(quarter)->steps, 2 * 15) << "two members";
   EXPECT_FALSE(trials.train(quarter)->accuracy);
   options.deepar.threads = 1;
   EXPECT_EQ(trials_on(series, options)->train(quarter)->held_out_loss, trials.train(quarter)->held_out_loss);

@@ -34,6 +34,8 @@ Result<Trials> make_trials(std::span<const TimeSeries> parts, DeepArOptions defa
   defaults.recipe.selection = deepar::Selection::kHeldOut;  // What the ranking goes by.
   const deepar::TrainingPlan plan = TRY(deepar::plan_training(parts, defaults));
   defaults.context = plan.spec.context;
+  defaults.likelihoods = deepar::member_heads(parts, defaults);
+  defaults.members = static_cast<int>(defaults.likelihoods.size());
   defaults.steps = plan.steps;
   Trials trials{.search = {.space = search_space(defaults), .defaults = hyperparameters_of(defaults)},
                 .defaults = std::move(defaults),
@@ -51,8 +53,8 @@ double mean_mase(const TimeSeries& series, std::span<const BacktestWindow> windo
   int count = 0;
   for (const BacktestWindow& window : windows) {
     const std::int64_t before = series.step.steps_between(series.start, window.origin);
-    const double error = mase(1, window.model,
-                              seasonal_error(std::span(series.values).first(static_cast<std::size_t>(before)), season));
+    const double error =
+        mase(1, window.model, seasonal_error(std::span(series.values).first(static_cast<std::size_t>(before)), season));
     if (std::isfinite(error)) sum += error, ++count;
   }
   return count > 0 ? sum / count : std::nan("");
@@ -61,17 +63,18 @@ double mean_mase(const TimeSeries& series, std::span<const BacktestWindow> windo
 }  // namespace
 
 Result<double> held_out_log_scale(std::span<const TimeSeries> series, const DeepArOptions& options) {
-  if (options.likelihoods.size() > 1) {  // The losses of the members are averaged, and so is what belongs to each.
-    const int heads = static_cast<int>(options.likelihoods.size()), members = std::max(options.members, heads);
+  const std::vector<nn::Head> heads = deepar::member_heads(series, options);
+  if (heads.size() > 1) {  // The losses of the members are averaged, and so is what belongs to each.
     double sum = 0;
-    for (int member = 0; member < members; ++member) {
+    for (const nn::Head head : heads) {
       DeepArOptions own = options;
-      own.likelihoods = {options.likelihoods[static_cast<std::size_t>(member % heads)]};
+      own.likelihoods = {head};
+      own.members = 1;
       sum += TRY(held_out_log_scale(series, own));
     }
-    return sum / members;
+    return sum / static_cast<double>(heads.size());
   }
-  const nn::Head head = options.likelihoods.front();
+  const nn::Head head = heads.front();
   if (nn::target_unit(head) == nn::TargetUnit::kOriginal || head == nn::Head::kPoint) return 0.0;
   const deepar::TrainingPlan plan = TRY(deepar::plan_training(series, options));
   deepar::ScaledWindow window(plan.spec);

@@ -85,6 +85,13 @@ TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts)
   EXPECT_EQ(run({"forecast", "--batch", in, "--model", "7"}).code, 3);
   EXPECT_EQ(run({"forecast", "--batch", in, "--series", "edits.edits"}).code, 2);
   EXPECT_EQ(run({"forecast", "--model", "1"}).code, 2) << "only with a batch";
+
+  const std::string file = (batch / "model.safetensors").string();
+  const json::value exported = json_of({"models", "export", "1", "--out", file});
+  EXPECT_EQ(exported.at("artefact_hash"), json_of({"models"}).at(0).at("artefact_hash"));
+  EXPECT_NE(read(file).find("tidecast.deepar"), std::string::npos);
+  EXPECT_EQ(run({"models", "export", "7", "--out", file}).code, 3);
+  EXPECT_EQ(run({"models", "export", "1"}).code, 2) << "to where?";
 }
 
 TEST_F(Commands, SqlSeesTheWindowsAndTheRunsAndChangesNothing) {

@@ -20,7 +20,7 @@ TEST(DeepArAccuracy, BeatsNaiveAndSeasonalNaiveOnEditsPerMinute) {
   const WikipediaSet set = load_wikipedia_set().value();
   const double naive = judge_naive(set, 1).wql, seasonal = judge_naive(set, WikipediaSet::kSeason).wql;
   for (const std::uint64_t seed : {1u, 2u}) {
-    DeepArOptions options{.horizon = WikipediaSet::kHorizon, .season = WikipediaSet::kSeason, .seed = seed};
+    DeepArOptions options{.horizon = WikipediaSet::kHorizon, .season = WikipediaSet::kSeason, .members = 1, .seed = seed};
     const TrainedDeepAr trained = train_deepar(std::vector{set.until(set.cut)}, options).value();
     const Accuracy deepar = judge_model(set, *trained.model, seed);
     fmt::print(
