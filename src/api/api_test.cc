@@ -160,7 +160,9 @@ TEST_F(ApiTest, HandsTheCommandsWhatWasAsked) {
   post("/api/v1/sql", R"({"statement":"SELECT 'ä'"})");
   EXPECT_EQ(commands_.last_call(), "sql 'SELECT 'ä''");
   EXPECT_EQ(post("/api/v1/runs", R"({"why":"to see"})").status, 202);
-  EXPECT_EQ(commands_.last_call(), "train 'to see' by 'api'");
+  EXPECT_EQ(commands_.last_call(), "train 'to see' by 'api' from 0");
+  post("/api/v1/runs", R"({"why":"to see","warm_start":14})");
+  EXPECT_EQ(commands_.last_call(), "train 'to see' by 'api' from 14");
   post("/api/v1/parameters", R"({"values":{"num_cells":60},"why":"tuned"})");
   EXPECT_EQ(commands_.last_call(), R"(set {"num_cells":60} why 'tuned' by 'api')");
   post("/api/v1/models/14/approve", R"({"stage":"staging","actor":"console"})");
@@ -443,7 +445,7 @@ TEST_F(ApiTest, HasAClientThatSeesWhatTheCommandsSay) {
       [](Commands& c) { return c.sql("SELECT 'a & b', \"ä\""); },
       [](Commands& c) { return c.runs(); },
       [](Commands& c) { return c.run(2); },
-      [](Commands& c) { return c.train("to see", "cli:anna"); },
+      [](Commands& c) { return c.train("to see", "cli:anna", 2); },
       [](Commands& c) { return c.training_data(); },
       [](Commands& c) {
         return c.record_trials({.as_of = "2026-05-06T12:00:00Z", .seed = 3, .trials = json::array{a_trial()}});

@@ -148,8 +148,10 @@ Result<std::string> ApiClient::artefact(int version) {
   return std::move(response.body);
 }
 
-Result<json::object> ApiClient::train(const std::string& why, const std::string& actor) {
-  return post("runs", given({{"why", why}, {"actor", actor}}), kSlowMs);
+Result<json::object> ApiClient::train(const std::string& why, const std::string& actor, int warm_start) {
+  json::object body = given({{"why", why}, {"actor", actor}});
+  if (warm_start != 0) body["warm_start"] = warm_start;
+  return post("runs", std::move(body), kSlowMs);
 }
 
 Result<json::object> ApiClient::training_data() { return get("training-data", "", kSlowMs); }

@@ -98,8 +98,9 @@ class Commands {
 
   virtual Result<json::object> runs() = 0;
   virtual Result<json::object> run(int id) = 0;
-  // Starts a run and returns it; one whose outcome is "running" goes on by itself, ask run() for its end.
-  virtual Result<json::object> train(const std::string& why, const std::string& actor) = 0;
+  // Starts a run and returns it; one whose outcome is "running" goes on by itself, ask run() for its end.  warm_start:
+  // the model version whose weights it begins with; 0: none.
+  virtual Result<json::object> train(const std::string& why, const std::string& actor, int warm_start) = 0;
 
   // What a training that starts now would take.
   virtual Result<json::object> training_data() = 0;

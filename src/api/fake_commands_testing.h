@@ -91,8 +91,8 @@ class FakeCommands final : public Commands {
   }
   Result<json::object> runs() override { return answer("runs", R"({"runs":[)" + std::string(kRun) + "]}"); }
   Result<json::object> run(int id) override { return answer(fmt::format("run {}", id), kRun); }
-  Result<json::object> train(const std::string& why, const std::string& actor) override {
-    return answer(fmt::format("train '{}' by '{}'", why, actor), kRun);
+  Result<json::object> train(const std::string& why, const std::string& actor, int warm_start) override {
+    return answer(fmt::format("train '{}' by '{}' from {}", why, actor, warm_start), kRun);
   }
   Result<json::object> training_data() override {
     return answer("training data", R"({"series":"tx_metrics.avg_fee_1min","as_of":"2026-05-06T12:00:00Z",

@@ -7,6 +7,12 @@
 namespace tidecast {
 namespace {
 
+json::object warm_start() {
+  json::object version = schema::integer("The model version whose weights it begins with; 0: none.", 0);
+  version["default"] = 0;
+  return version;
+}
+
 using Request = const HttpRequest&;
 using Context = const OperationContext&;
 using Given = const Arguments&;
@@ -171,14 +177,16 @@ void add_model_operations(std::vector<Operation>& operations) {
        .tag = "runs",
        .summary = "Starts a training run",
        .description = "Answers at once; `GET /api/v1/runs/{id}` tells how it went. 409 where one is under way.",
-       .body = schema::object(
-           "", {schema::optional("why", why("Why, for the record.", false)), schema::optional("actor", actor())}),
+       .body = schema::object("", {schema::optional("why", why("Why, for the record.", false)),
+                                   schema::optional("actor", actor()), schema::optional("warm_start", warm_start())}),
        .status = 202,
        .result = schema::ref("Run"),
-       .problems = {409, 503},
+       .problems = {404, 409, 503},
        .lane = Lane::kDeciding,
        .run = [](Context context, Request request, Given given) {
-         return answer_of(context.commands.train(given.text("why"), actor_of(request, given)), 202);
+         return answer_of(context.commands.train(given.text("why"), actor_of(request, given),
+                                                 static_cast<int>(given.integer("warm_start"))),
+                          202);
        }});
   operations.push_back({.method = "GET",
                         .path = "/api/v1/runs/{id}",

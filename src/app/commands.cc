@@ -81,9 +81,9 @@ Result<json::object> ProjectCommands::runs() {
 
 Result<json::object> ProjectCommands::run(int id) { return run_json(TRY(parts_.project.tracking().run(id))); }
 
-Result<json::object> ProjectCommands::train(const std::string& why, const std::string& actor) {
+Result<json::object> ProjectCommands::train(const std::string& why, const std::string& actor, int warm_start) {
   json::object run = TRY(parts_.on_loop([&]() -> Result<json::object> {
-    return run_json(TRY(parts_.scheduler.train(why.empty() ? "no reason given" : why, actor)));
+    return run_json(TRY(parts_.scheduler.train(why.empty() ? "no reason given" : why, actor, warm_start)));
   }));
   if (!parts_.wait_for_run) return run;
   TRY(parts_.wait_for_run());

@@ -48,7 +48,7 @@ class ProjectCommands final : public Commands {
   Result<SqlFile> sql_file(const std::string& statement, const std::string& format) override;
   Result<json::object> runs() override;
   Result<json::object> run(int id) override;
-  Result<json::object> train(const std::string& why, const std::string& actor) override;
+  Result<json::object> train(const std::string& why, const std::string& actor, int warm_start) override;
   Result<json::object> training_data() override;
   Result<json::object> record_trials(const TrialRecords& records) override;
   Result<json::object> parameters() override;

@@ -365,14 +365,14 @@ Status Scheduler::save() {
   return project_.tracking().set_state(kState, state);
 }
 
-Result<Run> Scheduler::train(const std::string& why, const std::string& actor) {
+Result<Run> Scheduler::train(const std::string& why, const std::string& actor, int warm_start) {
   if (!runs_) return failed_precondition("the definition has no forecast: there is nothing to train");
   ++changes_;
   if (mode_ == Mode::kIdle && !runs_->active()) {
     TRY(runs_->restore());
     if (runs_->active()) TRY(end_run_now());  // Of a process that ended too early: it comes first.
   }
-  TRY(start_manual_run(why, actor));
+  TRY(start_manual_run(why, actor, warm_start));
   return runs_->run();
 }
 
@@ -383,8 +383,8 @@ Result<bool> Scheduler::tend_run() {
   return true;
 }
 
-Status Scheduler::start_manual_run(const std::string& why, const std::string& actor) {
-  TRY(runs_->start("manual: " + why, clock_.now()));
+Status Scheduler::start_manual_run(const std::string& why, const std::string& actor, int warm_start) {
+  TRY(runs_->start("manual: " + why, clock_.now(), warm_start));
   return timeline_.note(clock_.now(), "run", fmt::format("run {}", runs_->run().id),
                         fmt::format("started by {}: {}", actor, why));
 }

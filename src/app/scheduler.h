@@ -98,7 +98,7 @@ class Scheduler {
   Status live(Mailbox& mailbox, const std::function<bool()>& stop, const std::function<void()>& on_step);
 
   // Starts a run.  Where no loop runs, tend_run() takes it to its end.
-  Result<Run> train(const std::string& why, const std::string& actor);
+  Result<Run> train(const std::string& why, const std::string& actor, int warm_start);
 
   // Where no loop runs: ends a run whose work is done; whether there was one.
   Result<bool> tend_run();
@@ -143,7 +143,7 @@ class Scheduler {
   Status note_gap(const SourceGap& gap, ProcessingTime now);
   Result<bool> run_is_over(ProcessingTime now);
   Result<RunEnd> finish_run(ProcessingTime now);
-  Status start_manual_run(const std::string& why, const std::string& actor);
+  Status start_manual_run(const std::string& why, const std::string& actor, int warm_start);
   Result<RunEnd> end_run_now();
   Status end_soak(ProcessingTime now);
   void on_production(int version, ProcessingTime now);  // It has just arrived there.

@@ -100,12 +100,18 @@ Status TrainingRuns::restore() {
   return newest ? launch(std::move(*newest)) : ok();
 }
 
-Status TrainingRuns::start(const std::string& why, ProcessingTime now) {
+Status TrainingRuns::start(const std::string& why, ProcessingTime now, int warm_start) {
   if (active()) return failed_precondition("run {} is not over yet; one run at a time", active_->run.id);
   Run run;
   run.why = why;
   run.started_at = now;
   run.seed = project_.forecast().seed;
+  if (warm_start != 0) {
+    TRY(project_.registry().get(warm_start));
+    if (!project_.forecast().algorithm.is_deepar())
+      return failed_precondition("{} has no weights to begin with", title_of(project_.forecast().algorithm));
+    run.parameters["warm_start"] = warm_start;
+  }
   run.id = TRY(project_.tracking().add_run(run));
   return launch(std::move(run));
 }
@@ -131,8 +137,14 @@ Status TrainingRuns::launch(Run run) {
     if (const std::optional<int> placed = TRY(project_.registry().placed("production"))) production = *placed;
     run.threshold = TRY(project_.registry().threshold());
   }
+  const json::value* warm_start = run.parameters.if_contains("warm_start");
+  const int first_weights = warm_start ? warm_start->to_number<int>() : 0;
   run.parameters = parameters_of(job);
   run.parameters["production"] = production;
+  if (first_weights != 0) {
+    run.parameters["warm_start"] = first_weights;
+    job.warm_start_artefact = TRY(project_.registry().artefact(first_weights));
+  }
   if (!production.is_null()) {
     const int version = production.to_number<int>();
     job.production_artefact = TRY(project_.registry().artefact(version));

@@ -34,7 +34,8 @@ class TrainingRuns {
   Status restore();
 
   // kFailedPrecondition while another run is active.  Too few observations: the run ends at finish() as skipped.
-  Status start(const std::string& why, ProcessingTime now);
+  // warm_start: the model version whose weights the training begins with; 0: none.
+  Status start(const std::string& why, ProcessingTime now, int warm_start = 0);
   bool active() const { return active_.has_value(); }
   const Run& run() const { return active_->run; }                            // Only while active, as the next three.
   ProcessingTime due() const { return active_->run.started_at + nominal_; }  // In a replay.

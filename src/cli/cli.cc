@@ -110,7 +110,10 @@ int run_cli(int argc, char** argv) {
   sub = command("train", "Train, back-test, gate and register a model now",
                 "tidecast train --why \"after the fee change\"");
   sub->add_option("--why", why, "Recorded with the run");
-  sub->callback([&] { status = train_command(context, why); });
+  int warm_start = 0;
+  sub->add_option("--warm-start", warm_start, "Begin with the weights of this model version")
+      ->check(CLI::PositiveNumber);
+  sub->callback([&] { status = train_command(context, why, warm_start); });
 
   int run_id = 0;
   sub = command("runs", "All training runs, or one in full", "tidecast runs 2");

@@ -69,7 +69,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments);
 Status run_command(const Context& context, const std::string& clock);
 Status check_command(const Context& context, int records);
 Status status_command(const Context& context);
-Status train_command(const Context& context, const std::string& why);
+Status train_command(const Context& context, const std::string& why, int warm_start);
 Status runs_command(const Context& context, int id);
 Status models_command(const Context& context, int version);
 Status export_model_command(const Context& context, int version, const std::filesystem::path& out);

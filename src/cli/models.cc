@@ -23,11 +23,11 @@ std::string time_of(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-Status train_command(const Context& context, const std::string& why) {
+Status train_command(const Context& context, const std::string& why, int warm_start) {
   Connection connection = TRY(connect(context, "tidecast train"));
   if (!context.quiet && !context.json) fmt::print("Training ...\n");
   std::fflush(stdout);
-  json::object run = TRY(connection.commands().train(why, actor()));
+  json::object run = TRY(connection.commands().train(why, actor(), warm_start));
   const int id = run.at("id").to_number<int>();
   while (run.at("outcome") == "running") {
     std::this_thread::sleep_for(kAskAgain);

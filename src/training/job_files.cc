@@ -138,7 +138,7 @@ constexpr std::string_view kArtefactFile = "model";
 struct JobFile {
   std::string kind;
   TrainingJob job;
-  std::string production_hex, judged_hex;
+  std::string production_hex, judged_hex, warm_start_hex;
 };
 template <typename Fields, typename S>
 requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields& fields, S& file) {
@@ -153,6 +153,7 @@ requires std::is_same_v<std::remove_const_t<S>, JobFile> Status fields_of(Fields
   TRY(fields("production_data_end_ms", file.job.production_data_end));
   TRY(fields("production_artefact", file.production_hex));
   TRY(fields("judged_artefact", file.judged_hex));
+  TRY(fields("warm_start_artefact", file.warm_start_hex));
   return fields("series", file.job.series);
 }
 
@@ -219,8 +220,9 @@ Result<std::string> from_hex(std::string_view text, std::string_view key, const 
 }  // namespace
 
 Status write_job(const TrainingJob& job, const fs::path& file) {
-  return write_json(
-      JobFile{std::string(name_of(job.kind)), job, to_hex(job.production_artefact), to_hex(job.judged_artefact)}, file);
+  return write_json(JobFile{std::string(name_of(job.kind)), job, to_hex(job.production_artefact),
+                            to_hex(job.judged_artefact), to_hex(job.warm_start_artefact)},
+                    file);
 }
 
 Result<TrainingJob> read_job(const fs::path& file) {
@@ -228,6 +230,7 @@ Result<TrainingJob> read_job(const fs::path& file) {
   read.job.kind = TRY(kind_of(read.kind, file));
   read.job.production_artefact = TRY(from_hex(read.production_hex, "production_artefact", file));
   read.job.judged_artefact = TRY(from_hex(read.judged_hex, "judged_artefact", file));
+  read.job.warm_start_artefact = TRY(from_hex(read.warm_start_hex, "warm_start_artefact", file));
   return std::move(read.job);
 }
 

@@ -184,6 +184,14 @@ TEST_F(RunJob, RefitTrainsTheJudgedModelAnewOnEverything) {
   EXPECT_TRUE(std::isnan(result.held_out_loss));
 }
 
+TEST_F(RunJob, BeginsWithTheWeightsOfTheModelThatItIsGiven) {
+  job.warm_start_artefact = "judged";
+  ASSERT_TRUE(run().ok());
+  EXPECT_EQ(learned_with.warm_start, loaded);
+  job.warm_start_artefact = "nonsense";
+  EXPECT_EQ(run().message(), "warm start's model: byte 0: no model");
+}
+
 TEST_F(RunJob, RefitStopsAtAJudgedModelThatCannotBeRead) {
   job.kind = JobKind::kRefit;
   job.judged_artefact = "rubbish";

@@ -58,6 +58,7 @@ TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts)
   EXPECT_EQ(run({"approve", "1", "--for", "production"}).code, 0);
   EXPECT_EQ(json_of({"status"}).at("production").to_number<int>(), 1);
   EXPECT_EQ(run({"reject", "1", "-m", "too late"}).code, 4);
+  EXPECT_EQ(run({"train", "--warm-start", "7"}).code, 3);
   EXPECT_EQ(run({"approve", "1", "--for", "production"}).code, 0) << "a repeat";
   EXPECT_EQ(json_of({"sql", "SELECT count(*) AS n FROM timeline WHERE kind = 'threshold'"}).at(0).at("n").as_int64(),
             1);
