@@ -83,6 +83,26 @@ TEST_P(Likelihood, TrainsOnZerosGapsAndJumpsWhereItAllowsThem) {
   for (const float value : trained->model->forecast(series, 40, 1)->values) ASSERT_TRUE(std::isfinite(value));
 }
 
+// Powers of two, so that nothing is rounded: from a millionth to a thousand million times, not one bit may differ.
+TEST_P(Likelihood, KnowsNoUnit) {
+  const Case& c = GetParam();
+  if (nn::target_unit(c.head) == nn::TargetUnit::kOriginal) return;  // Counts and shares have none.
+  const TimeSeries series = wave(400, c.low, c.high);
+  DeepArOptions options = quick(c.head);
+  options.steps = 60;
+  const auto paths_of = [&](double unit) {
+    TimeSeries scaled = series;
+    for (double& y : scaled.values) y *= unit;
+    return train_deepar(std::vector{scaled}, options)->model->forecast(scaled, 20, 1)->values;
+  };
+  const std::vector<float> paths = paths_of(1);
+  for (const int power : {-20, -7, 3, 30}) {
+    const std::vector<float> scaled = paths_of(std::ldexp(1.0, power));
+    for (std::size_t i = 0; i < paths.size(); ++i)
+      ASSERT_EQ(scaled[i], std::ldexp(paths[i], power)) << "unit 2^" << power << ", number " << i;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, Likelihood,
     testing::Values(Case{nn::Head::kStudentT, 10, 30, false}, Case{nn::Head::kGaussian, -5, 5, false},
