@@ -59,11 +59,12 @@ Result<std::string> prediction_of(const Forecaster& model, std::uint64_t seed, c
   return prediction_text(TRY(sample_paths(model, series.value(), wanted.samples, seed)), wanted);
 }
 
-Status check_out(const BatchOptions& options) {
+Status check_out(const BatchOptions& options, const std::filesystem::path& temporary) {
   std::error_code ignored;
   if (std::filesystem::exists(options.out, ignored) && !std::filesystem::is_regular_file(options.out, ignored))
     return invalid_argument("{}: no regular file; allowed: the name of a file to write", options.out.string());
-  if (std::filesystem::equivalent(options.in, options.out, ignored))
+  if (std::filesystem::equivalent(options.in, options.out, ignored) ||
+      std::filesystem::equivalent(options.in, temporary, ignored))
     return invalid_argument("{}: it would overwrite what is read", options.out.string());
   return ok();
 }
@@ -71,9 +72,9 @@ Status check_out(const BatchOptions& options) {
 }  // namespace
 
 Result<BatchResult> forecast_file(const Forecaster& model, std::uint64_t seed, const BatchOptions& options) {
-  TRY(check_out(options));
-  NumberedLines lines(TRY(UnpackedFile::open(options.in)));
   const std::filesystem::path temporary = options.out.string() + ".part";
+  TRY(check_out(options, temporary));
+  NumberedLines lines(TRY(UnpackedFile::open(options.in)));
   const auto write = [&]() -> Result<BatchResult> {
     FileWriter out = TRY(FileWriter::create(temporary));
     const Configuration& wanted = options.configuration;

@@ -200,7 +200,10 @@ std::optional<ForecastDefinition> read_forecast(const Value& forecast, const Rea
   const auto horizon = map["horizon"].integer(1, 400);
   set(out.horizon, horizon);
   out.algorithm = read_algorithm(map["algorithm"], folder);
-  read_recipe(map["recipe"], out.options.recipe);
+  if (const Value recipe = map["recipe"]; recipe && !out.algorithm.is_deepar())
+    recipe.error(fmt::format("is DeepAR's: {} has none", title_of(out.algorithm)), "no key");
+  else
+    read_recipe(recipe, out.options.recipe);
   if (const Value hyperparameters = map["hyperparameters"]; hyperparameters && out.algorithm.program)
     hyperparameters.error("are DeepAR's", "forecast.algorithm.hyperparameters for the program's");
   else if (hyperparameters && out.algorithm.baseline)

@@ -11,17 +11,17 @@ Status Deployer::restore() {
   for (const char* stage : {"staging", "production"}) {
     const std::optional<int> current = TRY(project_.registry().placed(stage));
     if (!current) continue;
-    for (const std::optional<int>& version : {TRY(project_.registry().previous(stage)), current}) {
-      if (!version || (version != current && *version == *current)) continue;
-      const Status up =
-          endpoints_.deploy(stage, *version, TRY(project_.registry().artefact(*version)), TRY(sample(*version)))
-              .status();
-      // A program of somebody's own that no longer runs must not keep the stream from running.
-      if (up.code() == Code::kInternal)
-        log_warning("app", "{}; it serves again once it is deployed again", up.message());
-      else
-        TRY(up);
-    }
+    // What no longer runs, a program of somebody's own perhaps, must not keep the stream from running; nor may the
+    // model before it serve in its place.
+    const auto serves = [&](int version) -> Result<bool> {
+      const auto up =
+          endpoints_.deploy(stage, version, TRY(project_.registry().artefact(version)), TRY(sample(version)));
+      if (!up.ok()) log_warning("app", "{}; it serves again once it is deployed again", up.message());
+      return up.ok();
+    };
+    if (!TRY(serves(*current))) continue;
+    const std::optional<int> previous = TRY(project_.registry().previous(stage));
+    if (previous && *previous != *current && TRY(serves(*previous))) TRY(endpoints_.rollback(stage));
   }
   return ok();
 }

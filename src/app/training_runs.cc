@@ -97,7 +97,13 @@ Status TrainingRuns::restore() {
     }
     newest = std::move(run);
   }
-  return newest ? launch(std::move(*newest)) : ok();
+  if (!newest) return ok();
+  Run failed = *newest;
+  Status launched = launch(std::move(*newest));
+  if (launched.ok() || launched.code() == Code::kUnavailable) return launched;
+  failed.outcome = RunOutcome::kFailed;  // Or it would end every start from now on.
+  failed.reason = launched.message();
+  return project_.tracking().update_run(failed);
 }
 
 Status TrainingRuns::start(const std::string& why, ProcessingTime now, int warm_start) {
@@ -107,7 +113,7 @@ Status TrainingRuns::start(const std::string& why, ProcessingTime now, int warm_
   run.started_at = now;
   run.seed = project_.forecast().seed;
   if (warm_start != 0) {
-    TRY(project_.registry().get(warm_start));
+    TRY(project_.registry().artefact(warm_start));
     if (!project_.forecast().algorithm.is_deepar())
       return failed_precondition("{} has no weights to begin with", title_of(project_.forecast().algorithm));
     run.parameters["warm_start"] = warm_start;

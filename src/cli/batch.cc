@@ -1,5 +1,7 @@
 #include "app/batch.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
@@ -52,7 +54,7 @@ Status forecast_file_command(const Context& context, const ForecastArguments& ar
       .threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
   int version = arguments.model;
   const std::string artefact = TRY(fetch_artefact(context, version));
-  const WorkFolder work{options.out.string() + ".program"};
+  const WorkFolder work{fmt::format("{}.{}.program", options.out.string(), ::getpid())};
   const auto model = TRY(load_forecaster(artefact, work.path).in(fmt::format("model {}", version)));
   const json::value* seed = model->describe().if_contains("seed");
   const BatchResult result =

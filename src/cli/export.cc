@@ -10,7 +10,7 @@ Status export_command(const Context& context, const ExportArguments& arguments) 
   if (!definition.forecast) return failed_precondition("the definition has no forecast: nothing to export");
   const int windows = arguments.windows > 0 ? arguments.windows : definition.validation.windows;
   const auto project = TRY(Project::open(std::move(definition), "tidecast export", DataFolder::kMustExist));
-  const TimeSeries series = TRY(project->target_series(EventTime::max(), ProcessingTime::max(), kTrainingHistory));
+  const TimeSeries series = TRY(project->training_series(ProcessingTime::max()));
   const int horizon = project->forecast().horizon;
   TRY(export_channels(std::span(&series, 1), windows, horizon, arguments.out).in(project->series_name()));
   if (!context.quiet)

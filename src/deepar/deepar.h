@@ -44,7 +44,7 @@ struct DeepArOptions {
   // next seed.  0: by the recipe, one of each likelihood and at least two; of gluonts one of each.
   int members = 0;
   // The spread of the paths is stretched on either side of their median until the held-out windows are covered as they
-  // should be (deepar/calibration.h).
+  // should be (deepar/pool.h).
   bool calibrate = false;
   int embedding_dimension = 0;  // Of each category that the series have; 0: 10, of gluonts by its cardinality.
   std::uint64_t seed = 7;

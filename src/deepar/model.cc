@@ -194,6 +194,7 @@ Result<ModelSpec> spec_from_json(const json::object& fields) {
                               kLagLimit);
     spec.lags.push_back(static_cast<int>(lag.get_int64()));
   }
+  if (spec.lags.empty()) return invalid_argument("lags: none; at least one is needed");
   TRY(read_differences(fields, spec));
   for (const int lag : {1, spec.season, spec.week_lag})  // What gate and constants look back by.
     if ((spec.gated() || spec.constants) && std::ranges::find(spec.lags, lag) == spec.lags.end())

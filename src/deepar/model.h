@@ -2,6 +2,7 @@
 // A trained model in memory: its spec, its weights and the words about it.  Immutable, so any number of threads may
 // forecast.
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ class Model final : public Forecaster {
 
   Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const override;
   int horizon() const override { return spec_.horizon; }
-  int history_needed() const override { return spec_.past(); }
+  // With age as an input, how long ago the series began matters.
+  int history_needed() const override { return spec_.age ? std::numeric_limits<int>::max() : spec_.past(); }
   const json::object& describe() const override { return description_; }
   std::string serialize() const override;
 

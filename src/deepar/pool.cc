@@ -100,6 +100,8 @@ Result<ForecastPaths> PooledModel::forecast(const TimeSeries& history, int paths
       least = std::min(least, low), most = std::max(most, up);
     }
     apply(*calibration_, least, most, pooled);
+    if (std::ranges::all_of(members_, [](const auto& member) { return nn::is_count(member->spec().head); }))
+      for (float& value : pooled.values) value = std::round(value);
   }
   return pooled;
 }
@@ -148,6 +150,10 @@ Result<std::shared_ptr<const Forecaster>> read_pool(const json::object& about, c
     if (spec.step != first.step || spec.horizon != first.horizon)
       return invalid_argument("{}: another step or horizon than the first's", where);
   }
+  std::size_t tensors = 0;
+  for (const auto& member : members) tensors += nn::ParameterMap(network_shape(member->spec())).blocks().size();
+  if (tensors != file.tensors.size())
+    return invalid_argument("{} tensors; these networks have {}", file.tensors.size(), tensors);
   return std::make_shared<const PooledModel>(std::move(members), TRY(read_calibration(about)));
 }
 

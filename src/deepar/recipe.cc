@@ -20,6 +20,7 @@ constexpr int kHeldOutWindows = 100;    // Wanted over all series.
 constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
 constexpr int kWarmUpSteps = 50;
+constexpr int kMostSteps = 10'000'000;
 constexpr double kScaleFloorShare = 1e-3;
 constexpr std::size_t kMembers = 2;      // At least, pooled in a model.
 constexpr int kEmbeddingDimension = 10;  // SageMaker's.
@@ -68,7 +69,7 @@ Status check_options(const DeepArOptions& o) {
   TRY(in_range("horizon", o.horizon, 1, 1000));
   TRY(in_range("season", o.season, 0, 100'000));
   TRY(in_range("context", o.context, 0, 2000));
-  TRY(in_range("steps", o.steps, 0, 10'000'000));
+  TRY(in_range("steps", o.steps, 0, kMostSteps));
   TRY(in_range("epochs", o.epochs, 0, 100'000));
   TRY(in_range("patience", o.patience, 0, 100'000));
   TRY(in_range("likelihoods", o.likelihoods.size(), 0u, 8u));
@@ -205,11 +206,12 @@ TrainingPlan plan_by_recipe(std::span<const TimeSeries> series, std::size_t poin
   }
 
   const int epoch = epoch_steps(recipe.base, series.size(), options.batch);
-  plan.steps = options.steps > 0    ? options.steps
-               : options.epochs > 0 ? options.epochs * epoch
-               : gluonts            ? kGluonTsEpochs * kGluonTsEpoch
-               : plan.small_set     ? 1000
-                                    : 2500;
+  plan.steps = options.steps > 0 ? options.steps
+               : options.epochs > 0
+                   ? static_cast<int>(std::min<std::int64_t>(std::int64_t{options.epochs} * epoch, kMostSteps))
+               : gluonts        ? kGluonTsEpochs * kGluonTsEpoch
+               : plan.small_set ? 1000
+                                : 2500;
   plan.schedule_steps = plan.steps;
   return plan;
 }
@@ -362,13 +364,18 @@ Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const Dee
   if (options.warm_start && plan.spec.horizon != options.horizon)
     return invalid_argument("warm_start: trained for a horizon of {}; asked for {}", plan.spec.horizon,
                             options.horizon);
-  if (!options.select || options.like) plan.recipe.selection = Selection::kLast;
+  plan.selection = !options.select || options.like ? Selection::kLast : plan.recipe.selection;
   plan.epoch_steps = epoch_steps(plan.recipe.base, series.size(), options.batch);
-  const bool held_out = plan.recipe.selection == Selection::kHeldOut;
+  const bool held_out = plan.selection == Selection::kHeldOut;
+  if (options.calibrate && !options.like && options.select && !held_out)
+    return invalid_argument("calibrate: needs held-out windows; the recipe's selection is {}",
+                            word_of(plan.recipe, "selection"));
   plan.evaluate_every = !held_out ? plan.epoch_steps : plan.small_set ? 25 : 125;
-  plan.patience = options.patience > 0 ? options.patience * plan.epoch_steps
-                  : held_out           ? std::max(plan.evaluate_every, plan.steps * 2 / 5)
-                                       : 0;
+  plan.patience =
+      options.patience > 0
+          ? static_cast<int>(std::min<std::int64_t>(std::int64_t{options.patience} * plan.epoch_steps, kMostSteps))
+      : held_out ? std::max(plan.evaluate_every, plan.steps * 2 / 5)
+                 : 0;
   plan.average_decay = plan.small_set ? 0.99 : 0.998;
 
   const int wanted =

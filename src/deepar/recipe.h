@@ -79,6 +79,7 @@ int gluonts_embedding_dimension(int cardinality);
 struct TrainingPlan {
   ModelSpec spec;
   Recipe recipe;
+  Selection selection = Selection::kHeldOut;  // The recipe's, or kLast where nothing is to be selected.
   bool small_set = false;
   int steps = 0, schedule_steps = 0;
   int epoch_steps = 0;     // Of what SageMaker and GluonTS call an epoch.

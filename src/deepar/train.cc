@@ -110,6 +110,8 @@ class Training {
     identity_ = sha256_hex(to_text(json::object{{"data", about_},
                                                 {"spec", to_json(plan_.spec)},
                                                 {"recipe", text_of(plan_.recipe)},
+                                                {"selection", static_cast<int>(plan_.selection)},
+                                                {"schedule_steps", plan_.schedule_steps},
                                                 {"steps", plan_.steps},
                                                 {"patience", plan_.patience},
                                                 {"seed", seed},
@@ -177,7 +179,7 @@ class Training {
     state_.step = step + 1;
     if (state_.step % plan_.epoch_steps == 0) end_epoch();
     if (!ended() && state_.step % plan_.evaluate_every != 0) return ok();
-    if (plan_.recipe.selection == Selection::kHeldOut && !splits_.held_out.empty())
+    if (plan_.selection == Selection::kHeldOut && !splits_.held_out.empty())
       look(engine_->horizon_loss(weights(), splits_.held_out));
     return ok();
   }
@@ -188,7 +190,7 @@ class Training {
       state_.kept = weights();
       state_.best_step = state_.step;
     }
-    const bool held_out = plan_.recipe.selection == Selection::kHeldOut;
+    const bool held_out = plan_.selection == Selection::kHeldOut;
     result.best_step = state_.best_step;
     result.steps = state_.step;
     result.resumed = resumed_;
@@ -243,7 +245,7 @@ class Training {
   void end_epoch() {
     const double mean = state_.epoch_sum / plan_.epoch_steps;
     state_.epoch_sum = 0;
-    if (plan_.recipe.selection == Selection::kTrainLoss) look(mean);
+    if (plan_.selection == Selection::kTrainLoss) look(mean);
     const double better = state_.least_epoch - std::abs(state_.least_epoch) * kPlateauThreshold;
     if (!(std::isinf(state_.least_epoch) || mean < better)) {
       if (++state_.bad_epochs <= kPlateauPatience) return;
@@ -321,7 +323,12 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
                                    const TrainingProgress& progress, const TrainingCheckpoints& checkpoints) {
   const PooledModel* pool = pool_of(options.like);
   std::vector<nn::Head> heads = member_heads(series, options);
-  if (options.like) heads.assign(pool ? pool->members().size() : 1, nn::Head::kStudentT);  // The model's own count.
+  if (options.like) heads.resize(pool ? pool->members().size() : 1);
+  // Whose networks are taken, his likelihoods are: a member's seed depends on how many before it have the same.
+  if (const auto& given = options.like ? options.like : options.warm_start)
+    for (std::size_t i = 0; i < heads.size(); ++i)
+      if (const auto* member = dynamic_cast<const Model*>(member_of(given, static_cast<int>(i)).get()))
+        heads[i] = member->spec().head;
   const int count = static_cast<int>(heads.size());
   for (std::size_t i = 0; i < series.size(); ++i) TRY(check_values(series[i]).in(fmt::format("series {}", i)));
   TrainedDeepAr result;

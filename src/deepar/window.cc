@@ -7,6 +7,7 @@ namespace tidecast::deepar {
 namespace {
 
 constexpr double kMagnitudeMin = 1e-9;
+constexpr double kFeatureMax = 1e30;  // Of features, which are not scaled.
 constexpr std::size_t kRecent = 7;
 
 float limited(double x) { return static_cast<float>(std::clamp<double>(x, -kScaledLimit, kScaledLimit)); }
@@ -48,7 +49,9 @@ Status check_counts(const ModelSpec& spec, const TimeSeries& series) {
 
 Status check_numbers(std::string_view what, std::span<const double> values) {
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i])) return invalid_argument("{}: value {} is {}; allowed: numbers", what, i, values[i]);
+    if (!(std::abs(values[i]) <= kFeatureMax))
+      return invalid_argument("{}: value {} is {}; allowed: numbers, at most {} in magnitude", what, i, values[i],
+                              kFeatureMax);
   return ok();
 }
 

@@ -79,7 +79,9 @@ PendingInstances::PendingInstances(std::shared_ptr<const Forecaster> model, Inst
     : model_(std::move(model)), asked_(std::move(asked)), seed_(seed), first_bad_(parts()) {}
 
 std::int64_t PendingInstances::load() const {
-  const std::int64_t draws = std::int64_t{asked_.configuration.samples} * model_->horizon();
+  const Configuration& wanted = asked_.configuration;
+  const std::int64_t draws = (wanted.samples + static_cast<std::int64_t>(wanted.quantiles.size()) + 1) *
+                             model_->horizon();  // And what is answered.
   std::int64_t load = 0;
   for (const TimeSeries& instance : asked_.instances)
     load += draws + static_cast<std::int64_t>(instance.values.size() * (1 + instance.dynamic.size()));

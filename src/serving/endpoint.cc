@@ -163,7 +163,7 @@ Result<double> Endpoints::deploy(const std::string& stage, int version, std::str
   }
   if (Status status = probe ? probe() : ok(); !status.ok()) {
     const std::lock_guard lock(mutex_);
-    stages_.at(stage) = before;
+    std::swap(stages_.at(stage), before);
     return std::move(status).in(where);
   }
   return smoke_ms;

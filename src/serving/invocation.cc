@@ -287,6 +287,7 @@ SeriesNeeds needs_of(const Forecaster& model, const Frequency& step) {
     needs.step = parse_frequency(std::string_view(text->as_string())).value();
   if (const json::value* cardinality = says.if_contains("cardinality"))
     for (const json::value& codes : cardinality->as_array()) needs.cardinality.push_back(codes.to_number<int>());
+  if (needs.cardinality == std::vector{1}) needs.cardinality.clear();  // GluonTS's dummy, of series without categories.
   if (const json::value* dynamic = says.if_contains("dynamic_features")) needs.dynamic = dynamic->to_number<int>();
   return needs;
 }

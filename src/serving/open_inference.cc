@@ -209,6 +209,8 @@ Parsed<std::vector<OpenOutput>> read_outputs(const json::value& value) {
     if (known == std::end(kOutputs))
       return Fault{fmt::format("/outputs/{}/name", i), name ? shown(*name) : "nothing",
                    "\"mean\", \"quantiles\" or \"samples\""};
+    if (std::ranges::find(outputs, known->second) != outputs.end())
+      return Fault{fmt::format("/outputs/{}/name", i), shown(*name), "each output once"};
     outputs.push_back(known->second);
   }
   return outputs;

@@ -138,23 +138,20 @@ Status train_job(const fs::path& folder) {
     }
     return true;
   };
-  int members = 0;
   const TrainingCheckpoints checkpoints{
       .load =
           [&](int member) {
             auto state = read_file(checkpoint_file(folder, member));
             return state.ok() ? std::move(*state) : std::string();  // None, or one that cannot be read: begun anew.
           },
-      .save =
-          [&](int member, std::string_view state) {
-            members = std::max(members, member + 1);
-            return write_file_atomically(checkpoint_file(folder, member), state);
-          }};
+      .save = [&](int member,
+                  std::string_view state) { return write_file_atomically(checkpoint_file(folder, member), state); }};
   const JobResult result = TRY(run_job(job, folder / kProgramFolder, progress, checkpoints));
   if (result.resumed > 0) log_info("training", "run {}: {} steps were done before", job.run, result.resumed);
   TRY(write_result(result, folder));
   std::error_code ignored;  // What is left of them harms nobody.
-  for (int member = 0; member < members; ++member) fs::remove(checkpoint_file(folder, member), ignored);
+  for (int member = 0; fs::remove(checkpoint_file(folder, member), ignored); ++member) {
+  }
   fs::remove_all(folder / kProgramFolder, ignored);  // Its model is in the artefact.
   return ok();
 }

@@ -77,7 +77,7 @@ Result<JobResult> run_job_with(const Learner& learner, const TrainingJob& job) {
     options.likelihoods = deepar::member_heads(std::span(&job.series, 1), options);
     options.members = static_cast<int>(options.likelihoods.size());
   }
-  if (judge && !job.warm_start_artefact.empty())
+  if (!job.warm_start_artefact.empty())
     options.warm_start = TRY(load(learner, job.warm_start_artefact, "warm start's"));
   if (!judge && job.algorithm.is_deepar()) options.like = TRY(load(learner, job.judged_artefact, "judged"));
   const TimeSeries data = training_part(job.series, windows, job.options.horizon);

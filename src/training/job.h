@@ -36,7 +36,7 @@ struct TrainingJob {
   DeepArOptions options;            // horizon, season and seed of any; the rest DeepAR's; `select` and `like` are the
                                     // kind's.
   std::string judged_artefact;      // Bytes of the model that the judge trained and that is trained anew (refit).
-  std::string warm_start_artefact;  // Bytes of the model whose weights the training begins with; "": none (judge).
+  std::string warm_start_artefact;  // Bytes of the model whose weights the training begins with; "": none.
   std::string production_artefact;  // Bytes of the production model; "" if there is none (judge).
   EventTime production_data_end;    // Where the data of that model ended: only windows after it judge it.
 };

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/json.h"
+
 namespace tidecast {
 namespace {
 
@@ -77,7 +79,7 @@ std::string last_lines(std::string_view text) {
     joined = joined.empty() ? std::string(line) : fmt::format("{} | {}", line, joined);
     ++lines;
   }
-  return joined.empty() ? "nothing" : joined;
+  return joined.empty() ? "nothing" : as_utf8(joined);
 }
 
 Result<std::unique_ptr<Process>> Process::start(ProcessOptions options) {

@@ -217,7 +217,8 @@ std::vector<SearchRange> search_space(const DeepArOptions& defaults) {
   space.push_back({.name = "learning_rate", .low = 3e-4, .high = 1e-2, .scale = SearchRange::Scale::kLog});
   space.push_back({.name = "num_cells", .choices = {20, 30, 40, 60, 80}});
   space.push_back({.name = "num_layers", .choices = {1, 2, 3}});
-  space.push_back({.name = "dropout_rate", .low = 0, .high = 0.2});
+  if (defaults.zoneout == 0)  // Which stands in its place.
+    space.push_back({.name = "dropout_rate", .low = 0, .high = 0.2});
   return space;
 }
 

@@ -133,7 +133,9 @@ Result<Trials> trials_on(const TrainingJob& job, const TuneProgress& progress) {
                                job.options.horizon, kLeastObservations, kLeastWindows);
   TimeSeries part =
       without_last(job.series, static_cast<std::size_t>(windows) * static_cast<std::size_t>(job.options.horizon));
-  Trials trials = TRY(make_trials(std::span(&part, 1), job.options));
+  DeepArOptions defaults_of_run = job.options;
+  defaults_of_run.likelihoods = deepar::member_heads(std::span(&job.series, 1), job.options);  // As the run asks.
+  Trials trials = TRY(make_trials(std::span(&part, 1), std::move(defaults_of_run)));
   trials.train = [=, part = std::move(part), defaults = trials.defaults](const Trial& trial) -> Result<TrialResult> {
     TrainingJob tried = job;
     tried.options = TRY(options_of(trial, defaults));
