@@ -37,6 +37,13 @@ TEST_F(Batch, WritesAPredictionForEachLine) {
   EXPECT_FALSE(left_behind());
 }
 
+TEST_F(Batch, WritesNothingOverWhatItReads) {
+  ASSERT_TRUE(write_file_atomically(path("out.part"), kLine).ok());
+  const auto result = forecast_file(model_, 7, {.in = path("out.part"), .out = path("out"), .configuration = mean()});
+  EXPECT_NE(result.message().find("it would overwrite what is read"), std::string::npos);
+  EXPECT_EQ(read_file(path("out.part")).value(), kLine);
+}
+
 TEST_F(Batch, NamesAWrongLineInItsPlaceAndGoesOn) {
   const auto result = run(fmt::format("\xef\xbb\xbf{}\n\n\r\n{{\"start\":\"2026-05-06\"}}\n{}\n[", kLine, kLine));
   ASSERT_TRUE(result.ok()) << result.message();

@@ -135,6 +135,37 @@ TEST(WarmStart, BeginsWithTheWeightsOfAnotherModel) {
             "warm_start: trained for a horizon of 6; asked for 7");
 }
 
+TEST(WarmStart, LastsThroughTheRefit) {
+  const TrainedDeepAr first = train_deepar(std::vector{wave(400)}, quick("default", 300)).value();
+  DeepArOptions options = quick("default", 25);
+  options.warm_start = first.model;
+  const TrainedDeepAr judged = train_deepar(std::vector{wave(450)}, options).value();
+  options.like = judged.model;
+  options.select = false;
+  const TrainedDeepAr refit = train_deepar(std::vector{wave(480)}, options).value();
+  EXPECT_EQ(refit.steps, judged.best_step);
+  EXPECT_LT(refit.train_loss, first.train_loss + 0.3) << "not begun anew";
+  EXPECT_EQ(refit.model->describe().at("recipe"), "R") << "that nothing was selected is not the recipe";
+}
+
+TEST(WarmStart, OfOneNetworkGivesTwoThatDiffer) {
+  const TrainedDeepAr first = train_deepar(std::vector{wave(300)}, quick("default", 50)).value();
+  DeepArOptions options = quick("default", 50);
+  options.likelihoods = {nn::Head::kStudentT, nn::Head::kGaussian};
+  options.members = 0;
+  options.warm_start = first.model;
+  const auto trained = train_deepar(std::vector{wave(300)}, options).value();
+  const auto& pool = dynamic_cast<const deepar::PooledModel&>(*trained.model);
+  EXPECT_NE(pool.members()[0]->parameters(), pool.members()[1]->parameters());
+}
+
+TEST(Calibrated, NeedsHeldOutWindows) {
+  DeepArOptions options = quick("gluonts", 50);
+  options.calibrate = true;
+  EXPECT_EQ(train_deepar(std::vector{wave(300)}, options).message(),
+            "calibrate: needs held-out windows; the recipe's selection is train_loss");
+}
+
 // Nothing that a user can ask for was found to diverge, so a checkpoint is given weights that must.
 TEST(Divergence, KeepsWhatWasBestAndSaysAtWhichStep) {
   std::string state;

@@ -449,10 +449,15 @@ TEST(Deploy, FreesAModelThatNobodyHoldsAnyMore) {
   }
 }
 
-TEST(Deploy, LoadsARealArtefactWhichForecastsTheSameInBothForms) {
+class DeployOf : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Recipes, DeployOf, testing::Values("default", "gluonts"));
+
+TEST_P(DeployOf, ARealArtefactForecastsTheSameInBothForms) {
   TimeSeries series{.start = EventTime::from_ms(1'700'000'040'000), .step = 60s, .values = {}};
   for (int i = 0; i < 400; ++i) series.values.push_back(20 + 5 * std::sin(i / 9.5) + i % 7);
-  const auto trained = train_deepar(std::vector{series}, {.horizon = 5, .season = 60, .steps = 3, .select = false});
+  DeepArOptions options{.horizon = 5, .season = 60, .steps = 3, .select = false};
+  options.recipe = deepar::parse_recipe(GetParam()).value();
+  const auto trained = train_deepar(std::vector{series}, options);
   ASSERT_TRUE(trained.ok()) << trained.message();
   Endpoints endpoints({}, [&](const std::string&, std::optional<EventTime>) { return Result<TimeSeries>(series); });
   const auto smoke_ms = endpoints.deploy("production", 1, trained->model->serialize(), series);

@@ -279,6 +279,10 @@ TEST_F(OpenInference, SaysWhatIsWrongInError) {
             }),
             "/outputs/0/name: found \"median\"; allowed: \"mean\", \"quantiles\" or \"samples\"");
   EXPECT_EQ(error([](json::object& body) {
+              body["outputs"] = json::array{json::object{{"name", "mean"}}, json::object{{"name", "mean"}}};
+            }),
+            "/outputs/1/name: found \"mean\"; allowed: each output once");
+  EXPECT_EQ(error([](json::object& body) {
               body["parameters"] = {{"num_samples", 60'000}};
             }),
             "/parameters/num_samples: found 60000; allowed: an integer from 1 to 10000");
