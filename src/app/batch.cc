@@ -1,5 +1,7 @@
 #include "app/batch.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -59,12 +61,11 @@ Result<std::string> prediction_of(const Forecaster& model, std::uint64_t seed, c
   return prediction_text(TRY(sample_paths(model, series.value(), wanted.samples, seed)), wanted);
 }
 
-Status check_out(const BatchOptions& options, const std::filesystem::path& temporary) {
+Status check_out(const BatchOptions& options) {
   std::error_code ignored;
   if (std::filesystem::exists(options.out, ignored) && !std::filesystem::is_regular_file(options.out, ignored))
     return invalid_argument("{}: no regular file; allowed: the name of a file to write", options.out.string());
-  if (std::filesystem::equivalent(options.in, options.out, ignored) ||
-      std::filesystem::equivalent(options.in, temporary, ignored))
+  if (std::filesystem::equivalent(options.in, options.out, ignored))
     return invalid_argument("{}: it would overwrite what is read", options.out.string());
   return ok();
 }
@@ -72,8 +73,9 @@ Status check_out(const BatchOptions& options, const std::filesystem::path& tempo
 }  // namespace
 
 Result<BatchResult> forecast_file(const Forecaster& model, std::uint64_t seed, const BatchOptions& options) {
-  const std::filesystem::path temporary = options.out.string() + ".part";
-  TRY(check_out(options, temporary));
+  // Of this process alone: two that write one file must not mix.
+  const std::filesystem::path temporary = fmt::format("{}.{}.part", options.out.string(), ::getpid());
+  TRY(check_out(options));
   NumberedLines lines(TRY(UnpackedFile::open(options.in)));
   const auto write = [&]() -> Result<BatchResult> {
     FileWriter out = TRY(FileWriter::create(temporary));

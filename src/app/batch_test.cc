@@ -19,7 +19,11 @@ class Batch : public testing::Test {
   }
   static Configuration mean() { return {.samples = 3, .want_quantiles = false}; }
   std::string out() const { return read_file(path("out")).value(); }
-  bool left_behind() const { return std::filesystem::exists(path("out.part")); }
+  bool left_behind() const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      if (entry.path().extension() == ".part") return true;
+    return false;
+  }
 
   TemporaryFolder folder_;
   const FakeModel model_{10, 2};
@@ -38,10 +42,11 @@ TEST_F(Batch, WritesAPredictionForEachLine) {
 }
 
 TEST_F(Batch, WritesNothingOverWhatItReads) {
-  ASSERT_TRUE(write_file_atomically(path("out.part"), kLine).ok());
-  const auto result = forecast_file(model_, 7, {.in = path("out.part"), .out = path("out"), .configuration = mean()});
+  ASSERT_TRUE(write_file_atomically(path("in.jsonl"), kLine).ok());
+  const auto result =
+      forecast_file(model_, 7, {.in = path("in.jsonl"), .out = path("in.jsonl"), .configuration = mean()});
   EXPECT_NE(result.message().find("it would overwrite what is read"), std::string::npos);
-  EXPECT_EQ(read_file(path("out.part")).value(), kLine);
+  EXPECT_EQ(read_file(path("in.jsonl")).value(), kLine);
 }
 
 TEST_F(Batch, NamesAWrongLineInItsPlaceAndGoesOn) {

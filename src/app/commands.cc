@@ -104,6 +104,9 @@ Result<json::object> ProjectCommands::set_parameters(const json::object& values,
                                                      const std::string& actor) {
   if (why.empty())
     return invalid_argument("why: found nothing, allowed: the reason, which whoever comes next will read");
+  if (const auto& forecast = parts_.project.definition().forecast; forecast && !forecast->algorithm.is_deepar())
+    return failed_precondition("forecast.algorithm is {}; only deepar has hyperparameters",
+                               name_of(forecast->algorithm));
   DeepArOptions checked;
   TRY(set_hyperparameters(values, checked));
   return parts_.on_loop([&]() -> Result<json::object> {

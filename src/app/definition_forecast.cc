@@ -62,6 +62,9 @@ void read_hyperparameters(const Value& value, DeepArOptions& out) {
     if (const auto head = read_head(each)) out.likelihoods.push_back(*head);
   if (out.likelihoods.empty() || out.likelihoods.size() > 8)
     likelihood.error(fmt::format("{} likelihoods", out.likelihoods.size()), "1 to 8 of them");
+  if (out.members > 0 && out.likelihoods.size() > static_cast<std::size_t>(out.members))
+    map["members"].error(fmt::format("{} members for {} likelihoods", out.members, out.likelihoods.size()),
+                         "at least one of each");
 }
 
 // A recipe by its name, or a map of its parts.
@@ -171,7 +174,8 @@ Algorithm read_algorithm(const Value& value, const std::filesystem::path& folder
                                     .synonyms = {{"command", "program"}, {"max_runtime", "train_at_most"}}});
     ProgramOptions& program = algorithm.program.emplace();
     std::error_code error;
-    const std::filesystem::path home = std::filesystem::absolute(folder, error);
+    const std::filesystem::path home =
+        std::filesystem::absolute(folder.empty() ? "." : folder, error).lexically_normal();
     program.folder = home;
     if (const Value command = map["program"]) program.command = read_command(command, home);
     if (const Value own = map["hyperparameters"]) program.hyperparameters = read_own_hyperparameters(own);

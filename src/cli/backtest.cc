@@ -65,6 +65,7 @@ json::object to_json(const BacktestArguments& arguments, const DatasetBacktest& 
                       {"members", arguments.members},
                       {"calibrated", arguments.calibrate},
                       {"series", e.series},
+                      {"left_out", e.left_out},
                       {"points", e.points},
                       {"mean_wql", to_json(spread(e, wql_of))},
                       {"mase", to_json(spread(e, mase_of))},
@@ -143,8 +144,9 @@ Status backtest_command(const Context& context, const BacktestArguments& argumen
     return ok();
   }
   if (!context.quiet)
-    fmt::print("{} series, {} values to train on, {} windows of {} steps of {}\n\n", result.series, result.points,
-               result.windows, arguments.horizon, arguments.frequency);
+    fmt::print("{} series{}, {} values to train on, {} windows of {} steps of {}\n\n", result.series,
+               result.left_out > 0 ? fmt::format(" ({} more are too short for their windows)", result.left_out) : "",
+               result.points, result.windows, arguments.horizon, arguments.frequency);
   fmt::print("{}", to_table(result));
   return ok();
 }

@@ -61,29 +61,6 @@ int week_of(const Frequency& step) {
 // not 20.
 double floor_quotient(double a, double b) { return std::floor((a - std::fmod(a, b)) / b + 0.5); }
 
-Status check_options(const DeepArOptions& o) {
-  const auto in_range = [](std::string_view name, auto value, auto low, auto high) -> Status {
-    if (value >= low && value <= high) return ok();
-    return invalid_argument("{}: found {}; allowed: {} to {}", name, value, low, high);
-  };
-  TRY(in_range("horizon", o.horizon, 1, 1000));
-  TRY(in_range("season", o.season, 0, 100'000));
-  TRY(in_range("context", o.context, 0, 2000));
-  TRY(in_range("steps", o.steps, 0, kMostSteps));
-  TRY(in_range("epochs", o.epochs, 0, 100'000));
-  TRY(in_range("patience", o.patience, 0, 100'000));
-  TRY(in_range("likelihoods", o.likelihoods.size(), 0u, 8u));
-  TRY(in_range("members", o.members, 0, 32));
-  TRY(in_range("batch", o.batch, 1, 4096));
-  TRY(in_range("cells", o.cells, 1, 512));
-  TRY(in_range("layers", o.layers, 1, 8));
-  TRY(in_range("threads", o.threads, 1, 256));
-  TRY(in_range("learning_rate", o.learning_rate, 1e-9, 1.0));
-  TRY(in_range("dropout", o.dropout, 0.0, 0.95));
-  TRY(in_range("zoneout", o.zoneout, 0.0, 0.95));
-  return in_range("embedding_dimension", o.embedding_dimension, 0, 1000);
-}
-
 // The values that a head is of.
 Status check_support(nn::Head head, const TimeSeries& series) {
   const auto check = [&](const auto& allows, std::string_view allowed) -> Status {
@@ -217,6 +194,32 @@ TrainingPlan plan_by_recipe(std::span<const TimeSeries> series, std::size_t poin
 }
 
 }  // namespace
+
+Status check_options(const DeepArOptions& o) {
+  const auto in_range = [](std::string_view name, auto value, auto low, auto high) -> Status {
+    if (value >= low && value <= high) return ok();
+    return invalid_argument("{}: found {}; allowed: {} to {}", name, value, low, high);
+  };
+  TRY(in_range("horizon", o.horizon, 1, 1000));
+  TRY(in_range("season", o.season, 0, 100'000));
+  TRY(in_range("context", o.context, 0, 2000));
+  TRY(in_range("steps", o.steps, 0, kMostSteps));
+  TRY(in_range("epochs", o.epochs, 0, 100'000));
+  TRY(in_range("patience", o.patience, 0, 100'000));
+  TRY(in_range("likelihoods", o.likelihoods.size(), 0u, 8u));
+  TRY(in_range("members", o.members, 0, 32));
+  if (o.members > 0 && o.likelihoods.size() > static_cast<std::size_t>(o.members))
+    return invalid_argument("members: found {} for {} likelihoods; allowed: at least one of each", o.members,
+                            o.likelihoods.size());
+  TRY(in_range("batch", o.batch, 1, 4096));
+  TRY(in_range("cells", o.cells, 1, 512));
+  TRY(in_range("layers", o.layers, 1, 8));
+  TRY(in_range("threads", o.threads, 1, 256));
+  TRY(in_range("learning_rate", o.learning_rate, 1e-9, 1.0));
+  TRY(in_range("dropout", o.dropout, 0.0, 0.95));
+  TRY(in_range("zoneout", o.zoneout, 0.0, 0.95));
+  return in_range("embedding_dimension", o.embedding_dimension, 0, 1000);
+}
 
 std::string_view name_of(Scaling scaling) {
   return scaling == Scaling::kLocation ? "location" : scaling == Scaling::kMagnitude ? "magnitude" : "none";

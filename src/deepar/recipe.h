@@ -96,6 +96,8 @@ std::vector<int> gluonts_lags(const Frequency& step, int lag_max = kGluonTsLagMa
 // Those and, of steps whose day or week is further back than that, a day and a week, one step on either side.
 std::vector<int> long_lags(const Frequency& step);
 
+// Errors: kInvalidArgument - an option out of range.
+Status check_options(const DeepArOptions& options);
 // Of each member of a model of these series: the options' likelihoods in turn.
 std::vector<nn::Head> member_heads(std::span<const TimeSeries> series, const DeepArOptions& options);
 // Of the first member.

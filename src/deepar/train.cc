@@ -321,6 +321,7 @@ Result<std::vector<CalibrationCase>> held_out_cases(const Forecaster& model, std
 
 Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
                                    const TrainingProgress& progress, const TrainingCheckpoints& checkpoints) {
+  TRY(check_options(options));
   const PooledModel* pool = pool_of(options.like);
   std::vector<nn::Head> heads = member_heads(series, options);
   if (options.like) heads.resize(pool ? pool->members().size() : 1);

@@ -45,6 +45,7 @@ class Backtester {
     TRY(cut_windows());
     DatasetBacktest result;
     result.series = parts_.size();
+    result.left_out = series_.size() - parts_.size();
     result.windows = windows_.size();
     result.season = season_;
     for (const TimeSeries& part : parts_)

@@ -50,6 +50,7 @@ struct SeedResult {
 
 struct DatasetBacktest {
   std::size_t series = 0, points = 0, windows = 0;  // points: observed, to train on; windows: over all series.
+  std::size_t left_out = 0;                         // Series that are not longer than their windows.
   int season = 0;
   std::vector<SeedResult> seeds;
   std::optional<DatasetAccuracy> pooled;  // All seeds' paths together, where there are several.

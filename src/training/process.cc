@@ -79,7 +79,10 @@ std::string last_lines(std::string_view text) {
     joined = joined.empty() ? std::string(line) : fmt::format("{} | {}", line, joined);
     ++lines;
   }
-  return joined.empty() ? "nothing" : as_utf8(joined);
+  joined = as_utf8(joined);
+  for (char& c : joined)  // It is shown on terminals.
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  return joined.empty() ? "nothing" : joined;
 }
 
 Result<std::unique_ptr<Process>> Process::start(ProcessOptions options) {
