@@ -8,12 +8,14 @@
 namespace tidecast::e2e {
 namespace {
 
-// With a rate at which a network learns next to nothing, so that there is something to find.
+// With a rate at which a network learns next to nothing, and a recipe by which one that has learnt nothing says 0, so that
+// there is something to find.
 constexpr const char* kForecast =
     "forecast:\n"
     "  target: tx_metrics.avg_fee_1min\n"
     "  horizon: 5\n"
     "  first_training_after: 7d\n"
+    "  recipe: { scaling: magnitude, copy_gate: off }\n"
     "  hyperparameters: { context_length: 6, num_cells: 4, num_layers: 1, learning_rate: 0.00001 }\n"
     "validation: { windows: 5, paths: 50, threshold: { weighted_quantile_loss: 9 } }\n"
     "server: { listen: \"127.0.0.1:0\" }\n";
