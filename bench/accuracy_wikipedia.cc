@@ -21,9 +21,10 @@ int main(int argc, char** argv) {
   std::vector<double> losses;
   for (int seed = 1; seed <= seeds; ++seed) {
     const auto begin = std::chrono::steady_clock::now();
-    const auto trained = train_deepar(
-        std::vector{set.until(set.cut)},
-        {.horizon = WikipediaSet::kHorizon, .season = WikipediaSet::kSeason, .seed = static_cast<std::uint64_t>(seed)});
+    const auto trained = train_deepar(std::vector{set.until(set.cut)}, {.horizon = WikipediaSet::kHorizon,
+                                                                        .season = WikipediaSet::kSeason,
+                                                                        .members = 1,
+                                                                        .seed = static_cast<std::uint64_t>(seed)});
     if (!trained.ok()) return fmt::print(stderr, "{}\n", trained.message()), 1;
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     const Accuracy a = judge_model(set, *trained->model, static_cast<std::uint64_t>(seed));

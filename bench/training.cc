@@ -31,6 +31,7 @@ void training_step(benchmark::State& state) {
                                                .steps = kSteps,
                                                .select = false,
                                                .batch = static_cast<int>(state.range(1)),
+                                               .members = 1,
                                                .threads = static_cast<int>(state.range(0))});
     if (!trained.ok()) state.SkipWithError(trained.message().c_str());
   }
