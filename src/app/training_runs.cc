@@ -98,12 +98,12 @@ Status TrainingRuns::restore() {
     newest = std::move(run);
   }
   if (!newest) return ok();
-  Run failed = *newest;
+  const Run interrupted = *newest;
   Status launched = launch(std::move(*newest));
   if (launched.ok() || launched.code() == Code::kUnavailable) return launched;
-  failed.outcome = RunOutcome::kFailed;  // Or it would end every start from now on.
-  failed.reason = launched.message();
-  return project_.tracking().update_run(failed);
+  active_.emplace().run = interrupted;  // It fails as any other does, or it would end every start from now on.
+  end(RunOutcome::kFailed, launched.message());
+  return ok();
 }
 
 Status TrainingRuns::start(const std::string& why, ProcessingTime now, int warm_start) {

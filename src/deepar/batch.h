@@ -46,8 +46,8 @@ class SplitSampler {
 // series' splits, each is taken with the probability that gives one window a visit on average over all visits so far.
 class FileOrderSampler {
  public:
+  // ends: as SplitSampler's; at least one series must be long enough.
   FileOrderSampler(const ModelSpec& spec, std::span<const std::size_t> ends, std::uint64_t seed);
-  bool empty() const { return splits_.empty(); }
   Split next();
 
  private:

@@ -62,8 +62,8 @@ struct DeepArOptions {
 // Progress of a training: called now and then; return false to stop (the training then ends in kCancelled).
 using TrainingProgress = std::function<bool(int step, int steps, double loss)>;
 
-// Errors: kInvalidArgument - "byte ...", another format version, wrong shapes.
-// Format: docs/formats/model.md.
+// The model of an artefact (docs/formats/model.md).  Errors: kInvalidArgument - "byte ...", another format version,
+// wrong shapes.
 Result<std::shared_ptr<const Forecaster>> load_deepar(std::string_view artefact);
 
 // Of several members: the sum of their steps, and the means of their losses.
@@ -76,6 +76,7 @@ struct TrainedDeepAr {
   double train_loss = 0;     // Mean NLL of the last 50 batches, in scaled units.
   double held_out_loss = 0;  // Of the kept weights, by the held-out windows; NaN where there are none.
 };
+
 // Where a training that may be killed leaves its state now and then, one for each member, so that begun anew it goes on
 // and ends in the same bytes.
 struct TrainingCheckpoints {
@@ -85,8 +86,9 @@ struct TrainingCheckpoints {
 };
 
 // Errors: kInvalidArgument - an option out of range, a value that the likelihood cannot have, series that differ in
-// what they carry beside their values, too short to cut one window, a model in `like` that does not say how it was
-// trained or has another step; kCancelled; kInternal - the loss left the numbers (it says at which step).
+// what they carry beside their values, too short to cut one window, a model in `like` or `warm_start` that does not say
+// how it was trained, has another step or, to begin with, another horizon; kCancelled; kInternal - the loss left the
+// numbers before anything was worth keeping (it says at which step); what checkpoints.save says.
 Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const DeepArOptions& options,
                                    const TrainingProgress& progress = {}, const TrainingCheckpoints& checkpoints = {});
 

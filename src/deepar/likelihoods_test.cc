@@ -47,8 +47,12 @@ TEST_P(Likelihood, TrainsForecastsWithinItsSupportAndComesBackFromItsArtefact) {
       EXPECT_EQ(value, std::round(value));
       EXPECT_GE(value, 0);
     }
-    if (c.head == nn::Head::kGamma) EXPECT_GE(value, 0);
-    if (c.head == nn::Head::kBeta) EXPECT_TRUE(value >= 0 && value <= 1) << value;
+    if (c.head == nn::Head::kGamma) {
+      EXPECT_GE(value, 0);
+    }
+    if (c.head == nn::Head::kBeta) {
+      EXPECT_TRUE(value >= 0 && value <= 1) << value;
+    }
   }
   const std::vector<double> middle = paths.quantile(0.5);
   for (const double y : middle) EXPECT_NEAR(y, (c.low + c.high) / 2, (c.high - c.low)) << "it learned the level";
@@ -80,7 +84,9 @@ TEST_P(Likelihood, TrainsOnZerosGapsAndJumpsWhereItAllowsThem) {
   const auto trained = train_deepar(std::vector{series}, options);
   ASSERT_TRUE(trained.ok()) << trained.message();
   EXPECT_TRUE(std::isfinite(trained->train_loss));
-  for (const float value : trained->model->forecast(series, 40, 1)->values) ASSERT_TRUE(std::isfinite(value));
+  const auto paths = trained->model->forecast(series, 40, 1);
+  ASSERT_TRUE(paths.ok()) << paths.message();
+  for (const float value : paths->values) ASSERT_TRUE(std::isfinite(value));
 }
 
 // Powers of two, so that nothing is rounded: from a millionth to a thousand million times, not one bit may differ.

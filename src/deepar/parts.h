@@ -22,7 +22,7 @@ enum class Lags {
   kAuto,  // Six on small sets, else GluonTS's.
   kFew,
   kMany,
-  kLong,  // GluonTS's, and a day and a week where those are further back than its 1,200 steps.
+  kLong,  // GluonTS's, and a day and a week where those are 1,200 to 4,000 steps back.
 };
 enum class Calendar {
   kAuto,  // The fields of whose cycles the training spans two.

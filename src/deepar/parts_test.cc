@@ -45,8 +45,9 @@ TrainingPlan plan_of(std::string_view recipe, const DeepArOptions& with = {}) {
 
 TEST(RecipeParts, DecideTheInputs) {
   EXPECT_EQ(plan_of("default lags=few").spec.lags, (std::vector{1, 2, 3, 4, 60, 61}));
-  EXPECT_EQ(plan_of("default lags=long").spec.lags.back(), 10'081);
-  EXPECT_EQ(plan_of("default lags=long").spec.week_lag, 10'080);
+  EXPECT_EQ(plan_of("default lags=long").spec.lags.back(), 1'441) << "a day; a week is more than a server hands over";
+  EXPECT_EQ(long_lags(Milliseconds(300'000)).back(), 2'017) << "a week of five minutes";
+  EXPECT_EQ(long_lags(Milliseconds(3'600'000)), gluonts_lags(Milliseconds(3'600'000)));
   EXPECT_EQ(plan_of("default calendar=all").spec.calendar, gluonts_calendar(Milliseconds(60'000)));
   EXPECT_TRUE(plan_of("default calendar=none").spec.calendar.empty());
   EXPECT_FALSE(plan_of("default copy_gate=off").spec.gated());

@@ -26,12 +26,12 @@ struct CalibrationCase {
 // nullopt: fewer than kTruthsToCalibrate cases.  Factors are kept within a tenth and ten.
 std::optional<Calibration> calibrate(std::span<const CalibrationCase> cases);
 
-// Of a likelihood's support: what no path may leave.
+// Stretches `paths`; none leaves [least, most], the likelihood's support.
 void apply(const Calibration& calibration, double least, double most, ForecastPaths& paths);
 
 class PooledModel final : public Forecaster {
  public:
-  // At least one member; all of one step and horizon.  about: what stands in the description before the members'.
+  // At least one member; all of one step and horizon.  The description is the first member's, and all of them.
   PooledModel(std::vector<std::shared_ptr<const Model>> members, std::optional<Calibration> calibration);
 
   // Path k is path k / M of member k modulo M.

@@ -15,7 +15,6 @@ namespace {
 constexpr int kRecentLags = 7;
 constexpr int kPointsPerLag = 200;      // Fewer points than this times the lags are a small set.
 constexpr int kContextMax = 64;         // Whole seasons are taken into the context up to here.
-constexpr int kLagMax = 100'000;        // Of a long one.
 constexpr int kHeldOutWindows = 100;    // Wanted over all series.
 constexpr int kHeldOutMax = 10;         // Of one series.
 constexpr double kHeldOutShare = 0.15;  // Of a series' length.
@@ -315,7 +314,7 @@ std::vector<int> long_lags(const Frequency& step) {
   if (!width) return lags;
   for (const Milliseconds cycle : {kDay, 7 * kDay}) {
     const std::int64_t steps = cycle / *width;
-    if (cycle % *width != 0ms || steps <= lags.back() || steps > kLagMax) continue;
+    if (cycle % *width != 0ms || steps <= lags.back() || steps >= kLongLagMax) continue;
     for (const int lag : {-1, 0, 1}) lags.push_back(static_cast<int>(steps) + lag);
   }
   return lags;

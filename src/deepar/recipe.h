@@ -93,14 +93,16 @@ inline constexpr int kGluonTsLagMax = 1200;
 // GluonTS's lags of a step (gluonts/time_feature/lag.py), ascending: the last seven, and those round multiples of
 // coarser cycles up to lag_max >= 7 steps.  A day of minutes, 1,440, is beyond GluonTS's own 1,200.
 std::vector<int> gluonts_lags(const Frequency& step, int lag_max = kGluonTsLagMax);
-// Those and, of steps whose day or week is further back than that, a day and a week, one step on either side.
+// Those and, of steps whose day or week is further back than that, a day and a week, one step on either side; as far as
+// kLongLagMax.
+inline constexpr int kLongLagMax = 4'000;  // A server hands over 4,096 values, and the context wants some.
 std::vector<int> long_lags(const Frequency& step);
 
 // Errors: kInvalidArgument - an option out of range.
 Status check_options(const DeepArOptions& options);
 // Of each member of a model of these series: the options' likelihoods in turn.
 std::vector<nn::Head> member_heads(std::span<const TimeSeries> series, const DeepArOptions& options);
-// Of the first member.
+// What trains the first member; train_deepar() asks for one at a time.
 // Errors: kInvalidArgument - an option out of range, no series, steps of different widths, or a model in `like` that
 // does not say how it was trained or has another step.  Whether a series is long enough only the training finds.
 Result<TrainingPlan> plan_training(std::span<const TimeSeries> series, const DeepArOptions& options);

@@ -307,9 +307,9 @@ Result<std::vector<CalibrationCase>> held_out_cases(const Forecaster& model, std
     const TimeSeries& whole = series[split.series];
     TimeSeries history = whole;
     history.values.resize(split.at);
-    if (std::ranges::all_of(history.values, [](double y) { return std::isnan(y); })) continue;
     const auto paths = model.forecast(history, kCalibrationPaths, paths_seed(seed, history.end()));
-    if (!paths.ok()) continue;  // A gap as long as the model looks back.
+    if (paths.code() == Code::kInvalidArgument) continue;  // A gap as long as the model looks back.
+    TRY(paths.status());
     const auto low = paths->quantile(0.1), median = paths->quantile(0.5), up = paths->quantile(0.9);
     for (std::size_t k = 0; k < median.size() && split.at + k < whole.values.size(); ++k)
       cases.push_back({whole.values[split.at + k], low[k], median[k], up[k]});
@@ -325,7 +325,8 @@ Result<TrainedDeepAr> train_deepar(std::span<const TimeSeries> series, const Dee
   const PooledModel* pool = pool_of(options.like);
   std::vector<nn::Head> heads = member_heads(series, options);
   if (options.like) heads.resize(pool ? pool->members().size() : 1);
-  // Whose networks are taken, his likelihoods are: a member's seed depends on how many before it have the same.
+  // The likelihoods are those of the networks that are taken: a member's seed depends on how many before it have its
+  // own.
   if (const auto& given = options.like ? options.like : options.warm_start)
     for (std::size_t i = 0; i < heads.size(); ++i)
       if (const auto* member = dynamic_cast<const Model*>(member_of(given, static_cast<int>(i)).get()))

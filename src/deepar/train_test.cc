@@ -188,7 +188,9 @@ TEST(Divergence, KeepsWhatWasBestAndSaysAtWhichStep) {
   EXPECT_EQ(trained->diverged, 51);
   EXPECT_EQ(trained->model->describe().at("diverged"), 51);
   EXPECT_LE(trained->best_step, 50);
-  for (const float value : trained->model->forecast(series[0], 50, 1)->values) EXPECT_TRUE(std::isfinite(value));
+  const auto paths = trained->model->forecast(series[0], 50, 1);
+  ASSERT_TRUE(paths.ok()) << paths.message();
+  for (const float value : paths->values) EXPECT_TRUE(std::isfinite(value));
 }
 
 }  // namespace

@@ -13,9 +13,7 @@
 
 namespace tidecast::nn {
 
-inline constexpr int kLaneAlign = 16;       // Lanes come in multiples of this: the widest vector of floats.
-inline constexpr int kStudentTOutputs = 3;  // Raw outputs a head needs: degrees of freedom, location, scale.
-inline constexpr int kGatedOutputs = kStudentTOutputs + kCandidates + 1;
+inline constexpr int kLaneAlign = 16;  // Lanes come in multiples of this: the widest vector of floats.
 
 // sum over k of weight(k, n) * input[k][lane], with weight(k, n) = weight[k * stride_k + n * stride_n].  With `block`
 // the weights come in blocks: k % block takes the place of k, and the next block begins block_stride elements later.
@@ -30,9 +28,6 @@ struct Product {
   int block = 0;  // Divides k; 0: no blocks.
   std::int64_t block_stride = 0;
 };
-
-template <typename Real>
-using StudentTStep = HeadStep<Real>;
 
 struct AdamStep {
   double rate = 0;            // Learning rate of this step.
@@ -74,11 +69,6 @@ struct Kernels {
   // Its way back: moves the errors of what was kept from now to before, where they are added.
   void (*zoneout_back)(int n, double rate, std::uint64_t key, std::uint32_t counter, Real* now, Real* before);
 
-  // -log density of target[lane], times weight[lane], and its derivative by each raw output (times weight and
-  // gradient_scale).
-  void (*student_t_loss)(const StudentTStep<Real>& step, const Real* target, const Real* weight, Real gradient_scale,
-                         Real* loss, Real* raw_gradient);
-  void (*student_t_parameters)(const StudentTStep<Real>& step, Real* df, Real* location, Real* scale);
   // out = location + scale * t with t Student-T of df degrees of freedom, by Bailey's polar form (Mathematics of
   // Computation 62, 1994): t = sqrt(df (u^(-2/df) - 1)) cos(2 pi v), exact for uniform u in (0, 1], v in [0, 1).
   // Bounded by +-limit.

@@ -231,15 +231,15 @@ double student_t_nll(double y, double df, double location, double scale) {
 TYPED_TEST(KernelsOf, StudentTLossIsTheNegativeLogDensityWithTheGatesLocation) {
   using Real = TypeParam;
   constexpr int kLanes = 16;
-  const auto raw = random_values<Real>(kGatedOutputs * kLanes, 11, 3),
+  const auto raw = random_values<Real>(gated_outputs(Head::kStudentT) * kLanes, 11, 3),
              candidates = random_values<Real>(kCandidates * kLanes, 12, 5);
   const auto target = random_values<Real>(kLanes, 13, 4);
   std::vector<Real> weight(kLanes, Real(1)), loss(kLanes), gradient(raw.size());
   weight[3] = 0;
   for (const auto* kernels : tables<Real>())
     for (const bool gated : {false, true}) {
-      kernels->student_t_loss({kLanes, raw.data(), gated ? candidates.data() : nullptr}, target.data(), weight.data(),
-                              Real(1), loss.data(), gradient.data());
+      kernels->head_loss(Head::kStudentT, {kLanes, raw.data(), gated ? candidates.data() : nullptr}, target.data(),
+                         weight.data(), Real(1), loss.data(), gradient.data());
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         const auto r = [&](std::size_t row) { return static_cast<double>(raw[row * kLanes + lane]); };
         double location = r(1), total = 0;
@@ -262,16 +262,16 @@ TYPED_TEST(KernelsOf, StudentTLossIsTheNegativeLogDensityWithTheGatesLocation) {
 TEST(StudentTLoss, StaysFiniteAtTheEdgesOfFloat) {
   constexpr int kLanes = 16;
   for (const auto* kernels : tables<float>()) {
-    std::vector<float> raw(kStudentTOutputs * kLanes, 0.f), target(kLanes, 0.f), weight(kLanes, 1.f), loss(kLanes),
-        gradient(raw.size());
+    std::vector<float> raw(head_outputs(Head::kStudentT) * kLanes, 0.f), target(kLanes, 0.f), weight(kLanes, 1.f),
+        loss(kLanes), gradient(raw.size());
     const float extremes[kLanes] = {1e6f, -1e6f, 1e6f, 0, 1e6f, -1e6f, 0, 1};
     for (std::size_t i = 0; i < kLanes; ++i) {
       target[i] = extremes[i];
       raw[i] = i % 2 ? 1e5f : -1e5f;               // Degrees of freedom: 2 or very many.
       raw[2 * kLanes + i] = i % 3 ? -1e5f : 50.f;  // Scale: at its floor, or large.
     }
-    kernels->student_t_loss({kLanes, raw.data(), nullptr}, target.data(), weight.data(), 1.f, loss.data(),
-                            gradient.data());
+    kernels->head_loss(Head::kStudentT, {kLanes, raw.data(), nullptr}, target.data(), weight.data(), 1.f, loss.data(),
+                       gradient.data());
     for (const float x : loss) EXPECT_TRUE(std::isfinite(x)) << kernels->name;
     for (const float x : gradient) EXPECT_TRUE(std::isfinite(x)) << kernels->name;
   }

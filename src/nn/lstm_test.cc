@@ -13,13 +13,13 @@ namespace {
 // A small network with statics, embeddings and the gated Student-T head, in double: loss and gradient of everything
 // together.
 struct SmallNet {
-  static constexpr int kSteps = 6, kLanes = 16, kInputs = 3, kGiven = 2;
+  static constexpr int kSteps = 6, kLanes = 16, kInputs = 3, kGiven = 2, kOutputs = gated_outputs(Head::kStudentT);
   ParameterMap map{
       NetworkShape{.inputs = kInputs,
                    .statics = kGiven + 3,
                    .cells = 5,
                    .layers = 2,
-                   .outputs = kGatedOutputs,
+                   .outputs = kOutputs,
                    .embeddings = {{.cardinality = 4, .dimension = 2}, {.cardinality = 3, .dimension = 1}}}};
   const Kernels<double>& kernels;
   LstmPass<double> pass{map, kLanes, kSteps, kernels};
@@ -54,10 +54,10 @@ struct SmallNet {
     double sum = 0;
     for (std::size_t t = 0; t < kSteps; ++t) {
       std::vector<double> each(kLanes);
-      kernels.student_t_loss(
-          {kLanes, pass.raw() + t * kGatedOutputs * kLanes, candidates.data() + t * kCandidates * kLanes},
-          target.data() + t * kLanes, weight.data() + t * kLanes, 1.0, each.data(),
-          pass.raw_gradient() + t * kGatedOutputs * kLanes);
+      kernels.head_loss(Head::kStudentT,
+                        {kLanes, pass.raw() + t * kOutputs * kLanes, candidates.data() + t * kCandidates * kLanes},
+                        target.data() + t * kLanes, weight.data() + t * kLanes, 1.0, each.data(),
+                        pass.raw_gradient() + t * kOutputs * kLanes);
       for (const double l : each) sum += l;
     }
     if (gradient) {

@@ -28,6 +28,9 @@ class SageMakerInstances final : public PendingInstances {
   std::vector<std::string> predictions_;
 };
 
+// Of a series that is stored; a model may look back to its beginning, but as much as this is handed to it.
+constexpr int kHistoryCounted = 4'096;
+
 class PendingSeries final : public PendingAnswer {
  public:
   PendingSeries(std::shared_ptr<const Forecaster> model, SeriesAnswer about,
@@ -35,7 +38,7 @@ class PendingSeries final : public PendingAnswer {
       : model_(std::move(model)), about_(std::move(about)), history_(std::move(history)), seed_(seed) {}
 
   std::int64_t load() const override {
-    return std::int64_t{about_.paths} * model_->horizon() + model_->history_needed();
+    return std::int64_t{about_.paths} * model_->horizon() + std::min(model_->history_needed(), kHistoryCounted);
   }
   void run(int) override { answer_ = forecast(); }
   HttpResponse answer() override { return std::move(answer_); }

@@ -138,16 +138,22 @@ Status train_job(const fs::path& folder) {
     }
     return true;
   };
+  bool found = false;
   const TrainingCheckpoints checkpoints{
       .load =
           [&](int member) {
             auto state = read_file(checkpoint_file(folder, member));
-            return state.ok() ? std::move(*state) : std::string();  // None, or one that cannot be read: begun anew.
+            if (!state.ok()) return std::string();  // There is none, or it cannot be read: begun anew.
+            found = true;
+            return std::move(*state);
           },
       .save = [&](int member,
                   std::string_view state) { return write_file_atomically(checkpoint_file(folder, member), state); }};
   const JobResult result = TRY(run_job(job, folder / kProgramFolder, progress, checkpoints));
-  if (result.resumed > 0) log_info("training", "run {}: {} steps were done before", job.run, result.resumed);
+  if (found)
+    log_info("training", "run {}: {}", job.run,
+             result.resumed > 0 ? fmt::format("{} steps were done before", result.resumed)
+                                : "the checkpoints were damaged or of another training; begun anew");
   TRY(write_result(result, folder));
   std::error_code ignored;  // What is left of them harms nobody.
   for (int member = 0; fs::remove(checkpoint_file(folder, member), ignored); ++member) {

@@ -30,6 +30,7 @@ class Commands : public testing::Test {
     delete folder_;
     folder_ = nullptr;
   }
+  static std::filesystem::path data() { return *folder_ / "data"; }
   static Finished run(std::vector<std::string> arguments) { return run_in(*folder_, std::move(arguments)); }
   static json::value json_of(std::vector<std::string> arguments) {
     arguments.push_back("--json");
@@ -41,6 +42,26 @@ class Commands : public testing::Test {
  private:
   static inline Folder* folder_ = nullptr;
 };
+
+// In a copy of its own, with the model that nobody has approved yet.
+TEST_F(Commands, ARunThatCannotGoOnAfterACrashFailsAndEndsNoStart) {
+  const Folder copy;
+  std::filesystem::copy(data(), copy / "data", std::filesystem::copy_options::recursive);
+  const auto runs = [&] { return parse_json(run_in(copy, {"runs", "--json"}).out).value().as_array(); };
+  for (int commit = 1; runs().back().at("outcome") != "running"; ++commit) {  // Until one stands there unfinished.
+    ASSERT_LT(commit, 20);
+    ::setenv("TIDECAST_CRASH_AT", fmt::format("tracking.db:{}", commit).c_str(), 1);
+    run_in(copy, {"train", "--warm-start", "1"});
+    ::unsetenv("TIDECAST_CRASH_AT");
+  }
+  std::filesystem::remove(copy / "data/models/1.safetensors");
+  EXPECT_EQ(run_in(copy, {"train"}).code, 0);
+  const json::array ended = runs();
+  const json::value& interrupted = ended.at(ended.size() - 2);
+  EXPECT_EQ(interrupted.at("outcome"), "failed");
+  EXPECT_NE(interrupted.at("reason").as_string().find("1.safetensors"), std::string::npos) << interrupted;
+  EXPECT_NE(ended.back().at("outcome"), "running");
+}
 
 // The misdated rows at the beginning of the recording are dead letters; everything else is stored.
 TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts) {

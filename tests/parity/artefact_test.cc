@@ -97,7 +97,7 @@ void write_anew(const Case& c) {
 }
 
 class Artefacts : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(All, Artefacts, testing::ValuesIn(kCases), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Artefacts, testing::ValuesIn(kCases), [](const auto& each) { return each.param.name; });
 
 TEST_P(Artefacts, GiveTheRecordedLogLikelihoods) {
   const Case& c = GetParam();

@@ -23,6 +23,13 @@ class GluonTsInputs : public testing::TestWithParam<std::string> {
   const Recording recording_{GetParam()};
   const ModelSpec& spec_ = recording_.spec();
   const std::vector<TimeSeries>& series_ = recording_.series();
+
+  // Reads the series' last window; what travels beside it, and where it is split.
+  std::pair<Source, std::size_t> read_last(const TimeSeries& series, ScaledWindow& window) const {
+    const std::size_t split = series.values.size() - static_cast<std::size_t>(spec_.horizon);
+    window.read(series.values, split, spec_.horizon);
+    return {make_source(spec_, series, 0, series.values.size()).value(), split};
+  }
 };
 
 TEST_P(GluonTsInputs, LagsAndLengthsAreGluonTss) {
@@ -37,9 +44,7 @@ TEST_P(GluonTsInputs, WhatIsMadeOfTheSeriesIsGluonTss) {
   ScaledWindow window(spec_);
   for (std::size_t n = 0; n < windows; ++n) {
     const TimeSeries& series = series_[n];
-    const Source source = make_source(spec_, series, 0, series.values.size()).value();
-    const std::size_t split = series.values.size() - static_cast<std::size_t>(spec_.horizon);
-    window.read(series.values, split, spec_.horizon);
+    const auto [source, split] = read_last(series, window);
     const auto each = [&](int from, int to, auto value) {
       std::vector<float> all;
       for (int t = from; t < to; ++t) all.push_back(value(t));
@@ -84,9 +89,7 @@ TEST_P(GluonTsInputs, TheRowsOfTheNetworkAreGluonTss) {
   ScaledWindow window(spec_);
   for (std::size_t n = 0; n < windows; ++n) {
     const TimeSeries& series = series_[n];
-    const Source source = make_source(spec_, series, 0, series.values.size()).value();
-    const std::size_t split = series.values.size() - static_cast<std::size_t>(spec_.horizon);
-    window.read(series.values, split, spec_.horizon);
+    const auto [source, split] = read_last(series, window);
     const int lane = static_cast<int>(n);
     write_window(spec_, window, source, split,
                  {.lane = lane,
