@@ -1,9 +1,13 @@
 #include "features/join.h"
 
 #include <algorithm>
-#include <limits>
+#include <array>
+#include <map>
+#include <span>
 #include <tuple>
+#include <utility>
 
+#include "base/prefetch.h"
 #include "features/offline_files.h"
 #include "storage/file.h"
 
@@ -16,65 +20,81 @@ using duck::quoted_text;
 
 std::string ms_of(std::string_view column) { return fmt::format("epoch_ms({})", column); }
 
-// ASOF joins take one inequality and, of rows that tie, any.  So "known since", the window and the revision are packed
-// into one number, of which no two rows of a series have the same.
-struct Packing {
-  // The number of a row, and one that is not less than that of whatever was known by a time.
-  std::string row, moment;
+// A version of a row, by numbers; times in ms.
+struct Version {
+  std::int64_t series, known, window, revision;
+  std::size_t row;
+  bool deleted;
+};
+struct Versions {
+  std::size_t series = 1, width = 1;
+  std::vector<Version> all;
+  std::vector<FeatureValue> values;  // Of each row its window's end and its features, `width` in all.
 };
 
-// Of 126 bits: 49 of milliseconds since the year 1, 49 again, 28 of the revision.
-constexpr std::int64_t kWindow = std::int64_t{1} << 28;
-constexpr std::int64_t kTime = std::int64_t{1} << 49;
-Packing wide_packing(std::string_view known, std::string_view window, std::string_view revision,
-                     std::string_view time) {
-  return {fmt::format("(({} + {})::HUGEINT * {} + {} + {}) * {} + {}", known, -kCalendarBeginMs, kTime, window,
-                      -kCalendarBeginMs, kWindow, revision),
-          fmt::format("(({} + {})::HUGEINT * {} + {}) * {} + {}", time, -kCalendarBeginMs, kTime, kTime - 1, kWindow,
-                      kWindow - 1)};
-}
+// Which of them answer: of series s those from begin[s] to begin[s + 1], each from `known` on until the next.
+struct Answers {
+  static constexpr std::size_t kNone = ~std::size_t{0};  // From then on none does.
+  std::vector<std::size_t> begin;
+  std::vector<std::int64_t> known;
+  std::vector<std::size_t> row;
+};
 
-// Where rows have one revision and were known soon after their windows, 63 bits are enough, which DuckDB sorts in two
-// thirds of the time: the milliseconds from `first`, at most `last`, and how much less than `slowest` it took to know.
-// nullopt: they are not.
-std::optional<Packing> narrow_packing(std::string_view known, std::string_view window, std::int64_t first,
-                                      std::int64_t last, std::int64_t slowest, std::string_view time) {
-  const std::int64_t step = slowest + 1;
-  if (last - first + 1 >= std::numeric_limits<std::int64_t>::max() / step) return std::nullopt;
-  return Packing{fmt::format("({0} - {1}) * {2} + {3} - ({0} - {4})", known, first, step, slowest, window),
-                 fmt::format("least(greatest({} - {}, -1), {}) * {} + {}", time, first, last - first, step, slowest)};
-}
-
-// Which row answers from when on, of a group whose rows were corrected or erased: the versions of each series are gone
-// through in the order in which they became known.  In what comes out write_time is "known since", `deleted` that no
-// row answers, and revision counts on, so that the last of several at one moment is the greatest.
-std::vector<FeatureRow> answers_in_time(std::vector<FeatureRow> versions) {
-  const auto known = [](const FeatureRow& row) {
-    return std::max(row.write_time, ProcessingTime::from_ms(row.window_end.ms()));
-  };
-  std::ranges::sort(versions, {}, [&](const FeatureRow& row) {
-    return std::tuple<std::string_view, ProcessingTime, EventTime, std::uint32_t>(row.key, known(row), row.window_end,
-                                                                                  row.revision);
-  });
-  std::vector<FeatureRow> answers;
-  std::map<EventTime, const FeatureRow*> alive;  // Of the series, by window.
-  const FeatureRow* last = nullptr;
-  for (std::size_t i = 0; i < versions.size(); ++i) {
-    const FeatureRow& version = versions[i];
-    if (i > 0 && versions[i - 1].key != version.key) alive.clear(), last = nullptr;
-    if (version.deleted)
-      alive.erase(version.window_end);
-    else
-      alive[version.window_end] = &version;
-    const FeatureRow* answer = alive.empty() ? nullptr : alive.rbegin()->second;
-    if (answer == last) continue;
-    last = answer;
-    FeatureRow& entry = answers.emplace_back(answer == nullptr ? version : *answer);
-    entry.deleted = answer == nullptr;
-    entry.write_time = known(version);
-    entry.revision = static_cast<std::uint32_t>(answers.size() % kWindow);
+// The versions of each series are gone through in the order in which they became known.
+Answers answers_of(Versions& versions) {
+  std::vector<Version>& all = versions.all;
+  const auto order = [](const Version& v) { return std::tuple(v.series, v.known, v.window, v.revision); };
+  if (!std::ranges::is_sorted(all, {}, order)) std::ranges::sort(all, {}, order);
+  const bool erased = std::ranges::any_of(all, &Version::deleted);
+  Answers answers;
+  std::map<std::int64_t, std::size_t> alive;  // By window the row; unless rows are erased the newest is enough.
+  for (std::size_t i = 0, s = 0; s < versions.series; ++s) {
+    answers.begin.push_back(answers.known.size());
+    alive.clear();
+    for (std::size_t last = Answers::kNone; i < all.size() && all[i].series == static_cast<std::int64_t>(s); ++i) {
+      if (!erased && !alive.empty() && alive.begin()->first <= all[i].window) alive.clear();
+      if (all[i].deleted)
+        alive.erase(all[i].window);
+      else if (erased || alive.empty())
+        alive.insert_or_assign(alive.end(), all[i].window, all[i].row);
+      const std::size_t now = alive.empty() ? Answers::kNone : alive.rbegin()->second;
+      if (now == std::exchange(last, now)) continue;
+      answers.known.push_back(all[i].known);
+      answers.row.push_back(now);
+    }
   }
+  answers.begin.push_back(answers.known.size());
   return answers;
+}
+
+// A row of the frame asks for the answer of a series at a moment.
+struct Question {
+  std::int64_t series = -1, moment = 0;  // Series -1: none.
+};
+
+// The row that answers each.  Binary searches, many at once, since each step of one waits for the memory.
+std::vector<std::size_t> ask(const Answers& answers, std::span<const Question> questions) {
+  constexpr std::size_t kAtOnce = 256;
+  std::vector<std::size_t> found(questions.size(), Answers::kNone);
+  for (std::size_t from = 0; from < questions.size(); from += kAtOnce) {
+    const auto some = questions.subspan(from, std::min(kAtOnce, questions.size() - from));
+    std::array<std::size_t, kAtOnce> first{}, count{};
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (some[i].series < 0) continue;
+      const auto* begin = &answers.begin[static_cast<std::size_t>(some[i].series)];
+      first[i] = begin[0], count[i] = begin[1] - begin[0];
+    }
+    for (bool more = true; std::exchange(more, false);)
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const std::size_t half = count[i] / 2;
+        first[i] += half > 0 && answers.known[first[i] + half] <= some[i].moment ? half : 0;
+        count[i] -= half;
+        more |= count[i] > 1;
+      }
+    for (std::size_t i = 0; i < some.size(); ++i)
+      if (count[i] > 0 && answers.known[first[i]] <= some[i].moment) found[from + i] = answers.row[first[i]];
+  }
+  return found;
 }
 
 class Join {
@@ -83,11 +103,11 @@ class Join {
     Join join(store, options, TRY(duck::Session::open({options.threads, options.memory_mb})));
     TRY(join.read_entities());
     for (std::size_t i = 0; i < options.groups.size(); ++i) TRY(join.add_group(i).in("group " + options.groups[i]));
-    join.from_ += " ORDER BY e.__row";
     return join;
   }
 
   duck::Session& session() { return session_; }
+  std::uint64_t entities() const { return entities_; }
   std::string sql() const { return select_ + from_; }
 
  private:
@@ -135,6 +155,8 @@ class Join {
           wrong.rows[0][1].is_null() ? "nothing" : "'" + std::string(wrong.rows[0][1].as_string()) + "'");
     select_ = "SELECT e.* EXCLUDE (__row, __time)";
     from_ = " FROM entities e";
+    const auto count = TRY(session_.query("SELECT count(*) FROM entities"));
+    entities_ = static_cast<std::uint64_t>(count.rows[0][0].as_int64());
     return ok();
   }
 
@@ -147,7 +169,7 @@ class Join {
     return invalid_argument("{}: no column {} for {}; there are: {}", name_, column, what, known);
   }
 
-  // Joins the group's timeline: for each series a row and since when it answers.
+  // A table of the answers goes beside the frame, row by row.
   Status add_group(std::size_t index) {
     const std::string& name = options_.groups[index];
     const auto group = std::ranges::find(store_.groups(), name, &FeatureGroup::name);
@@ -156,62 +178,112 @@ class Join {
       for (const auto& each : store_.groups()) known += (known.empty() ? "" : ", ") + each.name;
       return not_found("there is none; there are: {}", known);
     }
-    const Timeline timeline = TRY(timeline_of(*group, index));
-    const std::string table = fmt::format("g{}", index);
-    from_ += fmt::format(" ASOF LEFT JOIN ({}) {} ON ", timeline.sql, table);
-    for (const auto& key : group->keys) {
-      TRY(type_of(key.name, "key of group " + name));
-      const char* type = key.type == FieldType::kInteger   ? "BIGINT"
-                         : key.type == FieldType::kBoolean ? "BOOLEAN"
-                                                           : "VARCHAR";
-      from_ +=
-          fmt::format("TRY_CAST(e.{} AS {}) = {}.{} AND ", quoted_name(key.name), type, table, quoted_name(key.name));
-    }
-    from_ += fmt::format("{} >= {}.__known", timeline.moment, table);
-    const std::string counts = options_.max_age
-                                   ? fmt::format("NOT {0}.is_deleted AND {1} - {2} <= {3}", table, ms_of("e.__time"),
-                                                 ms_of(table + ".event_time"), options_.max_age->count())
-                                   : fmt::format("NOT {}.is_deleted", table);
-    const auto add_column = [&](const std::string& column) {
-      select_ += fmt::format(", CASE WHEN {} THEN {}.{} END AS {}", counts, table, quoted_name(column),
-                             quoted_name(name + "__" + column));
-    };
-    add_column("event_time");
-    for (const auto& column : group->columns) add_column(column.name);
+    const std::string history = fmt::format("history{}", index), outbox = fmt::format("outbox{}", index);
+    const FeatureStore::OfflineView view = TRY(store_.offline(name));  // Holds its files.
+    TRY(create_rows_table(session_, outbox, *group, view.outbox));
+    TRY(session_.exec(fmt::format("CREATE VIEW {} AS {}", history, history_sql(*group, view.files, outbox))));
+    const Series series = TRY(series_of(*group, index));
+    std::size_t rows = view.outbox.size();
+    for (const OfflineFile& file : view.files) rows += file.rows;
+    Versions versions = TRY(versions_of(*group, history, series, rows));
+    const Answers answers = answers_of(versions);
+    const std::vector<Question> questions = TRY(questions_of(series));
+    const std::vector<std::size_t> found = ask(answers, questions);
+
+    const std::string table = fmt::format("answers{}", index);
+    std::string columns = "event_time AS " + quoted_name(name + "__event_time");
+    for (const auto& column : group->columns)
+      columns += fmt::format(", {} AS {}", quoted_name(column.name), quoted_name(name + "__" + column.name));
+    TRY(session_.exec(fmt::format("CREATE TABLE {} AS SELECT {} FROM {} LIMIT 0", table, columns, history)));
+    TRY(write(table, versions, questions, found));
+    select_ += fmt::format(", {}.*", table);
+    from_ += " POSITIONAL JOIN " + table;
     return ok();
   }
 
-  // Rows with a number each, __known, and SQL of the number that is compared with it.
-  struct Timeline {
-    std::string sql, moment;
+  Status write(const std::string& table, const Versions& versions, std::span<const Question> questions,
+               std::span<const std::size_t> found) {
+    constexpr std::size_t kAhead = 16;  // Rows whose values are fetched while others are written.
+    auto appender = TRY(duck::Appender::open(session_, table));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto values = [&](std::size_t row) { return versions.values.data() + found[row] * versions.width; };
+      if (i + kAhead < found.size() && found[i + kAhead] != Answers::kNone) prefetch(values(i + kAhead));
+      bool answered = found[i] != Answers::kNone;
+      if (answered && options_.max_age)
+        answered = questions[i].moment - std::get<std::int64_t>(*values(i)) <= options_.max_age->count();
+      if (answered)
+        appender.time(std::get<std::int64_t>(*values(i)));
+      else
+        appender.null();
+      for (std::size_t c = 1; c < versions.width; ++c) append_value(appender, answered ? values(i)[c] : FeatureValue());
+      TRY(appender.end_row());
+    }
+    return appender.close();
+  }
+
+  // A group's series have numbers from 0; without keys there is one.
+  struct Series {
+    std::size_t count = 1;
+    std::string number = "0::BIGINT", to_rows, to_entities;  // SQL: it, and the JOINs after the tables that give it.
   };
 
-  Result<Timeline> timeline_of(const FeatureGroup& group, std::size_t index) {
-    const auto& view = views_.emplace_back(TRY(store_.offline(group.name)));
-    const std::string outbox = fmt::format("outbox{}", index), history = fmt::format("history{}", index);
-    TRY(create_rows_table(session_, outbox, group, view.outbox));
-    TRY(session_.exec(fmt::format("CREATE VIEW {} AS {}", history, history_sql(group, view.files, outbox))));
-    const auto timeline = [&](const Packing& packing, const std::string& rows) -> Timeline {
-      return {fmt::format("SELECT event_time, is_deleted{}{}, {} AS __known FROM {}", key_columns(group),
-                          feature_columns(group), packing.row, rows),
-              packing.moment};
-    };
-    const std::string end = ms_of("window_end"), written = ms_of("write_time"), time = ms_of("e.__time");
-    if (options_.known_now) return timeline(wide_packing(end, end, "0", time), "(" + latest_sql(group, history) + ")");
-    const std::string known = fmt::format("greatest({}, {})", end, written);
-    const auto facts = TRY(session_.query(
-        fmt::format("SELECT coalesce(bool_or(revision > 0 OR is_deleted), false), coalesce(min({0}), 0), "
-                    "coalesce(max({0}), 0), coalesce(max({0} - {1}), 0) FROM {2}",
-                    known, end, history)));
-    const auto& fact = facts.rows[0];
-    if (!fact[0].as_bool()) {  // A window that closed later was known no earlier: none hides a newer one.
-      const auto narrow = narrow_packing(known, end, fact[1].as_int64(), fact[2].as_int64(), fact[3].as_int64(), time);
-      return timeline(narrow ? *narrow : wide_packing(known, end, "revision", time), history);
+  Result<Series> series_of(const FeatureGroup& group, std::size_t index) {
+    if (group.keys.empty()) return Series{};
+    const std::string table = fmt::format("series{}", index), keys = key_columns(group).substr(2);
+    TRY(
+        session_.exec(fmt::format("CREATE TABLE {} AS SELECT *, row_number() OVER () - 1 AS __series FROM (SELECT "
+                                  "DISTINCT {} FROM history{})",
+                                  table, keys, index)));
+    std::string same, equal;
+    for (const auto& key : group.keys) {
+      TRY(type_of(key.name, "key of group " + group.name));
+      const char* type = key.type == FieldType::kInteger   ? "BIGINT"
+                         : key.type == FieldType::kBoolean ? "BOOLEAN"
+                                                           : "VARCHAR";
+      const std::string column = quoted_name(key.name), also = same.empty() ? "" : " AND ";
+      same += fmt::format("{}t.{} = {}.{}", also, column, table, column);
+      equal += fmt::format("{}TRY_CAST(t.{} AS {}) = {}.{}", also, column, type, table, column);
     }
-    const std::string answers = fmt::format("answers{}", index);
-    TRY(create_rows_table(session_, answers, group,
-                          answers_in_time(TRY(store_.select(group.name, {.history = true})))));
-    return timeline(wide_packing(written, fmt::format("{}", kCalendarBeginMs), "revision", time), answers);
+    const auto count = TRY(session_.query("SELECT count(*) FROM " + table));
+    return Series{static_cast<std::size_t>(count.rows[0][0].as_int64()), table + ".__series",
+                  fmt::format(" JOIN {} ON {}", table, same), fmt::format(" LEFT JOIN {} ON {}", table, equal)};
+  }
+
+  Result<Versions> versions_of(const FeatureGroup& group, const std::string& history, const Series& series,
+                               std::size_t rows) {
+    Versions versions{.series = series.count, .width = 1 + group.columns.size()};
+    versions.all.reserve(rows);
+    versions.values.reserve(rows * versions.width);
+    std::string columns;
+    for (const auto& column : group.columns) columns += ", t." + quoted_name(column.name);
+    const std::string sql = fmt::format("SELECT {}, {}, {}, revision::BIGINT, is_deleted{} FROM {} t{}", series.number,
+                                        ms_of("write_time"), ms_of("window_end"), columns, history, series.to_rows);
+    TRY(session_.scan(sql, [&](const duck::Chunk& chunk) {
+      for (std::size_t i = 0; i < chunk.rows(); ++i) {
+        const std::int64_t written = chunk.integer(1, i), window = chunk.integer(2, i);
+        const std::int64_t known = options_.known_now ? window : std::max(written, window);
+        versions.all.push_back(
+            {chunk.integer(0, i), known, window, chunk.integer(3, i), versions.all.size(), chunk.boolean(4, i)});
+        versions.values.emplace_back(window);
+        for (std::size_t c = 0; c < group.columns.size(); ++c)
+          versions.values.push_back(feature_value(group.columns[c], chunk, 5 + c, i));
+      }
+      return ok();
+    }));
+    return versions;
+  }
+
+  Result<std::vector<Question>> questions_of(const Series& series) {
+    std::vector<Question> questions(entities_);
+    TRY(session_.scan(
+        fmt::format("SELECT __row, {}, {} FROM entities t{}", series.number, ms_of("__time"), series.to_entities),
+        [&](const duck::Chunk& chunk) {
+          for (std::size_t i = 0; i < chunk.rows(); ++i)
+            if (!chunk.null(1, i))
+              questions[static_cast<std::size_t>(chunk.integer(0, i)) - 1] = {chunk.integer(1, i), chunk.integer(2, i)};
+          return ok();
+        }));
+    return questions;
   }
 
   const FeatureStore& store_;
@@ -219,7 +291,7 @@ class Join {
   const std::string name_;  // Of the frame, in errors.
   duck::Session session_;
   std::vector<std::pair<std::string, std::string>> types_;  // Of the frame's columns.
-  std::vector<FeatureStore::OfflineView> views_;            // Hold their files.
+  std::uint64_t entities_ = 0;                              // Its rows.
   std::string select_, from_;
 };
 
@@ -231,14 +303,13 @@ Result<std::uint64_t> join_to_file(const FeatureStore& store, const JoinOptions&
     return invalid_argument("{}: the name ends neither in .csv nor in .parquet", out.string());
   auto join = TRY(Join::prepare(store, options));
   const fs::path temporary = out.string() + ".tmp";
-  const std::string_view format =
-      parquet ? "FORMAT parquet, COMPRESSION zstd" : "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%fZ'";
+  const std::string_view format = parquet ? "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+                                          : "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%fZ'";
   TRY(join.session()
           .exec(fmt::format("COPY ({}) TO {} ({})", join.sql(), quoted_text(temporary.string()), format))
           .in(out.string()));
   TRY(publish_file(temporary, out));
-  const auto rows = TRY(join.session().query("SELECT count(*) FROM entities"));
-  return static_cast<std::uint64_t>(rows.rows[0][0].as_int64());
+  return join.entities();
 }
 
 Result<duck::Table> join_to_rows(const FeatureStore& store, const JoinOptions& options, std::size_t most) {

@@ -6,6 +6,8 @@
 // A row counts at time t if its window ended and it was written, both at or before t.  Of several that count the one of
 // the newest window is taken, in the newest version known at t: a late correction of an older window hides no newer
 // one, and what was erased later is still there at times before.  None: nulls.  A null key matches no series.
+//
+// Memory: the frame in DuckDB's, and beside it 64 bytes of each version of the groups' rows and 16 of each value.
 
 #include <filesystem>
 #include <optional>

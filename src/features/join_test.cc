@@ -1,7 +1,9 @@
 #include "features/join.h"
 
 #include <fstream>
+#include <set>
 
+#include "base/rng.h"
 #include "features/record_id.h"
 #include "features/test_store.h"
 #include "storage/file.h"
@@ -19,8 +21,10 @@ FeatureGroup trips_group() {
 
 class PointInTimeJoin : public testing::Test {
  protected:
-  void SetUp() override {
-    auto options = store_options(folder_.path() / "store");
+  void SetUp() override { SetUp("store"); }
+  void SetUp(const std::string& folder) {
+    store_.reset();
+    auto options = store_options(folder_.path() / folder);
     options.groups = {fees_group(), trips_group()};
     store_ = open_store(options);
   }
@@ -105,6 +109,69 @@ TEST_F(PointInTimeJoin, WhatWasErasedIsThereBeforeAndTheOlderRowAfter) {
   EXPECT_EQ(joined("event_time,station\n2026-05-06T00:04:59Z,A\n2026-05-06T00:05:00Z,A\n2026-05-06T00:06:00Z,A\n"
                    "2026-05-06T00:07:00Z,A\n"),
             "2 1 11 null ");
+}
+
+// What the header says, of all versions there are.
+std::string answer_by_definition(const std::vector<FeatureRow>& versions, const std::string& key, ProcessingTime t,
+                                 const JoinOptions& options) {
+  const FeatureRow* answer = nullptr;
+  const auto counts = [&](const FeatureRow& row) {
+    return row.key == key && row.window_end.ms() <= t.ms() && (options.known_now || row.write_time <= t);
+  };
+  for (const FeatureRow& row : versions) {
+    const bool replaced = std::ranges::any_of(versions, [&](const FeatureRow& other) {
+      return counts(other) && other.window_end == row.window_end && other.revision > row.revision;
+    });
+    if (!counts(row) || replaced || row.deleted) continue;
+    if (!answer || answer->window_end < row.window_end) answer = &row;
+  }
+  if (!answer || (options.max_age && t.ms() - answer->window_end.ms() > options.max_age->count())) return "null";
+  return fmt::format("{}", std::get<std::int64_t>(answer->values[0]));
+}
+
+TEST_F(PointInTimeJoin, GivesWhatItsDefinitionSaysOfAnyHistory) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    SetUp(fmt::format("store{}", seed));
+    Rng rng(seed);
+    const auto any = [&](std::uint64_t n) { return static_cast<std::int64_t>(rng.below(n)); };
+    const auto minute = [](std::int64_t m) { return fmt::format("2026-05-06T{:02}:{:02}:00Z", m / 60, m % 60); };
+    const auto key_of = [](const std::string& station) { return record_id(std::vector<KeyValue>{station}); };
+    std::set<std::pair<std::int64_t, std::string>> written;
+    for (std::int64_t step = 1, newest = 0; step < 60; ++step) {
+      const std::string station(1, "ABC"[any(3)]);
+      std::int64_t window = newest + (newest < step ? any(2) : 0);  // A row of a new window, or one that is corrected.
+      if (any(3) == 0) window = any(static_cast<std::uint64_t>(newest) + 1);
+      if (window < newest && !written.contains({window, station})) continue;
+      newest = std::max(newest, window);
+      if (seed % 2 == 0 && any(10) == 0) {
+        const EventRange range{event_time(minute(window)), event_time(minute(window + any(5)))};
+        const auto erased = store_->erase("trips", key_of(station), range, arrival_time(minute(step)));
+        ASSERT_TRUE(erased.ok()) << erased.message();
+      } else {
+        std::uint32_t revision = 0;
+        const auto all = store_->select("trips", {.history = true});
+        for (const FeatureRow& row : *all)
+          if (row.key == key_of(station) && row.window_end == event_time(minute(window))) revision = row.revision + 1;
+        trips(minute(window), station, step, minute(step), revision);
+        written.emplace(window, station);
+      }
+      if (any(15) == 0) {
+        ASSERT_TRUE(store_->flush(true).ok());
+      }
+    }
+    const auto versions = store_->select("trips", {.history = true});
+    ASSERT_TRUE(versions.ok());
+    for (const JoinOptions& options : {JoinOptions{}, JoinOptions{.known_now = true}, JoinOptions{.max_age = 4min}}) {
+      std::string frame = "event_time,station\n", expected;
+      for (int i = 0; i < 80; ++i) {
+        const std::string t = minute(any(62)), station(1, "ABCD"[any(4)]);
+        frame += t + "," + station + "\n";
+        expected += answer_by_definition(*versions, key_of(station), arrival_time(t), options) + " ";
+      }
+      EXPECT_EQ(joined(frame, options), expected);
+    }
+  }
 }
 
 TEST_F(PointInTimeJoin, SeveralGroupsGoBesideEachOtherIntoAFile) {

@@ -120,6 +120,21 @@ bool is_reserved_column(std::string_view name) {
   return std::ranges::find(kCommonColumns, lower(name)) != kCommonColumns.end();  // SQL does not tell case apart.
 }
 
+FeatureValue feature_value(const FeatureColumn& column, const duck::Chunk& chunk, std::size_t at, std::size_t row) {
+  if (chunk.null(at, row)) return {};
+  if (column.type == FieldType::kInteger) return chunk.integer(at, row);
+  return chunk.number(at, row);
+}
+
+void append_value(duck::Appender& appender, const FeatureValue& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value))
+    appender.integer(*integer);
+  else if (const auto* number = std::get_if<double>(&value))
+    appender.number(*number);
+  else
+    appender.null();
+}
+
 Status create_rows_table(duck::Session& session, const std::string& table, const FeatureGroup& group,
                          std::span<const FeatureRow> rows) {
   TRY(session.exec(fmt::format("CREATE TABLE {} ({})", duck::quoted_name(table), layout(group))));
@@ -130,14 +145,7 @@ Status create_rows_table(duck::Session& session, const std::string& table, const
     appender.time(row.window_start.ms()).time(row.window_end.ms());
     appender.integer(row.revision).boolean(row.closed_by_idle);
     TRY(append_keys(appender, group, row));
-    for (const FeatureValue& value : row.values) {
-      if (const auto* integer = std::get_if<std::int64_t>(&value))
-        appender.integer(*integer);
-      else if (const auto* number = std::get_if<double>(&value))
-        appender.number(*number);
-      else
-        appender.null();
-    }
+    for (const FeatureValue& value : row.values) append_value(appender, value);
     TRY(appender.end_row());
   }
   return appender.close();
@@ -221,13 +229,8 @@ Result<std::vector<FeatureRow>> read_parquet(duck::Session& session, const Featu
       row.closed_by_idle = chunk.boolean(5, r);
       for (std::size_t k = 0; k < group.keys.size(); ++k) append_key(row.key, group.keys[k], chunk, 6 + k, r);
       row.values.resize(group.columns.size());
-      for (std::size_t c = 0; c < group.columns.size(); ++c) {
-        if (chunk.null(first_feature + c, r)) continue;
-        if (group.columns[c].type == FieldType::kInteger)
-          row.values[c] = chunk.integer(first_feature + c, r);
-        else
-          row.values[c] = chunk.number(first_feature + c, r);
-      }
+      for (std::size_t c = 0; c < group.columns.size(); ++c)
+        row.values[c] = feature_value(group.columns[c], chunk, first_feature + c, r);
     }
     return ok();
   })));

@@ -24,6 +24,10 @@ namespace tidecast {
 // Column names that a feature must not take.
 bool is_reserved_column(std::string_view name);
 
+// A feature between a row of a result, in its column `at`, and a table.
+FeatureValue feature_value(const FeatureColumn& column, const duck::Chunk& chunk, std::size_t at, std::size_t row);
+void append_value(duck::Appender& appender, const FeatureValue& value);
+
 // Creates a table of the layout in the session and fills it.
 Status create_rows_table(duck::Session& session, const std::string& table, const FeatureGroup& group,
                          std::span<const FeatureRow> rows);

@@ -109,6 +109,38 @@ TEST(Duck, AnIncompleteRowIsAnError) {
   EXPECT_EQ(duck::Appender::open(database, "none").code(), Code::kInvalidArgument);
 }
 
+TEST(Duck, AValueOfAnotherTypeIsAnErrorAndStaysOne) {
+  auto database = session();
+  ASSERT_TRUE(database.exec("CREATE TABLE t (i BIGINT, n INTEGER)").ok());
+  auto appender = std::move(duck::Appender::open(database, "t")).value();
+  EXPECT_TRUE(appender.integer(1).integer(2).end_row().ok());
+  EXPECT_EQ(appender.number(1).integer(2).end_row().code(), Code::kInvalidArgument);
+  EXPECT_EQ(appender.integer(1).integer(2).end_row().code(), Code::kInvalidArgument);
+  EXPECT_EQ(appender.close().code(), Code::kInvalidArgument);
+  auto narrow = std::move(duck::Appender::open(database, "t")).value();
+  EXPECT_EQ(narrow.integer(1).integer(1LL << 31).end_row().code(), Code::kInvalidArgument);
+}
+
+TEST(Duck, MoreRowsThanAChunkHasKeepTheirOrderNullsAndTexts) {
+  auto database = session();
+  ASSERT_TRUE(database.exec("CREATE TABLE t (i BIGINT, s VARCHAR)").ok());
+  auto appender = std::move(duck::Appender::open(database, "t")).value();
+  for (std::int64_t i = 0; i < 10'000; ++i) {
+    appender.integer(i);
+    if (i % 3 == 0)
+      appender.null();
+    else
+      appender.text(fmt::format("the text of row {}", i));
+    ASSERT_TRUE(appender.end_row().ok());
+  }
+  ASSERT_TRUE(appender.close().ok());
+  const auto wrong = database.query(
+      "SELECT count(*) FROM t WHERE i <> rowid OR s IS DISTINCT FROM CASE WHEN i % 3 > 0 THEN 'the text of row ' || i "
+      "END");
+  EXPECT_EQ(wrong.value().rows[0][0], 0);
+  EXPECT_EQ(database.query("SELECT count(*) FROM t").value().rows[0][0], 10'000);
+}
+
 TEST(Duck, AnAppenderWithoutMemoryIsUnavailable) {
   auto session = std::move(duck::Session::open({.memory_limit_mb = 8})).value();
   ASSERT_TRUE(session.exec("CREATE TABLE t (x VARCHAR)").ok());
