@@ -176,11 +176,15 @@ Status decode_keys(std::string_view value, std::vector<KeySeen>& keys) {
   const std::size_t count = reader.count(kRun);
   ByteReader runs = reader;  // Beside the keys, which follow all runs.
   reader.raw(count * kRun);
+  std::size_t next = keys.size();
+  keys.resize(next + reader.left() / sizeof(RecordKey));
   for (std::size_t run = 0; run < count; ++run) {
     const auto seen = ProcessingTime::from_ms(runs.number<std::int64_t>());
     const std::string_view bytes = reader.raw(runs.number<std::uint32_t>() * sizeof(RecordKey));
-    for (std::size_t at = 0; at < bytes.size(); at += sizeof(RecordKey))
-      std::memcpy(keys.emplace_back(KeySeen{{}, seen}).key.data(), bytes.data() + at, sizeof(RecordKey));
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(RecordKey), ++next) {
+      std::memcpy(keys[next].key.data(), bytes.data() + at, sizeof(RecordKey));
+      keys[next].first_seen = seen;
+    }
   }
   return reader.finish(kWhat);
 }

@@ -31,10 +31,8 @@ class PlaceQueue {
   const T& back() const { return (*this)[end_ - 1]; }
 
   void push_back(const T& value) {
-    const std::uint64_t i = end_ - base_;
-    if (i == chunks_.size() * kChunk) add_chunk();
-    chunks_.back()->values()[i % kChunk] = value;
-    ++end_;
+    if (end_ % kChunk == 0) add_chunk();
+    last_[end_++ % kChunk] = value;
   }
   void pop_front() {
     if (++first_ - base_ < kChunk) return;
@@ -53,9 +51,11 @@ class PlaceQueue {
   void add_chunk() {
     chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
     if (chunks_.size() > 1) hint_huge_pages(chunks_.back().get(), sizeof(Chunk));
+    last_ = chunks_.back()->values();
   }
 
   std::deque<std::unique_ptr<Chunk>> chunks_;
+  T* last_ = nullptr;  // The last chunk's values.
   std::uint64_t base_ = 0, first_ = 0, end_ = 0;  // Places; of the first chunk's first value, a multiple of kChunk.
 };
 
