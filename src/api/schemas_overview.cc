@@ -14,7 +14,7 @@ json::object answer_schema() {
   return object("How it stands, in a sentence.",
                 {{"state", one_of("The state behind the sentence.",
                                   {"starting", "collecting", "training", "waiting_for_approval", "no_model", "healthy",
-                                   "breach", "alarm", "gave_up", "no_data", "source_down", "source_silent", "stopped",
+                                   "breach", "alarm", "cannot_forecast", "gave_up", "no_data", "source_down", "source_silent", "stopped",
                                    "dead_letters", "features_only", "books_broken"})},
                  {"sentence", text("The answer.")},
                  {"emphasis", nullable(text("The part of the sentence that matters most."))},

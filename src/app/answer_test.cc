@@ -101,6 +101,11 @@ TEST(Answer, SaysAsTheFirstThingWhatMattersMost) {
   s.evaluation.reset();
   EXPECT_EQ(sentence(s), "healthy: Serving with production model 13; its first evaluation is at 04:00.");
 
+  s = healthy();
+  s.loop.cannot_forecast = "/usr/bin/python3: it ended with exit code 1";
+  EXPECT_EQ(sentence(s), "cannot_forecast: Model 13 in production cannot forecast.");
+  EXPECT_TRUE(answer_of(s).detail.starts_with("/usr/bin/python3: it ended with exit code 1. ")) << answer_of(s).detail;
+
   s = breached();
   EXPECT_EQ(sentence(s),
             "breach: Serving, but production model 13 missed its threshold in the last evaluation: 1 of 3 that raise "

@@ -41,7 +41,8 @@ Status LiveForecasts::restore() {
   if (saved) history_ = TRY(project_.target_series(through, ProcessingTime::max(), kForecastHistory));
   gaps_ = TRY(project_.features().gaps({saved ? through : EventTime::min(), EventTime::max()}));
   if (const std::optional<json::value> mute = TRY(project_.tracking().state(kMute)))
-    for (const auto& [stage, version] : mute->as_object()) mute_[stage] = version.to_number<int>();
+    for (const auto& [stage, each] : mute->as_object())
+      mute_[stage] = {each.at("version").to_number<int>(), std::string(each.at("reason").as_string())};
   std::vector<ClosedWindow> missed;
   const std::string& group = project_.features().groups()[group_].name;
   const EventRange after{saved ? through + 1ms : EventTime::min(), EventTime::max()};
@@ -164,21 +165,30 @@ Status LiveForecasts::forecast_all(ProcessingTime at) {
 // Only changes are told: a model that cannot forecast for an hour is one line, not sixty.
 Status LiveForecasts::note_mute(const std::map<std::string, ServedModel>& models, const std::map<int, Status>& failures,
                                 ProcessingTime at) {
-  std::map<std::string, int> mute;
-  for (const auto& [stage, served] : models)
-    if (failures.contains(served.version)) mute[stage] = served.version;
-  if (mute == mute_) return ok();
-  for (const auto& [stage, version] : mute)
-    if (const auto before = mute_.find(stage); before == mute_.end() || before->second != version)
-      TRY(timeline_.note(at, "forecast", stage,
-                         fmt::format("model {} cannot forecast: {}", version, failures.at(version).message())));
-  for (const auto& [stage, version] : mute_)
-    if (const auto model = models.find(stage);
-        !mute.contains(stage) && model != models.end() && model->second.version == version)
-      TRY(timeline_.note(at, "forecast", stage, fmt::format("model {} forecasts again", version)));
-  mute_ = std::move(mute);
+  bool changed = false;
+  for (const auto& [stage, served] : models) {
+    const auto failure = failures.find(served.version);
+    const auto before = mute_.find(stage);
+    const bool was_mute = before != mute_.end() && before->second.version == served.version;
+    if (was_mute == (failure != failures.end())) continue;
+    changed = true;
+    TRY(timeline_.note(at, "forecast", stage,
+                       was_mute
+                           ? fmt::format("model {} forecasts again", served.version)
+                           : fmt::format("model {} cannot forecast: {}", served.version, failure->second.message())));
+    if (was_mute)
+      mute_.erase(before);
+    else
+      mute_[stage] = {served.version, failure->second.message()};
+  }
+  // Another model has come in its place, or none.
+  changed |= std::erase_if(mute_, [&](const auto& mute) {
+               const auto model = models.find(mute.first);
+               return model == models.end() || model->second.version != mute.second.version;
+             }) > 0;
+  if (!changed) return ok();
   json::object saved;
-  for (const auto& [stage, version] : mute_) saved[stage] = version;
+  for (const auto& [stage, mute] : mute_) saved[stage] = {{"version", mute.version}, {"reason", mute.reason}};
   return project_.tracking().set_state(kMute, saved);
 }
 

@@ -35,6 +35,12 @@ class LiveForecasts {
   // The history that a forecast would be made from now.
   const TimeSeries& history() const { return history_; }
 
+  // Why production's model could not forecast at the last window; nullptr: it could.
+  const std::string* cannot_forecast() const {
+    const auto mute = mute_.find("production");
+    return mute == mute_.end() ? nullptr : &mute->second.reason;
+  }
+
  private:
   // Windows in the order of their closing; those of other groups are passed over.
   Status on_closed(const std::vector<ClosedWindow>& windows);
@@ -55,7 +61,11 @@ class LiveForecasts {
   TimeSeries history_;               // The newest kForecastHistory steps, and up to as many more.
   std::vector<SourceGap> gaps_;      // Those that may touch windows to come.
   std::deque<Forecast> waiting_;     // Not scored yet, by origin.
-  std::map<std::string, int> mute_;  // By stage: the version that could not forecast at the last window.
+  struct Mute {
+    int version;
+    std::string reason;
+  };
+  std::map<std::string, Mute> mute_;  // By stage: what could not forecast at the last window.
 };
 
 }  // namespace tidecast

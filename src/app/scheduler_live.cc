@@ -60,6 +60,7 @@ LoopState Scheduler::state() const {
                             project_.features().freshness(name).event_time});
   }
   if (runs_ && runs_->active()) state.run = runs_->run();
+  if (const std::string* why = forecasts_ ? forecasts_->cannot_forecast() : nullptr) state.cannot_forecast = *why;
   return state;
 }
 

@@ -81,6 +81,10 @@ Stage forecast_stage(const Situation& at) {
   Stage stage{.id = "forecast", .name = "Forecast", .state = "idle", .value = "none yet"};
   if (!at.production) {
     stage.note = "none in production";
+  } else if (!at.loop.cannot_forecast.empty()) {
+    stage.state = "alarm";
+    stage.value = "none";
+    stage.note = fmt::format("model {} cannot", *at.production);
   } else if (!at.forecast_made_at) {
     stage.value = fmt::format("model {}", *at.production);
     stage.note = "at the next window";

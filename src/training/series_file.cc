@@ -44,6 +44,7 @@ class Reader {
     source_ = parquet ? fmt::format("read_parquet({})", quoted_text(file_.string()))
                       : fmt::format("read_csv({}, header = true, all_varchar = true)", quoted_text(file_.string()));
     const auto columns = TRY(session_->query("DESCRIBE SELECT * FROM " + source_));
+    if (columns.rows.size() == 1 && !parquet) TRY(check_fields(std::string(columns.rows[0][0].as_string())));
     std::string found;
     const auto has = [&](std::string_view name) {
       return std::ranges::any_of(columns.rows, [&](const auto& row) { return row[0].as_string() == name; });
@@ -53,6 +54,25 @@ class Reader {
       if (!has(name))
         return invalid_argument("no column {}; found: {}; needed: time, value and, for several, series", name, found);
     named_ = has("series");
+    return ok();
+  }
+
+  // Where rows have not all as many fields, DuckDB takes the whole line for one; which is it?
+  Status check_fields(const std::string& header) {
+    for (const std::string_view separator : {",", ";", "\t", "|"}) {
+      if (header.find(separator) == header.npos) continue;
+      const auto fields = [&](const std::string& line) {
+        return fmt::format("length({0}) - length(replace({0}, {1}, '')) + 1", line, quoted_text(separator));
+      };
+      const auto other = TRY(session_->query(fmt::format(
+          "SELECT number, line, {0}, {1} FROM (SELECT row_number() OVER () AS number, {2} AS line FROM {3}) WHERE {0} <> "
+          "{1} ORDER BY number LIMIT 1",
+          fields("line"), fields(quoted_text(header)), duck::quoted_name(header), source_)));
+      for (const auto& row : other.rows)
+        return invalid_argument("row {}: found {} field{}, '{}'; allowed: {}, as the header has", row[0].as_int64(),
+                                row[2].as_int64(), row[2].as_int64() == 1 ? "" : "s", row[1].as_string(),
+                                row[3].as_int64());
+    }
     return ok();
   }
 

@@ -80,6 +80,24 @@ TEST(OtherAlgorithms, TheExamplesProgramGoesThroughTheWholeLoop) {
   EXPECT_NE(status.err.find("python3 mine.py serve: ended with exit code 2"), std::string::npos) << status.err;
 }
 
+TEST(OtherAlgorithms, AProgramThatDiesInProductionIsTheFirstThingThatTheStatusSays) {
+  const Replayed replayed("{ program: [python3, mine.py], hyperparameters: { season: 10 } }");
+  std::string script = read(std::string(TIDECAST_ROOT) + "/examples/own-model/seasonal.py");
+  const std::string answering = "def do_POST(self):\n";
+  const std::size_t at = script.find(answering);
+  ASSERT_NE(at, script.npos);
+  const std::string count = (replayed.folder / "count").string();
+  script.insert(at + answering.size(), "        open('" + count + "', 'a').write('.')\n        if os.path.getsize('" +
+                                           count + "') > 60: os._exit(3)\n");
+  write(replayed.folder / "mine.py", script);
+  replayed.replay();
+  EXPECT_EQ(replayed.outcome().find("succeeded: "), 0u) << replayed.outcome();
+  const json::value answer = replayed.json_of({"status"}).at("answer");
+  EXPECT_EQ(answer.at("state"), "cannot_forecast");
+  EXPECT_NE(answer.at("detail").as_string().find("python3 mine.py serve: ended with exit code 3"), std::string::npos)
+      << answer;
+}
+
 TEST(OtherAlgorithms, TheExamplesDefinitionIsValid) {
   const std::string file = std::string(TIDECAST_ROOT) + "/examples/own-model/tidecast.yaml";
   const Finished check = tidecast({"check", "-c", file, "--records", "0"});

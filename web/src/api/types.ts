@@ -14,6 +14,7 @@ export type AnswerState =
   | 'breach'
   | 'alarm'
   | 'gave_up'
+  | 'cannot_forecast'
   | 'no_data'
   | 'source_down'
   | 'source_silent'
