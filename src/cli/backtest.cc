@@ -55,14 +55,15 @@ json::object to_json(const BacktestArguments& arguments, const DatasetBacktest& 
   for (int level = 1; level <= kJudgedLevels; ++level)
     coverage[fmt::format("0.{}", level)] = to_json(
         spread(e, [&](const SeedResult& seed) { return seed.accuracy.coverage[static_cast<std::size_t>(level) - 1]; }));
+  json::array members;  // Their likelihoods.
+  for (const nn::Head head : e.members) members.push_back(json::value(nn::name_of(head)));
   json::object result{{"file", arguments.file.string()},
                       {"freq", arguments.frequency},
                       {"horizon", arguments.horizon},
                       {"windows", arguments.windows},
                       {"season", e.season},
                       {"recipe", arguments.recipe},
-                      {"likelihoods", json::array(arguments.likelihoods.begin(), arguments.likelihoods.end())},
-                      {"members", arguments.members},
+                      {"members", std::move(members)},
                       {"calibrated", arguments.calibrate},
                       {"series", e.series},
                       {"left_out", e.left_out},

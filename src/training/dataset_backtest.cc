@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/workers.h"
 #include "baselines/baselines.h"
+#include "deepar/recipe.h"
 #include "stats/metrics.h"
 #include "stats/season.h"
 
@@ -57,6 +58,7 @@ class Backtester {
         [&](std::span<const double> past) { return seasonal_naive(past, options_.deepar.horizon, season_); }));
     for (const Baseline baseline : options_.beside) result.beside.emplace_back(baseline, TRY(judge_baseline(baseline)));
     pool_.resize(windows_.size());
+    result.members = deepar::member_heads(parts_, options_.deepar);
     for (const std::uint64_t seed : options_.seeds) result.seeds.push_back(TRY(run_seed(seed)));
     if (options_.seeds.size() > 1) result.pooled = TRY(judge_paths(pool_));
     return result;

@@ -52,6 +52,7 @@ struct DatasetBacktest {
   std::size_t series = 0, points = 0, windows = 0;  // points: observed, to train on; windows: over all series.
   std::size_t left_out = 0;                         // Series that are not longer than their windows.
   int season = 0;
+  std::vector<nn::Head> members;  // Of each seed's model its networks' likelihoods.
   std::vector<SeedResult> seeds;
   std::optional<DatasetAccuracy> pooled;  // All seeds' paths together, where there are several.
   DatasetAccuracy naive, seasonal_naive;
