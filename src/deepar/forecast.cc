@@ -16,8 +16,6 @@ namespace {
 constexpr int kPathsMax = 100'000;
 constexpr int kPathsAtOnce = 128;  // Their state and gates stay in the second-level cache.
 
-int aligned(int lanes) { return (lanes + nn::kLaneAlign - 1) / nn::kLaneAlign * nn::kLaneAlign; }
-
 // Paths first_path .. first_path + lanes - 1 of one forecast, from the state after the context to the horizon's end.
 class PathSampler {
  public:
@@ -160,7 +158,8 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
 
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
   result.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(spec_.horizon));
-  PathSampler sampler(spec_, map_, parameters_.data(), window, kernels, aligned(std::min(paths, kPathsAtOnce)));
+  const int lanes = (std::min(paths, kPathsAtOnce) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  PathSampler sampler(spec_, map_, parameters_.data(), window, kernels, lanes);
   for (int from = 0; from < paths; from += kPathsAtOnce) {
     sampler.run(encoder, shared, seed, from);
     for (int path = from; path < std::min(paths, from + kPathsAtOnce); ++path)

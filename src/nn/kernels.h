@@ -40,6 +40,7 @@ struct AdamStep {
 template <typename Real>
 struct Kernels {
   const char* name;
+  int lanes;  // Of a vector: at least in multiples of this they come.
 
   // out[n][lane] = start[n][lane] (where null: bias[n], or 0) + both products, for n < outputs.  start may be out.
   void (*linear)(int lanes, int outputs, const Product<Real>& first, const Product<Real>& second, const Real* bias,

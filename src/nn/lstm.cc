@@ -290,7 +290,7 @@ void LstmPass<Real>::finish_layer(const Real* parameters, int layer, Real* gradi
 template <typename Real>
 LstmState<Real>::LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels, double zoneout)
     : map_(map), kernels_(kernels), lanes_(lanes), zoneout_(zoneout) {
-  CHECK(lanes > 0 && lanes % kLaneAlign == 0);
+  CHECK(lanes > 0 && lanes % kernels.lanes == 0);
   const NetworkShape& shape = map.shape();
   gates_ = Buffer<Real>(elements(4, shape.cells, lanes));
   tanh_c_ = Buffer<Real>(elements(1, shape.cells, lanes));
