@@ -42,7 +42,9 @@ Status LiveForecasts::restore() {
   gaps_ = TRY(project_.features().gaps({saved ? through : EventTime::min(), EventTime::max()}));
   if (const std::optional<json::value> mute = TRY(project_.tracking().state(kMute)))
     for (const auto& [stage, each] : mute->as_object())
-      mute_[stage] = {each.at("version").to_number<int>(), std::string(each.at("reason").as_string())};
+      mute_[stage] = each.is_object()
+                         ? Mute{each.at("version").to_number<int>(), std::string(each.at("reason").as_string())}
+                         : Mute{each.to_number<int>(), ""};  // As earlier programs wrote it.
   std::vector<ClosedWindow> missed;
   const std::string& group = project_.features().groups()[group_].name;
   const EventRange after{saved ? through + 1ms : EventTime::min(), EventTime::max()};
@@ -170,7 +172,11 @@ Status LiveForecasts::note_mute(const std::map<std::string, ServedModel>& models
     const auto failure = failures.find(served.version);
     const auto before = mute_.find(stage);
     const bool was_mute = before != mute_.end() && before->second.version == served.version;
-    if (was_mute == (failure != failures.end())) continue;
+    if (was_mute && failure != failures.end()) {
+      changed |= std::exchange(before->second.reason, failure->second.message()) != failure->second.message();
+      continue;
+    }
+    if (!was_mute && failure == failures.end()) continue;
     changed = true;
     TRY(timeline_.note(at, "forecast", stage,
                        was_mute

@@ -35,10 +35,10 @@ class LiveForecasts {
   // The history that a forecast would be made from now.
   const TimeSeries& history() const { return history_; }
 
-  // Why production's model could not forecast at the last window; nullptr: it could.
-  const std::string* cannot_forecast() const {
+  // Why this version, in production, could not forecast at the last window; "": it could, or came since.
+  std::string cannot_forecast(int version) const {
     const auto mute = mute_.find("production");
-    return mute == mute_.end() ? nullptr : &mute->second.reason;
+    return mute == mute_.end() || mute->second.version != version ? "" : mute->second.reason;
   }
 
  private:

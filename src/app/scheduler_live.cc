@@ -60,7 +60,8 @@ LoopState Scheduler::state() const {
                             project_.features().freshness(name).event_time});
   }
   if (runs_ && runs_->active()) state.run = runs_->run();
-  if (const std::string* why = forecasts_ ? forecasts_->cannot_forecast() : nullptr) state.cannot_forecast = *why;
+  if (const auto served = forecasts_ ? endpoints_.serving("production") : std::nullopt)
+    state.cannot_forecast = forecasts_->cannot_forecast(served->version);
   return state;
 }
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/prefetch.h"
 #include "features/offline_files.h"
 #include "storage/file.h"
@@ -19,6 +20,12 @@ using duck::quoted_name;
 using duck::quoted_text;
 
 std::string ms_of(std::string_view column) { return fmt::format("epoch_ms({})", column); }
+
+// `name`, or something like it that none of the others is; DuckDB does not tell case apart.
+std::string unlike(std::string name, const std::vector<std::string>& others) {
+  while (std::ranges::any_of(others, [&](const std::string& other) { return lower(other) == name; })) name += '_';
+  return name;
+}
 
 // A version of a row, by numbers; times in ms.
 struct Version {
@@ -97,6 +104,14 @@ std::vector<std::size_t> ask(const Answers& answers, std::span<const Question> q
   return found;
 }
 
+// That a frame's value, of whatever type, is a series' key.  DuckDB would round 1.6 and take 7 for true.
+std::string is_key(FieldType type, std::string_view value, std::string_view key) {
+  if (type == FieldType::kInteger)
+    return fmt::format("TRY_CAST({0} AS BIGINT) = {1} AND TRY_CAST({0} AS DOUBLE) = {1}::DOUBLE", value, key);
+  if (type == FieldType::kBoolean) return fmt::format("TRY_CAST({}::VARCHAR AS BOOLEAN) = {}", value, key);
+  return fmt::format("{}::VARCHAR = {}", value, key);
+}
+
 class Join {
  public:
   static Result<Join> prepare(const FeatureStore& store, const JoinOptions& options) {
@@ -133,31 +148,47 @@ class Join {
     std::error_code error;
     if (!fs::exists(options_.entities, error)) return not_found("{}: no such file", name_);
     const bool parquet = options_.entities.extension() == ".parquet";
-    const std::string source = fmt::format("{}({})", parquet ? "read_parquet" : "read_csv",
-                                           quoted_text(file) + (parquet ? "" : ", header = true"));
-    const auto columns = TRY(by_name(session_.query("DESCRIBE SELECT * FROM " + source)));
-    for (const auto& row : columns.rows)
-      types_.emplace_back(std::string(row[0].as_string()), std::string(row[1].as_string()));
+    const auto source = [&](const std::string& more) {
+      return parquet ? fmt::format("read_parquet({})", quoted_text(file))
+                     : fmt::format("read_csv({}, header = true{})", quoted_text(file), more);
+    };
+    const auto columns = TRY(by_name(session_.query("DESCRIBE SELECT * FROM " + source(""))));
+    std::vector<std::string> names;
+    std::string texts;  // Keys that are, whatever they look like.
+    for (const auto& row : columns.rows) {
+      const std::string& name = names.emplace_back(row[0].as_string());
+      types_.emplace_back(name, std::string(row[1].as_string()));
+      if (is_text_key(name)) texts += fmt::format("{}{}: 'VARCHAR'", texts.empty() ? "" : ", ", quoted_text(name));
+    }
+    row_ = quoted_name(unlike("__row", names));
+    time_ = quoted_name(unlike("__time", names));
     const std::string type = TRY(type_of(options_.time_column, "the time"));
     if (!type.starts_with("TIMESTAMP") && type != "VARCHAR" && type != "DATE")
       return invalid_argument("{}: column {} is {}, expected a TIMESTAMP or text in RFC 3339", name_,
                               options_.time_column, type);
     const std::string time = quoted_name(options_.time_column);
-    TRY(
-        by_name(session_.exec(fmt::format("CREATE TABLE entities AS SELECT *, row_number() OVER () AS __row, "
-                                          "TRY_CAST({} AS TIMESTAMPTZ) AS __time FROM {}",
-                                          time, source))));
+    TRY(by_name(session_.exec(fmt::format(
+        "CREATE TABLE entities AS SELECT *, row_number() OVER () AS {}, TRY_CAST({} AS TIMESTAMPTZ) AS {} FROM {}",
+        row_, time, time_, source(texts.empty() ? "" : fmt::format(", types = {{{}}}", texts))))));
     const auto wrong = TRY(session_.query(
-        fmt::format("SELECT __row, {}::VARCHAR FROM entities WHERE __time IS NULL ORDER BY __row LIMIT 1", time)));
+        fmt::format("SELECT {0}, {1}::VARCHAR FROM entities WHERE {2} IS NULL ORDER BY 1 LIMIT 1", row_, time, time_)));
     if (!wrong.rows.empty())
       return invalid_argument(
           "{}: column {}, row {}: {} is no time", name_, options_.time_column, wrong.rows[0][0].as_int64(),
           wrong.rows[0][1].is_null() ? "nothing" : "'" + std::string(wrong.rows[0][1].as_string()) + "'");
-    select_ = "SELECT e.* EXCLUDE (__row, __time)";
+    select_ = fmt::format("SELECT e.* EXCLUDE ({}, {})", row_, time_);
     from_ = " FROM entities e";
     const auto count = TRY(session_.query("SELECT count(*) FROM entities"));
     entities_ = static_cast<std::uint64_t>(count.rows[0][0].as_int64());
     return ok();
+  }
+
+  bool is_text_key(std::string_view column) const {
+    return std::ranges::any_of(store_.groups(), [&](const FeatureGroup& group) {
+      const auto key = std::ranges::find(group.keys, column, &FeatureKey::name);
+      return std::ranges::find(options_.groups, group.name) != options_.groups.end() && key != group.keys.end() &&
+             key->type == FieldType::kText;
+    });
   }
 
   Result<std::string> type_of(const std::string& column, std::string_view what) const {
@@ -230,22 +261,23 @@ class Join {
   Result<Series> series_of(const FeatureGroup& group, std::size_t index) {
     if (group.keys.empty()) return Series{};
     const std::string table = fmt::format("series{}", index), keys = key_columns(group).substr(2);
-    TRY(
-        session_.exec(fmt::format("CREATE TABLE {} AS SELECT *, row_number() OVER () - 1 AS __series FROM (SELECT "
-                                  "DISTINCT {} FROM history{})",
-                                  table, keys, index)));
+    std::vector<std::string> names;
+    for (const auto& key : group.keys) names.push_back(key.name);
+    const std::string number = quoted_name(unlike("__series", names));
+    TRY(session_.exec(
+        fmt::format("CREATE TABLE {} AS SELECT *, row_number() OVER () - 1 AS {} FROM (SELECT DISTINCT {} "
+                    "FROM history{})",
+                    table, number, keys, index)));
     std::string same, equal;
     for (const auto& key : group.keys) {
       TRY(type_of(key.name, "key of group " + group.name));
-      const char* type = key.type == FieldType::kInteger   ? "BIGINT"
-                         : key.type == FieldType::kBoolean ? "BOOLEAN"
-                                                           : "VARCHAR";
-      const std::string column = quoted_name(key.name), also = same.empty() ? "" : " AND ";
-      same += fmt::format("{}t.{} = {}.{}", also, column, table, column);
-      equal += fmt::format("{}TRY_CAST(t.{} AS {}) = {}.{}", also, column, type, table, column);
+      const std::string also = same.empty() ? "" : " AND ", ours = table + "." + quoted_name(key.name),
+                        theirs = "t." + quoted_name(key.name);
+      same += fmt::format("{}{} = {}", also, theirs, ours);
+      equal += also + is_key(key.type, theirs, ours);
     }
     const auto count = TRY(session_.query("SELECT count(*) FROM " + table));
-    return Series{static_cast<std::size_t>(count.rows[0][0].as_int64()), table + ".__series",
+    return Series{static_cast<std::size_t>(count.rows[0][0].as_int64()), table + "." + number,
                   fmt::format(" JOIN {} ON {}", table, same), fmt::format(" LEFT JOIN {} ON {}", table, equal)};
   }
 
@@ -276,10 +308,10 @@ class Join {
   Result<std::vector<Question>> questions_of(const Series& series) {
     std::vector<Question> questions(entities_);
     TRY(session_.scan(
-        fmt::format("SELECT __row, {}, {} FROM entities t{}", series.number, ms_of("__time"), series.to_entities),
+        fmt::format("SELECT {}, {}, {} FROM entities t{}", row_, series.number, ms_of(time_), series.to_entities),
         [&](const duck::Chunk& chunk) {
           for (std::size_t i = 0; i < chunk.rows(); ++i)
-            if (!chunk.null(1, i))
+            if (!chunk.null(1, i) && !chunk.null(2, i))  // Infinite times have no number.
               questions[static_cast<std::size_t>(chunk.integer(0, i)) - 1] = {chunk.integer(1, i), chunk.integer(2, i)};
           return ok();
         }));
@@ -291,6 +323,7 @@ class Join {
   const std::string name_;  // Of the frame, in errors.
   duck::Session session_;
   std::vector<std::pair<std::string, std::string>> types_;  // Of the frame's columns.
+  std::string row_, time_;                                  // Columns that the frame has beside its own.
   std::uint64_t entities_ = 0;                              // Its rows.
   std::string select_, from_;
 };
@@ -305,9 +338,13 @@ Result<std::uint64_t> join_to_file(const FeatureStore& store, const JoinOptions&
   const fs::path temporary = out.string() + ".tmp";
   const std::string_view format = parquet ? "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
                                           : "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%S.%fZ'";
-  TRY(join.session()
-          .exec(fmt::format("COPY ({}) TO {} ({})", join.sql(), quoted_text(temporary.string()), format))
-          .in(out.string()));
+  Status written =
+      join.session().exec(fmt::format("COPY ({}) TO {} ({})", join.sql(), quoted_text(temporary.string()), format));
+  if (!written.ok()) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    return std::move(written).in(out.string());
+  }
   TRY(publish_file(temporary, out));
   return join.entities();
 }

@@ -7,7 +7,10 @@
 // the newest window is taken, in the newest version known at t: a late correction of an older window hides no newer
 // one, and what was erased later is still there at times before.  None: nulls.  A null key matches no series.
 //
-// Memory: the frame in DuckDB's, and beside it 64 bytes of each version of the groups' rows and 16 of each value.
+// A row's versions were written in the order of their revisions.
+//
+// Memory: the frame and the answers in DuckDB's, which memory_mb bounds; beside it, of one group at a time, about 90
+// bytes for each version, 16 for each value, and 24 for each row of the frame.
 
 #include <filesystem>
 #include <optional>

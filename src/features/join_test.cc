@@ -19,13 +19,20 @@ FeatureGroup trips_group() {
   return group;
 }
 
+FeatureGroup rooms_group() {
+  FeatureGroup group = trips_group();
+  group.name = "rooms";
+  group.keys = {{"number", FieldType::kInteger}, {"warm", FieldType::kBoolean}};
+  return group;
+}
+
 class PointInTimeJoin : public testing::Test {
  protected:
   void SetUp() override { SetUp("store"); }
   void SetUp(const std::string& folder) {
     store_.reset();
     auto options = store_options(folder_.path() / folder);
-    options.groups = {fees_group(), trips_group()};
+    options.groups = {fees_group(), trips_group(), rooms_group()};
     store_ = open_store(options);
   }
 
@@ -109,6 +116,32 @@ TEST_F(PointInTimeJoin, WhatWasErasedIsThereBeforeAndTheOlderRowAfter) {
   EXPECT_EQ(joined("event_time,station\n2026-05-06T00:04:59Z,A\n2026-05-06T00:05:00Z,A\n2026-05-06T00:06:00Z,A\n"
                    "2026-05-06T00:07:00Z,A\n"),
             "2 1 11 null ");
+}
+
+TEST_F(PointInTimeJoin, AKeyIsAsItStandsThereAndNotRoundedOrGuessed) {
+  FeatureRow row = row_at(rooms_group(), event_time("2026-05-06T00:01:00Z"), {std::int64_t{5}});
+  row.key = record_id(std::vector<KeyValue>{std::int64_t{2}, true});
+  ASSERT_TRUE(store_->commit(closing({{2, row}})).ok());
+  EXPECT_EQ(joined("event_time,number,warm\n2026-05-07,2,true\n2026-05-07,1.6,true\n2026-05-07,2.0,TRUE\n"
+                   "2026-05-07,2,7\n2026-05-07,two,true\n2026-05-07,,true\n2026-05-07,2,false\n",
+                   {.groups = {"rooms"}}),
+            "5 null 5 null null null null ");
+  trips("2026-05-06T00:01:00Z", "1.50", 1, "2026-05-06T00:01:30Z");
+  EXPECT_EQ(joined("event_time,station\n2026-05-07,1.50\n2026-05-07,1.5\n"), "1 null ");
+}
+
+TEST_F(PointInTimeJoin, AFrameMayHaveColumnsOfAnyNames) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  trips("2026-05-06T00:03:00Z", "A", 3, "2026-05-06T00:03:30Z");
+  EXPECT_EQ(joined("event_time,station,__row,__ROW_,__Time,__series,rowid\n"
+                   "2026-05-06T00:05:00Z,A,2,7,x,9,100000000000\n2026-05-06T00:02:00Z,A,1,8,y,9,0\n"),
+            "3 1 ");
+  EXPECT_EQ(joined("event_time,station\n"), "") << "nor need it have rows";
+}
+
+TEST_F(PointInTimeJoin, NothingIsKnownAtAnInfiniteTime) {
+  trips("2026-05-06T00:01:00Z", "A", 1, "2026-05-06T00:01:30Z");
+  EXPECT_EQ(joined("event_time,station\n-infinity,A\ninfinity,A\n"), "null null ");
 }
 
 // What the header says, of all versions there are.

@@ -2,7 +2,7 @@
 // The inner loops of the network, one table of functions per instruction set.
 //
 // Layout everywhere: the batch is the fastest index.  A matrix of `rows` features for `lanes` windows (or paths) is
-// [row][lane], so every load is contiguous and no operand is ever packed.  `lanes` is a multiple of kLaneAlign and
+// [row][lane], so every load is contiguous and no operand is ever packed.  `lanes` is a multiple of the table's and
 // unused lanes hold finite numbers.  Weights keep torch's layout [out][in].  Pointers need no alignment but their
 // element's; none may be null unless said.  Nothing allocates, throws or keeps state; the same call gives the same bits
 // on any thread.
@@ -13,7 +13,7 @@
 
 namespace tidecast::nn {
 
-inline constexpr int kLaneAlign = 16;  // Lanes come in multiples of this: the widest vector of floats.
+inline constexpr int kLaneAlign = 16;  // The widest vector of floats: lanes in multiples of it suit all kernels.
 
 // sum over k of weight(k, n) * input[k][lane], with weight(k, n) = weight[k * stride_k + n * stride_n].  With `block`
 // the weights come in blocks: k % block takes the place of k, and the next block begins block_stride elements later.

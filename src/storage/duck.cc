@@ -287,7 +287,7 @@ struct Appender::Handle {
   template <typename... Types>
   Column* place(std::string_view what, Types... types) {
     const idx_t at = next++;
-    if (at < columns.size() && ((columns[at].type == types) || ...)) return &columns[at];
+    if (error.ok() && at < columns.size() && ((columns[at].type == types) || ...)) return &columns[at];
     if (error.ok())
       error = invalid_argument("DuckDB appender: value {} of a row is {}, which does not belong there", at, what);
     return nullptr;
@@ -321,7 +321,7 @@ Result<Appender> Appender::open(Session& session, const std::string& table) {
 Appender& Appender::null() {
   Handle& h = *handle_;
   const idx_t at = h.next++;
-  if (at < h.columns.size()) h.columns[at].valid[h.row / 64] &= ~(std::uint64_t{1} << (h.row % 64));
+  if (h.error.ok() && at < h.columns.size()) h.columns[at].valid[h.row / 64] &= ~(std::uint64_t{1} << (h.row % 64));
   return *this;
 }
 Appender& Appender::boolean(bool value) {

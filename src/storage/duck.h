@@ -133,9 +133,9 @@ class Appender {
   Appender& boolean(bool value);
   Appender& integer(std::int64_t value);
   Appender& number(double value);
-  Appender& text(std::string_view value);
-  Appender& time(std::int64_t ms);  // For a column of a TIMESTAMP type.
-  Status end_row();                 // Reports what went wrong in the row.
+  Appender& text(std::string_view value);  // UTF-8; it is not checked.
+  Appender& time(std::int64_t ms);         // For a column of a TIMESTAMP type.
+  Status end_row();                        // Reports what went wrong in the row.
   Status close();
 
  private:

@@ -94,8 +94,10 @@ Status make_folders(const fs::path& folder) {
 Status sync_folder(const fs::path& folder) { return sync_path(folder, O_RDONLY | O_DIRECTORY); }
 
 Status publish_file(const fs::path& temporary, const fs::path& path) {
-  TRY(sync_path(temporary, O_RDONLY));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return write_error(path, "rename to");
+  Status renamed = sync_path(temporary, O_RDONLY);
+  if (renamed.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) renamed = write_error(path, "rename to");
+  if (!renamed.ok()) ::unlink(temporary.c_str());
+  TRY(std::move(renamed));
   TRY(sync_folder(folder_of(path)));
   crash_point("publish");
   return ok();
@@ -172,7 +174,9 @@ Status write_file_atomically(const fs::path& path, std::string_view content) {
   fs::path temporary = path;
   temporary += ".tmp";
   auto file = TRY(FileWriter::create(temporary));
-  TRY(file.write(content));
+  Status written = file.write(content);
+  if (!written.ok()) ::unlink(temporary.c_str());
+  TRY(std::move(written));
   return publish_file(temporary, path);
 }
 

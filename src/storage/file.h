@@ -28,6 +28,7 @@ Status make_folders(const std::filesystem::path& folder);
 Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The two halves of it, for a file that somebody else wrote under a temporary name: fsync, rename, fsync of the folder.
+// Where it cannot have its name, the temporary is removed.
 Status publish_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
 
 // A new file (an old one of that name is emptied) written piece by piece; publish_file puts it on the disk.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "storage/temporary_folder.h"
 
@@ -23,9 +24,11 @@ TEST(File, WhatWasWrittenIsReadBackByteForByte) {
 TEST(File, AnAtomicWriteLeavesNoTemporaryFile) {
   const TemporaryFolder folder;
   ASSERT_TRUE(write_file_atomically(folder.path() / "a", "x").ok());
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) names.push_back(entry.path().filename());
-  EXPECT_EQ(names, std::vector<std::string>{"a"});
+  ASSERT_TRUE(make_folders(folder.path() / "b").ok());
+  EXPECT_EQ(write_file_atomically(folder.path() / "b", "x").code(), Code::kUnavailable) << "b is a folder";
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"a", "b"}));
 }
 
 TEST(File, AWriteThatFailsLeavesTheOldContent) {

@@ -62,12 +62,15 @@ class Reader {
     for (const std::string_view separator : {",", ";", "\t", "|"}) {
       if (header.find(separator) == header.npos) continue;
       const auto fields = [&](const std::string& line) {
-        return fmt::format("length({0}) - length(replace({0}, {1}, '')) + 1", line, quoted_text(separator));
+        const std::string bare =
+            fmt::format("regexp_replace({}, '\"[^\"]*\"', '', 'g')", line);  // Without what is quoted.
+        return fmt::format("length({0}) - length(replace({0}, {1}, '')) + 1", bare, quoted_text(separator));
       };
-      const auto other = TRY(session_->query(fmt::format(
-          "SELECT number, line, {0}, {1} FROM (SELECT row_number() OVER () AS number, {2} AS line FROM {3}) WHERE {0} <> "
-          "{1} ORDER BY number LIMIT 1",
-          fields("line"), fields(quoted_text(header)), duck::quoted_name(header), source_)));
+      const auto other = TRY(session_->query(
+          fmt::format("SELECT number, line, {0}, {1} FROM (SELECT row_number() OVER () AS number, {2} AS line FROM "
+                      "{3}) WHERE {0} <> "
+                      "{1} ORDER BY number LIMIT 1",
+                      fields("line"), fields(quoted_text(header)), duck::quoted_name(header), source_)));
       for (const auto& row : other.rows)
         return invalid_argument("row {}: found {} field{}, '{}'; allowed: {}, as the header has", row[0].as_int64(),
                                 row[2].as_int64(), row[2].as_int64() == 1 ? "" : "s", row[1].as_string(),

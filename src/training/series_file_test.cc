@@ -81,6 +81,8 @@ TEST_F(SeriesFile, ErrorsNameTheRowWhatWasFoundAndWhatIsAllowed) {
             "row 2: value: found 'many'; allowed: a number, or nothing where it is missing");
   EXPECT_EQ(error("time,value\n2026-05-06,1\n2026-05-07\n2026-05-08,2\n"),
             "row 2: found 1 field, '2026-05-07'; allowed: 2, as the header has");
+  EXPECT_EQ(error("time,series,value\n2026-05-06,\"a, b\",1\n2026-05-07,\"a, b\"\n"),
+            "row 2: found 2 fields, '2026-05-07,\"a, b\"'; allowed: 3, as the header has");
   EXPECT_EQ(error("time,value\n2026-05-06,inf\n"), "row 1: value: found inf");
   EXPECT_EQ(error("time,value\n2026-05-06T00:10:00Z,1\n2026-05-06T00:20:00Z,1\n"),
             "rows 1 and 2: series sales has both in the step of 2026-05-06T00:00:00Z; a step has one value");
