@@ -161,12 +161,12 @@ Answer without_model(const Situation& at) {
 
 Answer with_model(const Situation& at) {
   const std::string production = fmt::format("production {}", model(*at.production));
-  if (!at.loop.cannot_forecast.empty())
+  if (at.loop.mute && at.loop.mute->version == *at.production)
     return {.state = "cannot_forecast",
             .sentence = fmt::format("Model {} in production cannot forecast.", *at.production),
             .emphasis = "cannot forecast",
             .tone = "alarm",
-            .detail = join({at.loop.cannot_forecast + ".", at.loop.running ? "It is asked again at every window." : "",
+            .detail = join({at.loop.mute->reason + ".", at.loop.running ? "It is asked again at every window." : "",
                             ingestion(at)})};
   if (at.loop.alarm == AlarmState::kNoData)
     return {.state = "no_data",

@@ -102,9 +102,11 @@ TEST(Answer, SaysAsTheFirstThingWhatMattersMost) {
   EXPECT_EQ(sentence(s), "healthy: Serving with production model 13; its first evaluation is at 04:00.");
 
   s = healthy();
-  s.loop.cannot_forecast = "/usr/bin/python3: it ended with exit code 1";
+  s.loop.mute = {13, "/usr/bin/python3: it ended with exit code 1"};
   EXPECT_EQ(sentence(s), "cannot_forecast: Model 13 in production cannot forecast.");
   EXPECT_TRUE(answer_of(s).detail.starts_with("/usr/bin/python3: it ended with exit code 1. ")) << answer_of(s).detail;
+  s.loop.mute->version = 12;
+  EXPECT_EQ(answer_of(s).state, "healthy") << "that was the model before it";
 
   s = breached();
   EXPECT_EQ(sentence(s),

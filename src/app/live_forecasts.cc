@@ -187,10 +187,10 @@ Status LiveForecasts::note_mute(const std::map<std::string, ServedModel>& models
     else
       mute_[stage] = {served.version, failure->second.message()};
   }
-  // Another model has come in its place, or none.
+  // Another model has come in its place.
   changed |= std::erase_if(mute_, [&](const auto& mute) {
                const auto model = models.find(mute.first);
-               return model == models.end() || model->second.version != mute.second.version;
+               return model != models.end() && model->second.version != mute.second.version;
              }) > 0;
   if (!changed) return ok();
   json::object saved;

@@ -35,10 +35,14 @@ class LiveForecasts {
   // The history that a forecast would be made from now.
   const TimeSeries& history() const { return history_; }
 
-  // Why this version, in production, could not forecast at the last window; "": it could, or came since.
-  std::string cannot_forecast(int version) const {
-    const auto mute = mute_.find("production");
-    return mute == mute_.end() || mute->second.version != version ? "" : mute->second.reason;
+  // What could not forecast at the last window.
+  struct Mute {
+    int version;
+    std::string reason;
+  };
+  std::optional<Mute> mute(const std::string& stage) const {
+    const auto at = mute_.find(stage);
+    return at == mute_.end() ? std::nullopt : std::optional(at->second);
   }
 
  private:
@@ -58,14 +62,10 @@ class LiveForecasts {
   std::vector<double> taus_;
   std::size_t group_, column_;
   int horizon_, season_;
-  TimeSeries history_;               // The newest kForecastHistory steps, and up to as many more.
-  std::vector<SourceGap> gaps_;      // Those that may touch windows to come.
-  std::deque<Forecast> waiting_;     // Not scored yet, by origin.
-  struct Mute {
-    int version;
-    std::string reason;
-  };
-  std::map<std::string, Mute> mute_;  // By stage: what could not forecast at the last window.
+  TimeSeries history_;                // The newest kForecastHistory steps, and up to as many more.
+  std::vector<SourceGap> gaps_;       // Those that may touch windows to come.
+  std::deque<Forecast> waiting_;      // Not scored yet, by origin.
+  std::map<std::string, Mute> mute_;  // By stage.
 };
 
 }  // namespace tidecast

@@ -76,8 +76,8 @@ struct LoopState {
     std::optional<EventTime> newest_row;    // Its event time.
   };
   std::vector<OfGroup> groups;
-  std::string cannot_forecast;        // Why production's model could not at the last window; "": it could.
-  std::optional<SourceGap> last_gap;  // Since this process started.
+  std::optional<LiveForecasts::Mute> mute;  // In production; by now another may be there.
+  std::optional<SourceGap> last_gap;        // Since this process started.
   std::uint64_t changes = 0;  // Grows whenever runs, models, evaluations, alarms or the timeline may have changed.
 };
 

@@ -60,8 +60,7 @@ LoopState Scheduler::state() const {
                             project_.features().freshness(name).event_time});
   }
   if (runs_ && runs_->active()) state.run = runs_->run();
-  if (const auto served = forecasts_ ? endpoints_.serving("production") : std::nullopt)
-    state.cannot_forecast = forecasts_->cannot_forecast(served->version);
+  if (forecasts_) state.mute = forecasts_->mute("production");
   return state;
 }
 

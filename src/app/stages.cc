@@ -81,7 +81,7 @@ Stage forecast_stage(const Situation& at) {
   Stage stage{.id = "forecast", .name = "Forecast", .state = "idle", .value = "none yet"};
   if (!at.production) {
     stage.note = "none in production";
-  } else if (!at.loop.cannot_forecast.empty()) {
+  } else if (at.loop.mute && at.loop.mute->version == *at.production) {
     stage.state = "alarm";
     stage.value = "none";
     stage.note = fmt::format("model {} cannot", *at.production);
