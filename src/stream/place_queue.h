@@ -28,7 +28,7 @@ class PlaceQueue {
     return chunks_[i / kChunk]->values()[i % kChunk];
   }
   const T& front() const { return (*this)[first_]; }
-  const T& back() const { return (*this)[end_ - 1]; }
+  const T& back() const { return last_[(end_ - 1) % kChunk]; }
 
   void push_back(const T& value) {
     if (end_ % kChunk == 0) add_chunk();
