@@ -251,7 +251,8 @@ HttpResponse Endpoints::open_inference(const HttpRequest& request) const {
   const Finish finish = [](HttpResponse& response) {
     if (response.status == 200) return;
     json::object body = parse_json(response.body).value().as_object();
-    body["error"] = body.at("detail");
+    json::value detail = body.at("detail");  // Of its own: a new key may move the others.
+    body["error"] = std::move(detail);
     response.body = to_text(body) + "\n";
   };
   const auto answer = [](const json::object& body) { return HttpResponse{.body = to_text(body) + "\n"}; };

@@ -172,7 +172,8 @@ Result<std::unique_ptr<TrainingChild>> TrainingChild::start(const fs::path& bina
     if (fs::remove(folder / old, error); error)
       return unavailable("{}: cannot remove: {}", (folder / old).string(), error.message());
   TRY(write_job(job, folder / "job.json"));
-  return std::unique_ptr<TrainingChild>(new SpawnedChild(TRY(spawn(binary, folder)), folder));
+  const pid_t pid = TRY(spawn(binary, folder));
+  return std::unique_ptr<TrainingChild>(new SpawnedChild(pid, folder));
 }
 
 void become_training_child() {
