@@ -66,7 +66,7 @@ inline std::uint32_t KeyTable::hash(std::string_view key) {
   constexpr std::uint64_t kFactor = 0x9e3779b97f4a7c15u;
   const auto load = [](const char* from, std::size_t size) {
     std::uint64_t word = 0;
-    std::memcpy(&word, from, size);
+    if (size > 0) std::memcpy(&word, from, size);  // From may be null then.
     return word;
   };
   const auto fold = [](std::uint64_t word) {
