@@ -1,5 +1,6 @@
 // Optimiser steps per second of the recipe on minutes: context 60, horizon 30 (T = 89 steps a window), also context 31
-// (T = 60), 2 layers of 40 cells. Everything a step does is in it: cutting windows, forward, loss, back, clipping, Adam, average.
+// (T = 60), 2 layers of 40 cells. Everything a step does is in it: cutting windows, forward, loss, back, clipping,
+// Adam, average.
 
 #include <benchmark/benchmark.h>
 

@@ -166,8 +166,8 @@ Answer with_model(const Situation& at) {
             .sentence = fmt::format("Model {} in production cannot forecast.", *at.production),
             .emphasis = "cannot forecast",
             .tone = "alarm",
-            .detail = join({at.loop.mute->reason + ".", at.loop.running ? "It is asked again at every window." : "",
-                            ingestion(at)})};
+            .detail = join({at.loop.mute->reason.empty() ? "" : at.loop.mute->reason + ".",
+                            at.loop.running ? "It is asked again at every window." : "", ingestion(at)})};
   if (at.loop.alarm == AlarmState::kNoData)
     return {.state = "no_data",
             .sentence = fmt::format(

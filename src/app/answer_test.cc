@@ -105,6 +105,8 @@ TEST(Answer, SaysAsTheFirstThingWhatMattersMost) {
   s.loop.mute = {13, "/usr/bin/python3: it ended with exit code 1"};
   EXPECT_EQ(sentence(s), "cannot_forecast: Model 13 in production cannot forecast.");
   EXPECT_TRUE(answer_of(s).detail.starts_with("/usr/bin/python3: it ended with exit code 1. ")) << answer_of(s).detail;
+  s.loop.mute->reason.clear();  // Of a folder that an earlier program wrote.
+  EXPECT_FALSE(answer_of(s).detail.starts_with(".")) << answer_of(s).detail;
   s.loop.mute->version = 12;
   EXPECT_EQ(answer_of(s).state, "healthy") << "that was the model before it";
 

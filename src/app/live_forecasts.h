@@ -38,7 +38,7 @@ class LiveForecasts {
   // What could not forecast at the last window.
   struct Mute {
     int version;
-    std::string reason;
+    std::string reason;  // "": an earlier program wrote none.
   };
   std::optional<Mute> mute(const std::string& stage) const {
     const auto at = mute_.find(stage);

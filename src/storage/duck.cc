@@ -235,7 +235,7 @@ Result<std::optional<std::vector<json::value>>> Rows::next() {
 
 // ---- Appender -----------------------------------------------------------------------------------------------------
 
-// Values are written into the columns of a chunk, which costs a tenth of handing each to DuckDB, and taken over
+// Values are written into the columns of a chunk, which costs less than handing each to DuckDB, and taken over
 // together.
 struct Appender::Handle {
   struct Column {
