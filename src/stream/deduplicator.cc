@@ -69,7 +69,10 @@ std::size_t Deduplicator::find(const Table& table, std::uint32_t tag, const Reco
 void Deduplicator::append(const RecordKey& key, ProcessingTime seen) {
   CHECK(keys_.end() - keys_.first() <
         UINT32_MAX - PlaceQueue<RecordKey>::kChunk);  // Places count from a chunk's begin.
-  if (runs_.empty() || (keep_ && runs_.back().seen != seen)) runs_.push_back({keys_.end(), seen});
+  if (run_times_.empty() || (keep_ && run_times_.back() != seen)) {
+    run_places_.push_back(static_cast<std::uint32_t>(keys_.end()));
+    run_times_.push_back(seen);
+  }
   keys_.push_back(key);
 }
 
@@ -108,12 +111,12 @@ bool Deduplicator::knows(const RecordKey& key, ProcessingTime arrival) const {
   const Table& table = tables_[hash >> kTableShift];
   const std::size_t at = find(table, tag_of(hash), key);
   if (at == kNone || !is_live(table.slots[at])) return false;
-  if (!expired(runs_.front().seen, arrival)) return true;
+  if (!expired(run_times_.front(), arrival)) return true;
   // Its run is the last that does not begin behind it.
   const std::uint64_t place = whole(place_in(table.slots[at]));
-  const auto next = *std::ranges::partition_point(std::views::iota(runs_.first() + 1, runs_.end()),
-                                                  [&](std::uint64_t run) { return runs_[run].first <= place; });
-  return !expired(runs_[next - 1].seen, arrival);
+  const auto next = *std::ranges::partition_point(std::views::iota(run_places_.first() + 1, run_places_.end()),
+                                                  [&](std::uint64_t run) { return whole(run_places_[run]) <= place; });
+  return !expired(run_times_[next - 1], arrival);
 }
 
 bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
@@ -134,9 +137,10 @@ bool Deduplicator::is_new(const RecordKey& key, ProcessingTime arrival) {
 // What has expired counts as unknown at once; it leaves the tables a few at a time, so that no long sleep is paid for
 // in one commit.
 void Deduplicator::forget_before(ProcessingTime arrival) {
-  while (!runs_.empty() && expired(runs_.front().seen, arrival)) {
-    runs_.pop_front();
-    live_ = runs_.empty() ? keys_.end() : runs_.front().first;
+  while (!run_times_.empty() && expired(run_times_.front(), arrival)) {
+    run_times_.pop_front();
+    run_places_.pop_front();
+    live_ = run_places_.empty() ? keys_.end() : whole(run_places_.front());
   }
   for (int i = 0; i < 8 && keys_.first() < live_; ++i, keys_.pop_front()) {
     const std::uint64_t place = keys_.first();

@@ -7,7 +7,7 @@
 // key's hash and its place:
 //
 //   keys    | key | key | ...                    32 bytes a key
-//   runs    | place, first seen | ...            16 bytes a moment
+//   runs    | place | ..., | first seen | ...    12 bytes a moment
 //   tables  | hash, place | 0 | hash, place |    8 bytes a slot, at most 4 of 5 taken; 32 tables, so that one grows at
 //                                                a time.  The hash orders a table: growing and removing read no keys.
 //
@@ -46,11 +46,6 @@ class Deduplicator {
  private:
   static constexpr int kTableBits = 5, kTableShift = 64 - kTableBits;
 
-  struct Run {
-    std::uint64_t first;  // Place of its first key.
-    ProcessingTime seen;
-  };
-
   // Open addressing, linear probing.  A slot is the hash's 32 bits above the lower 32 of the place; 0 is empty.
   struct Table {
     LargeVector<std::uint64_t> slots;
@@ -80,7 +75,7 @@ class Deduplicator {
   // The slot of `key` in its table, whether it has expired or not; kNone.
   static constexpr std::size_t kNone = SIZE_MAX;
   std::size_t find(const Table& table, std::uint32_t tag, const RecordKey& key) const;
-  // All that a slot has of a place are its lower 32 bits.
+  // All that slots and runs have of a place are its lower 32 bits.
   std::uint64_t whole(std::uint32_t place) const {
     return keys_.first() + static_cast<std::uint32_t>(place - static_cast<std::uint32_t>(keys_.first()));
   }
@@ -94,7 +89,9 @@ class Deduplicator {
   std::array<Table, 1 << kTableBits> tables_;
   std::array<PlaceQueue<std::uint64_t>, 1 << kTableBits> restored_;  // Slots by table, until end_restore().
   PlaceQueue<RecordKey> keys_;
-  PlaceQueue<Run> runs_;    // Of the keys that have not expired; one, if keys are kept for ever.
+  // A run is the keys first seen at one moment.  Of those that have not expired; one, if keys are kept for ever.
+  PlaceQueue<std::uint32_t> run_places_;  // Of their first keys.
+  PlaceQueue<ProcessingTime> run_times_;
   std::uint64_t live_ = 0;  // The place of the first key that has not expired; those before it leave the tables.
 };
 
