@@ -175,7 +175,8 @@ TEST(TrainDeepAr, RefusesWhatItCannotCutAWindowFrom) {
   TimeSeries infinite = wave(100);
   infinite.values[17] = INFINITY;
   EXPECT_EQ(train_deepar(std::vector{infinite}, options).message(),
-            "series 0: value 17 is inf; allowed: NaN for missing, else at most 1e+100 in magnitude");
+            "series 0: value 17, of 2023-11-14T22:31:00Z, is inf; allowed: NaN for missing, else at most 1e+100 in "
+            "magnitude");
 }
 
 TEST(TrainDeepAr, ReportsProgressAndStopsWhenAsked) {

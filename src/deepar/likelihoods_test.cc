@@ -130,11 +130,14 @@ TEST(Likelihoods, RefuseValuesThatTheyAreNotOf) {
     return std::string(train_deepar(std::vector{series}, quick(head)).message());
   };
   EXPECT_EQ(refusal(nn::Head::kNegativeBinomial, 2.5),
-            "series 0: value 17 is 2.5; a likelihood negative-binomial allows whole numbers from 0 on");
+            "series 0: value 17, of 1970-01-01T17:00:00Z, is 2.5; a likelihood negative-binomial allows whole numbers "
+            "from 0 on");
   EXPECT_EQ(refusal(nn::Head::kPoisson, -1),
-            "series 0: value 17 is -1; a likelihood poisson allows whole numbers from 0 on");
-  EXPECT_EQ(refusal(nn::Head::kGamma, 0), "series 0: value 17 is 0; a likelihood gamma allows numbers above 0");
-  EXPECT_EQ(refusal(nn::Head::kBeta, 1), "series 0: value 17 is 1; a likelihood beta allows numbers between 0 and 1");
+            "series 0: value 17, of 1970-01-01T17:00:00Z, is -1; a likelihood poisson allows whole numbers from 0 on");
+  EXPECT_EQ(refusal(nn::Head::kGamma, 0),
+            "series 0: value 17, of 1970-01-01T17:00:00Z, is 0; a likelihood gamma allows numbers above 0");
+  EXPECT_EQ(refusal(nn::Head::kBeta, 1),
+            "series 0: value 17, of 1970-01-01T17:00:00Z, is 1; a likelihood beta allows numbers between 0 and 1");
 }
 
 // Two kinds of series, one rising where the other falls, and a feature known beforehand that moves both.

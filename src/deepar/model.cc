@@ -53,8 +53,8 @@ nn::NetworkShape network_shape(const ModelSpec& spec) {
 Status check_values(const TimeSeries& series) {
   for (std::size_t i = 0; i < series.values.size(); ++i)
     if (std::abs(series.values[i]) > kValueMax)
-      return invalid_argument("value {} is {}; allowed: NaN for missing, else at most {} in magnitude", i,
-                              series.values[i], kValueMax);
+      return invalid_argument("value {}, of {}, is {}; allowed: NaN for missing, else at most {} in magnitude", i,
+                              to_rfc3339(series.time_of(i)), series.values[i], kValueMax);
   return ok();
 }
 

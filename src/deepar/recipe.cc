@@ -65,7 +65,8 @@ Status check_support(nn::Head head, const TimeSeries& series) {
   const auto check = [&](const auto& allows, std::string_view allowed) -> Status {
     for (std::size_t i = 0; i < series.values.size(); ++i)
       if (const double y = series.values[i]; !std::isnan(y) && !allows(y))
-        return invalid_argument("value {} is {}; a likelihood {} allows {}", i, y, name_of(head), allowed);
+        return invalid_argument("value {}, of {}, is {}; a likelihood {} allows {}", i, to_rfc3339(series.time_of(i)),
+                                y, name_of(head), allowed);
     return ok();
   };
   if (nn::is_count(head))
