@@ -15,7 +15,8 @@ constexpr const char* kRest =
 
 // A replay of seven hours with one run in it.
 struct Replayed {
-  explicit Replayed(const std::string& algorithm) {
+  explicit Replayed(const std::string& algorithm) { define(algorithm); }
+  void define(const std::string& algorithm) const {
     write(folder / "tidecast.yaml", definition(430, "",
                                                "forecast: { target: tx_metrics.avg_fee_1min, horizon: 12, algorithm: " +
                                                    algorithm + " }\n" + kRest));
@@ -96,6 +97,21 @@ TEST(OtherAlgorithms, AProgramThatDiesInProductionIsTheFirstThingThatTheStatusSa
   EXPECT_EQ(answer.at("state"), "cannot_forecast");
   EXPECT_NE(answer.at("detail").as_string().find("python3 mine.py serve: ended with exit code 3"), std::string::npos)
       << answer;
+}
+
+TEST(OtherAlgorithms, TheModelBeforeDoesNotServeWhereTheOneInProductionIsGone) {
+  const Replayed replayed("naive");
+  replayed.replay();
+  replayed.expect_it_forecasts();
+  replayed.define("{ program: [python3, mine.py], hyperparameters: { season: 10 } }");
+  write(replayed.folder / "mine.py", read(std::string(TIDECAST_ROOT) + "/examples/own-model/seasonal.py"));
+  const Finished trained = replayed.run({"train"});
+  ASSERT_EQ(trained.code, 0) << trained.out << trained.err;
+  ASSERT_EQ(replayed.json_of({"status"}).at("production").to_number<int>(), 2);
+  std::filesystem::remove(replayed.folder / "mine.py");
+  const Finished forecast = replayed.run({"forecast"});
+  EXPECT_NE(forecast.code, 0) << forecast.out;
+  EXPECT_EQ(forecast.out, "") << "version 1's forecast under the name of version 2";
 }
 
 TEST(OtherAlgorithms, TheExamplesDefinitionIsValid) {
