@@ -267,17 +267,9 @@ Result<SqlFile> ProjectCommands::join(const JoinRequest& request) {
   options.groups = request.groups;
   if (options.groups.empty())
     for (const FeatureGroup& group : parts_.project.features().groups()) options.groups.push_back(group.name);
-  std::string pattern = (std::filesystem::temp_directory_path() / "tidecast-join-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) return unavailable("{}: cannot make a temporary folder", pattern);
-  struct Removed {
-    std::filesystem::path folder;
-    ~Removed() {
-      std::error_code ignored;  // A folder among the temporary ones that stays behind harms nobody.
-      std::filesystem::remove_all(folder, ignored);
-    }
-  } removed{pattern};
-  options.entities = removed.folder / (request.parquet ? "entities.parquet" : "entities.csv");
-  const std::filesystem::path out = removed.folder / (request.format == "parquet" ? "joined.parquet" : "joined.csv");
+  const ScratchFolder scratch = TRY(ScratchFolder::make("join"));
+  options.entities = scratch.path() / (request.parquet ? "entities.parquet" : "entities.csv");
+  const std::filesystem::path out = scratch.path() / (request.format == "parquet" ? "joined.parquet" : "joined.csv");
   TRY(write_file_atomically(options.entities, request.entities));
   TRY(join_to_file(parts_.project.features(), options, out));
   return SqlFile{.bytes = TRY(read_file(out))};

@@ -8,6 +8,7 @@
 #include "app/verify_periods.h"
 #include "features/record_id.h"
 #include "storage/duck.h"
+#include "storage/file.h"
 #include "stream/aggregate_cells.h"
 #include "stream/sql_duckdb.h"
 #include "stream/sql_text.h"
@@ -404,7 +405,9 @@ std::uint64_t Verification::compared() const {
 
 Result<Verification> verify(const FeatureStore& store, const PipelineOptions& options, EventRange range,
                             std::size_t slice, const AsDefined& as_defined) {
-  duck::Session session = TRY(duck::Session::open());
+  const ScratchFolder scratch =
+      TRY(ScratchFolder::make("verify"));  // Of long windows more is carried than memory should hold.
+  duck::Session session = TRY(duck::Session::open({.spill_folder = scratch.path()}));
   TRY(session.exec(
       "SET TimeZone = 'UTC'; "
       "CREATE TABLE clock_marks(i BIGINT, n BIGINT, kind VARCHAR, name VARCHAR, arrival TIMESTAMP, time TIMESTAMP)"));

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "app/server_file.h"
+#include "storage/file.h"
 
 namespace tidecast {
 
@@ -54,6 +55,17 @@ Result<Connection> connect(const Context& context, const std::string& who) {
     return unavailable("{}\n{}", offline.message(), running.message());
   connection.offline = TRY(std::move(offline));
   return connection;
+}
+
+bool is_special(const std::filesystem::path& file) {
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(file, ignored);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
+}
+
+Status write_output(const std::filesystem::path& file, std::string_view bytes) {
+  if (!is_special(file)) return write_file_atomically(std::filesystem::weakly_canonical(file), bytes);
+  return TRY(FileWriter::create(file)).write(bytes);
 }
 
 std::string actor() {

@@ -42,6 +42,11 @@ struct Connection {
 };
 Result<Connection> connect(const Context& context, const std::string& who);
 
+// Writes what a command was told to: a regular file comes whole or not at all, behind a link where that leads; a pipe
+// or a device is written to and never replaced.
+Status write_output(const std::filesystem::path& file, std::string_view bytes);
+bool is_special(const std::filesystem::path& file);  // A pipe, a device, a folder.
+
 // Who acts: "cli:USER".
 std::string actor();
 

@@ -162,7 +162,7 @@ Status sql_command(const Context& context, const SqlArguments& arguments) {
   if (format == "table") return print_table(TRY(connection.commands().sql(arguments.statement)));
   const SqlFile file = TRY(connection.commands().sql_file(arguments.statement, format));
   if (!arguments.output.empty())
-    TRY(write_file_atomically(arguments.output, file.bytes));
+    TRY(write_output(arguments.output, file.bytes));
   else
     std::fwrite(file.bytes.data(), 1, file.bytes.size(), stdout);
   if (file.truncated) fmt::print(stderr, "There are more rows than the limit; add a LIMIT or an aggregate.\n");

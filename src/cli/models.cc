@@ -95,7 +95,7 @@ Status models_command(const Context& context, int version) {
 Status export_model_command(const Context& context, int version, const std::filesystem::path& out) {
   Connection connection = TRY(connect(context, "tidecast models export"));
   const std::string artefact = TRY(connection.commands().artefact(version));
-  TRY(write_file_atomically(out, artefact).in("--out"));
+  TRY(write_output(out, artefact).in("--out"));
   const std::string hash = sha256_hex(artefact);
   if (context.json)
     fmt::print("{}\n", to_text(json::object{{"version", version}, {"out", out.string()}, {"artefact_hash", hash}}));

@@ -146,6 +146,9 @@ Status join_command(const Context& context, const JoinArguments& arguments) {
   if (!parquet && !arguments.output.empty() && arguments.output.extension() != ".csv")
     return invalid_argument("-o {}: found '{}', allowed: .csv, .parquet", arguments.output.string(),
                             arguments.output.extension().string());
+  std::error_code ignored;
+  if (std::filesystem::equivalent(arguments.entities, arguments.output, ignored))
+    return invalid_argument("-o {}: it would overwrite what is read", arguments.output.string());
   Connection connection = TRY(connect(context, "tidecast features join"));
   Result<SqlFile> joined = connection.commands().join({.entities = TRY(read_file(arguments.entities)),
                                                        .parquet = arguments.entities.extension() == ".parquet",
@@ -160,7 +163,7 @@ Status join_command(const Context& context, const JoinArguments& arguments) {
     fmt::print("{}", file.bytes);
     return ok();
   }
-  TRY(write_file_atomically(arguments.output, file.bytes));
+  TRY(write_output(arguments.output, file.bytes));
   if (!context.quiet) fmt::print("Written to {}.\n", arguments.output.string());
   return ok();
 }

@@ -126,13 +126,6 @@ std::uintmax_t size_of_folder(const std::filesystem::path& folder) {
   return bytes;
 }
 
-// A regular file comes whole or not at all; a pipe or a device is written to and never replaced.
-bool is_special(const std::filesystem::path& file) {
-  std::error_code ignored;
-  const std::filesystem::file_status status = std::filesystem::status(file, ignored);
-  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status);
-}
-
 // Before the work, not after it.
 Status check_report(const std::filesystem::path& file, const Definition& definition) {
   const std::filesystem::path real = std::filesystem::weakly_canonical(file);
@@ -151,11 +144,6 @@ Status check_report(const std::filesystem::path& file, const Definition& definit
   if (!is_special(file) && ::access(folder.c_str(), W_OK) != 0)
     return invalid_argument("--report {}: {}: {}", file.string(), folder.string(), std::strerror(errno));
   return ok();
-}
-
-Status write_report(const std::filesystem::path& file, const std::string& text) {
-  if (!is_special(file)) return write_file_atomically(std::filesystem::weakly_canonical(file), text);
-  return TRY(FileWriter::create(file)).write(text);
 }
 
 }  // namespace
@@ -204,7 +192,7 @@ Status replay_command(const Context& context, const ReplayArguments& arguments) 
   TRY(status);
 
   const json::object report = TRY(replay->report());
-  if (!arguments.report.empty()) TRY(write_report(arguments.report, to_pretty_text(report) + "\n"));
+  if (!arguments.report.empty()) TRY(write_output(arguments.report, to_pretty_text(report) + "\n"));
   if (context.json) {
     fmt::print("{}\n", to_text(report));
   } else {

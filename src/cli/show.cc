@@ -5,6 +5,7 @@
 #include "app/status.h"
 #include "base/log.h"
 #include "cli/context.h"
+#include "storage/file.h"
 
 namespace tidecast {
 namespace {
@@ -56,17 +57,9 @@ Status check_command(const Context& context, int records) {
   if (records <= 0) return ok();
 
   // The first records through the real decoder into a store that is thrown away.
-  std::string pattern = (std::filesystem::temp_directory_path() / "tidecast-check-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) return unavailable("{}: cannot make a temporary folder", pattern);
-  struct Removed {
-    std::filesystem::path folder;
-    ~Removed() {
-      std::error_code ignored;  // A folder in /tmp that stays behind harms nobody.
-      std::filesystem::remove_all(folder, ignored);
-    }
-  } removed{pattern};
+  const ScratchFolder folder = TRY(ScratchFolder::make("check"));
   Definition scratch = definition;
-  scratch.data = pattern;
+  scratch.data = folder.path();
   const std::unique_ptr<Project> project =
       TRY(Project::open(std::move(scratch), "tidecast check", DataFolder::kMayBeNew));
   const std::unique_ptr<Pipeline> pipeline = TRY(Pipeline::open(project->pipeline_options(), project->features()));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kFormat = 1, kGeneralFormat = 2;  // 2: a network that earlier programs do not know.
 constexpr std::string_view kRecipeR = "R";      // How the default recipe stands in a description.
-constexpr double kValueMax = 1e100;
+constexpr double kValueMax = 1e30;              // Paths are floats.
 
 Result<std::int64_t> whole(const json::object& fields, std::string_view key, std::int64_t low, std::int64_t high) {
   const json::value* value = fields.if_contains(key);

@@ -92,9 +92,13 @@ class Training {
     in_order_.emplace(plan_.spec, splits_.ends, seed);
     if (sampler_->empty()) {
       const bool selects = plan_.held_out.front() > 0;
-      return invalid_argument("every series is too short: at least {} values are needed to train a horizon of {}{}",
-                              plan_.spec.horizon * (selects ? 2 : 1) + 1, plan_.spec.horizon,
-                              selects ? " and hold one window out" : "");
+      std::size_t longest = 0;
+      for (const TimeSeries& each : series_) longest = std::max(longest, each.values.size());
+      return invalid_argument(
+          "every series is too short: at least {} values are needed to train a horizon of {}{}; there are {} to train "
+          "on",
+          plan_.spec.horizon * (selects ? 2 : 1) + 1, plan_.spec.horizon, selects ? " and hold one window out" : "",
+          longest);
     }
     for (std::size_t i = 0; i < series_.size(); ++i)
       sources_.push_back(

@@ -122,7 +122,8 @@ void ScaledWindow::read_scale(std::span<const double> values, std::ptrdiff_t spl
   for (int t = oldest; t <= newest; ++t)
     if (const double y = value_at(values, split, t, 0); std::isfinite(y)) deviation.add(std::abs(y - level.value()));
   location_ = level.value();
-  scale_ = std::max(deviation.value() + 1e-3 * magnitude_, spec_.scale_floor);
+  constexpr double kOfZeros = 1e-30;  // Else the share of the magnitude is floor enough.
+  scale_ = std::max(deviation.value() + 1e-3 * magnitude_, kOfZeros);
 }
 
 void ScaledWindow::read_constants() {

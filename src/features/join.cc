@@ -197,6 +197,10 @@ class Join {
       if (name == column) return type;
       known += (known.empty() ? "" : ", ") + name;
     }
+    // A row of too few fields, and DuckDB takes the lines for a column of their own.
+    if (types_.size() == 1 && known.find_first_of(",;\t") != known.npos)
+      return invalid_argument("{}: '{}' was taken for the name of one column; not every row has as many fields", name_,
+                              known);
     return invalid_argument("{}: no column {} for {}; there are: {}", name_, column, what, known);
   }
 

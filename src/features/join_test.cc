@@ -235,6 +235,9 @@ TEST_F(PointInTimeJoin, SeveralGroupsGoBesideEachOtherIntoAFile) {
 TEST_F(PointInTimeJoin, ErrorsNameFileAndColumn) {
   EXPECT_EQ(joined("time,station\n2026-05-06T00:01:29Z,A\n"),
             "entities.csv: no column event_time for the time; there are: time, station");
+  EXPECT_EQ(
+      joined("event_time,station\n2026-05-06T00:01:29Z,A\n2026-05-06T00:02:29Z\n"),
+      "entities.csv: 'event_time,station' was taken for the name of one column; not every row has as many fields");
   EXPECT_EQ(joined("event_time,stop\n2026-05-06T00:01:29Z,A\n"),
             "entities.csv: no column station for key of group trips; there are: event_time, stop");
   EXPECT_EQ(joined("event_time,station\n17,A\n"),

@@ -10,6 +10,7 @@
 #include "query/stream_tables.h"
 #include "storage/duck.h"
 #include "storage/duck_memory.h"
+#include "storage/file.h"
 
 namespace tidecast {
 namespace {
@@ -188,10 +189,11 @@ Result<QueryFile> query_file(const FeatureStore& store, std::span<const SqlTable
     return within_limits(store, tables, sql, limits, "", [&](duck::Session& session, const std::string& query) {
       return text_file(session, query, format, limits);
     });
-  const PrivateFolder folder = TRY(PrivateFolder::make());
+  const ScratchFolder folder = TRY(ScratchFolder::make("sql"));
+  const std::filesystem::path file = folder.path() / "result.parquet";
   return within_limits(
-      store, tables, sql, limits, folder.result().string(),
-      [&](duck::Session& session, const std::string& query) { return parquet_file(session, query, folder, limits); });
+      store, tables, sql, limits, file.string(),
+      [&](duck::Session& session, const std::string& query) { return parquet_file(session, query, file, limits); });
 }
 
 }  // namespace tidecast

@@ -104,21 +104,7 @@ Result<QueryFile> text_file(duck::Session& session, const std::string& query, Sq
   return file;
 }
 
-Result<PrivateFolder> PrivateFolder::make() {
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::temp_directory_path(error);
-  std::string name = (parent / "tidecast-sql-XXXXXX").string();
-  if (error || ::mkdtemp(name.data()) == nullptr)
-    return unavailable("no temporary folder in {}: {}", parent.string(), std::strerror(errno));
-  return PrivateFolder(name);
-}
-
-PrivateFolder::~PrivateFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-}
-
-Result<QueryFile> parquet_file(duck::Session& session, const std::string& query, const PrivateFolder& folder,
+Result<QueryFile> parquet_file(duck::Session& session, const std::string& query, const std::filesystem::path& path,
                                const QueryLimits& limits) {
   // As a view: its text stands at the very end of the statement, where nothing of ours can be swallowed by a comment.
   const Status view = session.exec(fmt::format("CREATE VIEW {} AS {}", kAsked, query));
@@ -134,10 +120,10 @@ Result<QueryFile> parquet_file(duck::Session& session, const std::string& query,
   file.rows = std::min(file.rows, limits.rows);
   TRY(narrow_huge_integers(session));
   TRY(session.exec(fmt::format("COPY (FROM {} LIMIT {}) TO {} (FORMAT parquet, COMPRESSION zstd)", kKept, limits.rows,
-                               duck::quoted_text(folder.result().string()))));
+                               duck::quoted_text(path.string()))));
   std::error_code error;
-  if (std::filesystem::file_size(folder.result(), error) > limits.bytes && !error) return too_large(limits);
-  file.bytes = TRY(read_file(folder.result()));
+  if (std::filesystem::file_size(path, error) > limits.bytes && !error) return too_large(limits);
+  file.bytes = TRY(read_file(path));
   return file;
 }
 

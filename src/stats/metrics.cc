@@ -144,7 +144,9 @@ Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileFo
   PooledLoss pool;
   for (const WindowSums& of : sums) pool.add(of.losses, of.scale);
   const std::optional<double> loss = pool.value();
-  if (!loss || !std::isfinite(*loss)) return invalid_argument("every truth is 0, so the loss has no scale");
+  if (loss && !std::isfinite(*loss))
+    return invalid_argument("the losses of {} windows cannot be added up: the values are too large", windows.size());
+  if (!loss) return invalid_argument("every truth is 0, so the loss has no scale");
   return *loss;
 }
 

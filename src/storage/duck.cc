@@ -89,7 +89,7 @@ Result<Session> Session::open(const Options& options) {
       {"autoload_known_extensions", "false"},
       {"allow_community_extensions", "false"},
       {"extension_directory", "/nonexistent"},  // Never read; without one DuckDB looks for a home folder.
-      {"temp_directory", ""},                   // No spilling.
+      {"temp_directory", options.spill_folder.string()},
   };
   auto handles = std::make_unique<Handles>();
   for (const auto& [name, value] : settings) {

@@ -6,8 +6,8 @@
 //   const auto table = TRY(session.query("SELECT 1 AS a, TIMESTAMP '2026-05-06' AS t"));
 //   table.rows[0] is [1, "2026-05-06T00:00:00Z"]
 //
-// Nothing is fetched from anywhere and nothing is spilled to the disk: extensions are neither installed nor loaded by
-// themselves, memory and threads are capped.  Threads: one at a time, except interrupt().
+// Nothing is fetched from anywhere and nothing is spilled to the disk unless asked for: extensions are neither installed
+// nor loaded by themselves, memory and threads are capped.  Threads: one at a time, except interrupt().
 // Errors: kInvalidArgument - the SQL is wrong or refused;  kCancelled - interrupted;  kUnavailable - disk or memory
 // said no; kInternal - DuckDB says it is broken.
 
@@ -40,6 +40,7 @@ struct Table {
 struct Options {
   int threads = 1;
   int memory_limit_mb = 512;
+  std::filesystem::path spill_folder{};  // For what does not fit in memory; empty: it is an error.
 };
 
 // A few thousand rows of a result as columns.  Only of the types that it names; another is a bug.

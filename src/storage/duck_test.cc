@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "storage/temporary_folder.h"
+
 namespace tidecast {
 namespace {
 
@@ -150,6 +152,16 @@ TEST(Duck, AnAppenderWithoutMemoryIsUnavailable) {
   for (int row = 0; row < 1000 && status.ok(); ++row) status = appender.text(text + std::to_string(row)).end_row();
   if (status.ok()) status = appender.close();
   EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
+}
+
+TEST(Duck, HoldsMoreThanItsMemoryWhereItMaySpill) {
+  const TemporaryFolder folder;
+  const std::string make = "CREATE TABLE t AS SELECT i, hash(i) AS h, hash(i + 1) AS k FROM range(4000000) r(i)";
+  auto without = std::move(duck::Session::open({.memory_limit_mb = 32})).value();
+  EXPECT_EQ(without.exec(make).code(), Code::kUnavailable);
+  auto with = std::move(duck::Session::open({.memory_limit_mb = 32, .spill_folder = folder.path()})).value();
+  ASSERT_TRUE(with.exec(make).ok());
+  EXPECT_EQ(with.query("SELECT sum(i) FROM t").value().rows[0][0], 7'999'998'000'000);
 }
 
 TEST(Duck, ErrorsSayWhatIsWrong) {

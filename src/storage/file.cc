@@ -170,6 +170,18 @@ Status AppendFile::cut(std::uint64_t length) {
   return ok();
 }
 
+Result<ScratchFolder> ScratchFolder::make(std::string_view purpose) {
+  std::error_code error;
+  std::string pattern = (fs::temp_directory_path(error) / fmt::format("tidecast-{}-XXXXXX", purpose)).string();
+  if (error || ::mkdtemp(pattern.data()) == nullptr)
+    return unavailable("{}: cannot make a temporary folder", error ? std::string("TMPDIR") : pattern);
+  return ScratchFolder(pattern);
+}
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;  // One that stays behind harms nobody.
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
 Status write_file_atomically(const fs::path& path, std::string_view content) {
   fs::path temporary = path;
   temporary += ".tmp";

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 
@@ -66,6 +67,22 @@ class AppendFile {
   std::filesystem::path path_;
   int fd_;
   std::uint64_t length_ = 0;
+};
+
+// A folder among the system's temporary ones, gone with everything in it when the object goes.  Errors: kUnavailable.
+class ScratchFolder {
+ public:
+  // purpose: a word of its name.
+  static Result<ScratchFolder> make(std::string_view purpose);
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
 };
 
 // Flushes a folder's entries (names that appeared, went or changed) to the disk.

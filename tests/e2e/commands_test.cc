@@ -113,6 +113,13 @@ TEST_F(Commands, AModelWaitsForAPersonGoesToStagingThenToProductionAndForecasts)
   EXPECT_EQ(exported.at("artefact_hash"), json_of({"models"}).at(0).at("artefact_hash"));
   EXPECT_NE(read(file).find("tidecast.deepar"), std::string::npos);
   EXPECT_EQ(run({"models", "export", "7", "--out", file}).code, 3);
+  // A link leads to the file, and stays one.
+  const std::string link = (batch / "link").string();
+  std::filesystem::create_symlink(file, link);
+  write(file, "old");
+  EXPECT_EQ(run({"models", "export", "1", "--out", link}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_NE(read(file), "old");
   EXPECT_EQ(run({"models", "export", "1"}).code, 2) << "to where?";
 }
 
