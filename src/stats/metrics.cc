@@ -145,7 +145,8 @@ Result<double> mean_wql(std::span<const double> taus, std::span<const QuantileFo
   for (const WindowSums& of : sums) pool.add(of.losses, of.scale);
   const std::optional<double> loss = pool.value();
   if (loss && !std::isfinite(*loss))
-    return invalid_argument("the losses of {} windows cannot be added up: the values are too large", windows.size());
+    return invalid_argument(
+        "the loss of {} windows is no number: a forecast is none, or values are too large to add up", windows.size());
   if (!loss) return invalid_argument("every truth is 0, so the loss has no scale");
   return *loss;
 }
