@@ -64,7 +64,12 @@ bool is_special(const std::filesystem::path& file) {
 }
 
 Status write_output(const std::filesystem::path& file, std::string_view bytes) {
-  if (!is_special(file)) return write_file_atomically(std::filesystem::weakly_canonical(file), bytes);
+  if (!is_special(file)) {
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::weakly_canonical(file, error);
+    if (error) return unavailable("{}: {}", file.string(), error.message());
+    return write_file_atomically(real, bytes);
+  }
   return TRY(FileWriter::create(file)).write(bytes);
 }
 
