@@ -194,13 +194,15 @@ int run_cli(int argc, char** argv) {
       ->delimiter(',');
   sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
   sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
-  sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default");
-  sub->add_option("--epochs", backtest.epochs, "The same in SageMaker's unit");
+  sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default")
+      ->check(CLI::PositiveNumber);
+  sub->add_option("--epochs", backtest.epochs, "The same in SageMaker's unit")->check(CLI::PositiveNumber);
   sub->add_option("--recipe", backtest.recipe,
                   "default or gluonts, and parts that differ: \"default copy_gate=off lags=many\"")
       ->capture_default_str();
   sub->add_option("--members", backtest.members,
-                  "Networks in a model, whose paths are pooled; by the recipe by default, two or more");
+                  "Networks in a model, whose paths are pooled; by the recipe by default, two or more")
+      ->check(CLI::PositiveNumber);
   sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
   sub->add_option("--beside", backtest.beside, "npts, ets, with commas, besides the naive forecasts; or none")

@@ -50,6 +50,7 @@ Result<std::vector<double>> parse_quantiles(const std::string& text) {
     if (error != std::errc() || end != text.data() + comma || !(tau > 0 && tau < 1))
       return invalid_argument("--quantiles: found '{}', allowed: numbers between 0 and 1 with commas, like .05,.5,.95",
                               text.substr(at, comma - at));
+    if (std::ranges::find(taus, tau) != taus.end()) return invalid_argument("--quantiles: {} is there twice", tau);
     taus.push_back(tau);
     at = comma + 1;
   }

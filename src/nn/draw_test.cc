@@ -140,7 +140,7 @@ TEST(Draw, OfLargeCountsIsNormal) {
 
 TEST(Draw, IsTheSameWhateverTheLaneTheCountAndTheOrder) {
   for (const Law& law : laws()) {
-    constexpr std::size_t kCount = 104, kPart = 8;
+    constexpr std::size_t kCount = 112, kPart = kLaneAlign;
     const auto all = draws(law.head, law.parameters, kCount);
     for (std::size_t first = kCount; first >= kPart; first -= kPart) {  // The last first.
       const auto part = draws(law.head, law.parameters, kPart, {kSeed, static_cast<std::uint32_t>(first - kPart), 3});

@@ -65,7 +65,9 @@ struct Step {
         target(lanes),
         weight(lanes, Real(1)),
         loss(lanes),
-        gradient(raw.size()) {}
+        gradient(raw.size()) {
+    CHECK(lanes % kLaneAlign == 0);
+  }
 
   std::size_t lanes() const { return target.size(); }
   HeadStep<Real> step() const {
@@ -196,7 +198,7 @@ TYPED_TEST(Heads, LossOfCountsKeepsItsDigitsForLargeCounts) {
     for (const Head head : {Head::kNegativeBinomial, Head::kPoisson})
       for (const double magnitude : {1., 10., 1e3, 1e6, 1e9})
         for (const double size : {-12., -3., 0., 20., 45.}) {
-          Step<Real> s(head, head == Head::kNegativeBinomial, 40);
+          Step<Real> s(head, head == Head::kNegativeBinomial, 48);
           for (std::size_t lane = 0; lane < s.lanes(); ++lane) {
             s.scale[lane] = static_cast<Real>(magnitude);
             s.raw[lane] = static_cast<Real>(head == Head::kPoisson ? 0.5413 : size);  // softplus(.5413) = 1
@@ -336,8 +338,8 @@ TYPED_TEST(Heads, ABrokenNumberShowsInTheLoss) {
   for (const auto* kernels : tables<Real>())
     for (const Head head : kHeads)
       for (std::size_t row = 0; row < static_cast<std::size_t>(head_outputs(head)); ++row) {
-        auto s = random_step<Real>(head, false, 8, 5);
-        s.raw[row * 8 + 2] = static_cast<Real>(std::nan(""));
+        auto s = random_step<Real>(head, false, kLaneAlign, 5);
+        s.raw[row * s.lanes() + 2] = static_cast<Real>(std::nan(""));
         s.target[2] = static_cast<Real>(0.5);
         s.run(*kernels);
         EXPECT_TRUE(std::isnan(s.loss[2])) << kernels->name << " " << name_of(head) << " row " << row;

@@ -163,7 +163,9 @@ Result<double> Endpoints::deploy(const std::string& stage, int version, std::str
   }
   if (Status status = probe ? probe() : ok(); !status.ok()) {
     const std::lock_guard lock(mutex_);
-    std::swap(stages_.at(stage), before);
+    Stage& place = stages_.at(stage);
+    place.current.swap(before.current);
+    place.previous.swap(before.previous);
     return std::move(status).in(where);
   }
   return smoke_ms;

@@ -73,6 +73,9 @@ class Backtester {
     if (options_.paths < 1 || options_.paths > kPathsMax)
       return invalid_argument("{} paths; allowed: 1 to {}", options_.paths, kPathsMax);
     if (options_.seeds.empty()) return invalid_argument("no seeds");
+    for (auto seed = options_.seeds.begin(); seed != options_.seeds.end(); ++seed)
+      if (std::find(options_.seeds.begin(), seed, *seed) != seed)
+        return invalid_argument("seed {} is there twice, which would be one model counted twice", *seed);
     for (const Baseline baseline : options_.beside)
       if (baseline != Baseline::kNpts && baseline != Baseline::kEts)
         return invalid_argument("{} beside; allowed: npts, ets (the naive ones are there anyway)", name_of(baseline));

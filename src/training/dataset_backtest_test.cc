@@ -116,6 +116,9 @@ TEST(DatasetBacktest, ErrorsSayWhatIsAllowed) {
   };
   EXPECT_EQ(error(quick(9)), "9 windows of 12 steps leave nothing to train on: the longest series has 100 values");
   EXPECT_EQ(error(quick(0)), "0 windows; allowed: 1 to 10000");
+  DatasetBacktestOptions twice = quick(1);
+  twice.seeds = {1, 2, 1};
+  EXPECT_EQ(error(twice), "seed 1 is there twice, which would be one model counted twice");
   DatasetBacktestOptions stopped = quick(1);
   stopped.progress = [](std::string_view, double) { return false; };
   EXPECT_EQ(backtest_dataset(series, stopped).code(), Code::kCancelled);
