@@ -1,8 +1,11 @@
 // The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and
 // serves 200 open event streams and 500 requests a second, while the client and the feed have the other core.
-//   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300] [--forecasts 0] [--train 0]
+//   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300] [--forecasts 0] [--train 0] [--real-time
+//   0]
 // --forecasts 1: the requests are forecasts in SageMaker's form, 100 paths of 30 steps, instead of what a console asks.
 // --train 1: a training runs on the client's core meanwhile, as nice as the loop's own.
+// --real-time 1: when a model is in production the program is started anew with a clock that runs as ours do, and
+// without its feed, so that the core is the requests' but for a window a minute.
 // Latency is counted from the moment when a request was due, so that a stall shows in all that waited behind it.
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -86,6 +89,18 @@ Child start(const std::vector<std::string>& words, int core, std::string_view wa
   }
   fmt::print(stderr, "{} did not start\n", words[0]);
   std::exit(1);
+}
+
+int stop(const Child& child) {
+  ::kill(child.process, SIGTERM);
+  int status = 0;
+  ::waitpid(child.process, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+std::int64_t wall_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 int connect_to(std::uint16_t port) {
@@ -185,24 +200,26 @@ constexpr const char* kPaths[] = {"/api/v1/status",
                                   "/metrics",
                                   "/api/v1/target?hours=3"};
 
-int run(int seconds, int streams, int rate, double speed, bool forecasts, bool train) {
+int run(int seconds, int streams, int rate, double speed, bool forecasts, bool train, bool real_time) {
   const std::filesystem::path build = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
   std::string folder = (std::filesystem::temp_directory_path() / "tidecast-load-XXXXXX").string();
   CHECK(::mkdtemp(folder.data()) != nullptr);
-  const auto wall =
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-  const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(wall.count()),
-                    times = fmt::format("{}", speed);
+  // A clock: simulated milliseconds at a wall time, and how fast it runs.
+  const std::int64_t begun = wall_ms();
+  const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(begun), times = fmt::format("{}", speed);
   const Child feed =
       start({(build / "tests/feed-server").string(), "--first-minute", "2880", "--minutes", "2880", "--records", "1000",
              "--start", start_at, "--anchor", anchor, "--speed", times, "--port", "0"},
             1, "");
   std::ofstream(folder + "/tidecast.yaml")
       << fmt::format(fmt::runtime(kDefinition), feed.first_line, forecasts ? 30 : 10);
-  const Child program = start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock",
-                               fmt::format("{},{},{}", start_at, anchor, times)},
-                              0, "Console: http://127.0.0.1:");
-  const auto port = static_cast<std::uint16_t>(std::stoi(program.first_line));
+  const auto run_with_clock = [&](const std::string& clock) {
+    return start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock", clock}, 0,
+                 "Console: http://127.0.0.1:");
+  };
+  Child program = run_with_clock(fmt::format("{},{},{}", start_at, anchor, times));
+  const auto port_of = [](const Child& child) { return static_cast<std::uint16_t>(std::stoi(child.first_line)); };
+  std::uint16_t port = port_of(program);
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(1, &one);
@@ -210,6 +227,15 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
 
   fmt::print("waiting for a model in production ...\n");
   while (get(port, "/api/v1/status").at("production").is_null()) std::this_thread::sleep_for(1s);
+  if (real_time) {
+    ::kill(feed.process, SIGKILL);
+    CHECK(stop(program) == 0);
+    const std::int64_t now = wall_ms(), simulated = parse_rfc3339(start_at).value() +
+                                                    static_cast<std::int64_t>(static_cast<double>(now - begun) * speed);
+    program = run_with_clock(fmt::format("{},{},1", to_rfc3339(simulated), to_rfc3339(now)));
+    port = port_of(program);
+    while (get(port, "/api/v1/status").at("production").is_null()) std::this_thread::sleep_for(1s);
+  }
   std::optional<Child> training;
   if (train) {
     write_series(folder + "/series.csv");
@@ -280,9 +306,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
 
   const json::value after = get(port, "/api/v1/status");
   const double peak = peak_mb(program.process);
-  ::kill(program.process, SIGTERM);
-  int status = 0;
-  ::waitpid(program.process, &status, 0);
+  const int exit_code = stop(program);
   if (training) {
     ::kill(training->process, SIGKILL);
     ::waitpid(training->process, nullptr, 0);
@@ -309,8 +333,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
       static_cast<double>(grown("read")) / real, static_cast<double>(grown("stored")) / real,
       after.at("source").at("replies").to_number<std::int64_t>() -
           before.at("source").at("replies").to_number<std::int64_t>(),
-      after.at("gaps").to_number<std::int64_t>(), std::string_view(after.at("balance").as_string()), peak,
-      WEXITSTATUS(status));
+      after.at("gaps").to_number<std::int64_t>(), std::string_view(after.at("balance").as_string()), peak, exit_code);
   return 0;
 }
 
@@ -320,7 +343,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
 int main(int argc, char** argv) {
   int seconds = 30, streams = 200, rate = 500;
   double speed = 300;
-  bool forecasts = false, train = false;
+  bool forecasts = false, train = false, real_time = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atoi(argv[i + 1]);
     if (std::strcmp(argv[i], "--streams") == 0) streams = std::atoi(argv[i + 1]);
@@ -328,7 +351,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--speed") == 0) speed = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--forecasts") == 0) forecasts = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--train") == 0) train = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--real-time") == 0) real_time = std::atoi(argv[i + 1]) != 0;
   }
   ::signal(SIGPIPE, SIG_IGN);
-  return tidecast::run(seconds, streams, rate, speed, forecasts, train);
+  return tidecast::run(seconds, streams, rate, speed, forecasts, train, real_time);
 }

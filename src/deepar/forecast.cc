@@ -142,18 +142,19 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   std::vector<float> inputs(static_cast<std::size_t>(map_.shape().inputs_of(0)));
   write_window_inputs(spec_, window, source, inputs.data() + step_inputs, 1);
   nn::gather_embeddings(map_, parameters_.data(), source.categories, 1, inputs.data() + step_inputs);
-  std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
-  for (int p = 0; p < spec_.sequence(); ++p) {
-    const int k = p - spec_.context + 1;  // Steps after the split.
+  std::vector<float> context;
+  for (int p = 0; p < spec_.context; ++p) {
     write_known_inputs(spec_, window, source, split, p, inputs);
-    if (k <= 0) {
-      encoder.advance(inputs.data());
-    } else {
-      const auto own = std::ranges::upper_bound(spec_.lags, k) - spec_.lags.begin();
-      auto& sum = shared[static_cast<std::size_t>(k)];
-      sum.resize(static_cast<std::size_t>(4 * spec_.cells));
-      encoder.first_layer_sum(inputs.data(), static_cast<int>(own), sum.data());
-    }
+    context.insert(context.end(), inputs.begin(), inputs.end());
+  }
+  encoder.read(spec_.context, context.data());
+  std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
+  for (int k = 1; k < spec_.horizon; ++k) {  // Steps after the split.
+    write_known_inputs(spec_, window, source, split, spec_.context - 1 + k, inputs);
+    const auto own = std::ranges::upper_bound(spec_.lags, k) - spec_.lags.begin();
+    auto& sum = shared[static_cast<std::size_t>(k)];
+    sum.resize(static_cast<std::size_t>(4 * spec_.cells));
+    encoder.first_layer_sum(inputs.data(), static_cast<int>(own), sum.data());
   }
 
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};

@@ -82,16 +82,18 @@ Result<ForecastPaths> PooledModel::forecast(const TimeSeries& history, int paths
   if (paths < 1) return invalid_argument("{} paths; at least 1 is needed", paths);
   const int count = static_cast<int>(members_.size());
   ForecastPaths pooled{.paths = paths, .horizon = horizon(), .values = {}};
-  const auto width = static_cast<std::size_t>(pooled.horizon);
-  pooled.values.resize(static_cast<std::size_t>(paths) * width);
-  for (int m = 0; m < std::min(count, paths); ++m) {
-    const int own = (paths - m + count - 1) / count;
+  pooled.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(pooled.horizon));
+  for (int m = 0; m < count; ++m) {
+    std::vector<int> own;  // Its paths' places among all.
+    for (int k = 0; k < paths; ++k)
+      if (k / kTurn % count == m) own.push_back(k);
+    if (own.empty()) break;
     const std::uint64_t own_seed = m == 0 ? seed : mix64(seed ^ mix64(static_cast<std::uint64_t>(m)));
-    const ForecastPaths part = TRY(members_[static_cast<std::size_t>(m)]->forecast(history, own, own_seed));
-    for (std::size_t k = 0; k < static_cast<std::size_t>(own); ++k)
-      std::ranges::copy_n(part.values.begin() + static_cast<std::ptrdiff_t>(k * width), pooled.horizon,
-                          pooled.values.begin() +
-                              static_cast<std::ptrdiff_t>((k * members_.size() + static_cast<std::size_t>(m)) * width));
+    const ForecastPaths part =
+        TRY(members_[static_cast<std::size_t>(m)]->forecast(history, static_cast<int>(own.size()), own_seed));
+    for (std::size_t i = 0; i < own.size(); ++i)
+      std::ranges::copy_n(part.values.begin() + static_cast<std::ptrdiff_t>(i) * pooled.horizon, pooled.horizon,
+                          pooled.values.begin() + std::ptrdiff_t{own[i]} * pooled.horizon);
   }
   if (calibration_) {
     double least = std::numeric_limits<double>::infinity(), most = -least;

@@ -48,17 +48,16 @@ TEST(Pool, TakesItsPathsFromEachMemberInTurn) {
   EXPECT_EQ(pool.members()[2]->spec().head, nn::Head::kStudentT);
   EXPECT_NE(pool.members()[0]->parameters(), pool.members()[2]->parameters()) << "the next seed";
 
-  const ForecastPaths paths = pool.forecast(series, 11, 5).value();
-  const ForecastPaths first = pool.members()[0]->forecast(series, 4, 5).value();
-  for (int k = 0; k < 4; ++k)
+  constexpr int kPaths = 3 * kTurn + 3;
+  const ForecastPaths paths = pool.forecast(series, kPaths, 5).value();
+  const ForecastPaths first = pool.members()[0]->forecast(series, kTurn + 3, 5).value();
+  const auto at = [](const ForecastPaths& of, int k, int t) { return of.values[static_cast<std::size_t>(k * 6 + t)]; };
+  for (int k = 0; k < kTurn + 3; ++k)
     for (int t = 0; t < 6; ++t)
-      EXPECT_EQ(paths.values[static_cast<std::size_t>(3 * k * 6 + t)],
-                first.values[static_cast<std::size_t>(k * 6 + t)]);
-  for (int k = 1; k < 11; k += 3)
-    for (int t = 0; t < 6; ++t) {
-      const float count = paths.values[static_cast<std::size_t>(k * 6 + t)];
-      EXPECT_EQ(count, std::round(count)) << "the second member's paths are counts";
-    }
+      EXPECT_EQ(at(paths, k < kTurn ? k : k + 2 * kTurn, t), at(first, k, t)) << "path " << k << " of the first";
+  for (int k = kTurn; k < 2 * kTurn; ++k)
+    for (int t = 0; t < 6; ++t)
+      EXPECT_EQ(at(paths, k, t), std::round(at(paths, k, t))) << "the second member's paths are counts";
 }
 
 TEST(Pool, APathDependsOnItsNumberAlone) {

@@ -377,19 +377,30 @@ LstmVector::LstmVector(const LstmColumns& columns, const Kernels<float>& kernels
     layers_.push_back({.h = Buffer<float>(tanh_c_.size()), .c = Buffer<float>(tanh_c_.size())});
 }
 
-void LstmVector::advance(const float* inputs) {
+void LstmVector::read(int steps, const float* inputs) {
   const int lanes = 4 * columns_.pitch_, cells = columns_.shape_.cells;
+  Buffer<float> gates(elements(steps, lanes, 1)), hidden(elements(steps, columns_.pitch_, 1));
   for (int layer = 0; layer < columns_.shape_.layers; ++layer) {
     const LstmColumns::Layer& weights = columns_.layers_[static_cast<std::size_t>(layer)];
     Layer& l = layers_[static_cast<std::size_t>(layer)];
     const int in = columns_.shape_.inputs_of(layer);
     const float* weight_hh = weights.weight.data() + std::int64_t{in} * lanes;
-    kernels_.linear(lanes, 1, {.input = weights.weight.data(), .weight = inputs, .stride_k = 1, .stride_n = 0, .k = in},
-                    {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells}, nullptr,
-                    weights.bias.data(), gates_.data());
-    advance_cell(kernels_, columns_.pitch_, zoneout_, gates_.data(), tanh_c_.data(), before_.data(), l.h.data(),
-                 l.c.data());
-    inputs = l.h.data();
+    for (int step = 0; step < steps; ++step)
+      std::copy_n(weights.bias.data(), lanes, gates.data() + std::int64_t{step} * lanes);
+    kernels_.linear(lanes, steps,
+                    {.input = weights.weight.data(),
+                     .weight = layer == 0 ? inputs : hidden.data(),
+                     .stride_k = 1,
+                     .stride_n = layer == 0 ? in : columns_.pitch_,
+                     .k = in},
+                    {}, nullptr, gates.data(), gates.data());
+    for (int step = 0; step < steps; ++step) {
+      float* now = gates.data() + std::int64_t{step} * lanes;
+      kernels_.linear(lanes, 1, {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells},
+                      {}, nullptr, now, now);
+      advance_cell(kernels_, columns_.pitch_, zoneout_, now, tanh_c_.data(), before_.data(), l.h.data(), l.c.data());
+      std::copy_n(l.h.data(), columns_.pitch_, hidden.data() + std::int64_t{step} * columns_.pitch_);
+    }
   }
 }
 

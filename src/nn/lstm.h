@@ -104,13 +104,15 @@ class LstmColumns {
   std::vector<Layer> layers_;
 };
 
-// One sequence, step by step: the context of a forecast.  columns must outlive it.
+// One sequence: the context of a forecast.  columns must outlive it.
 class LstmVector {
  public:
   // zoneout: the rate the network was trained with, 0 without.
   LstmVector(const LstmColumns& columns, const Kernels<float>& kernels, double zoneout = 0);
 
-  void advance(const float* inputs);  // [inputs, statics]
+  // The next steps, [step][inputs, statics].  A layer takes them all before the layer above it does: what it is fed is
+  // then one product, and the weights that are left for its steps stay in the nearest cache.
+  void read(int steps, const float* inputs);
   // What the first layer's gates get from both biases and inputs[from ..], statics among them: [4 cells].  The state
   // stays as it is.
   void first_layer_sum(const float* inputs, int from, float* out);

@@ -194,7 +194,7 @@ TEST_P(NetworkParity, TheForecastThatFeedsBackMeansIsGluonTss) {
       const int k = p - spec_.context + 1;
       for (std::size_t i = 0; i < spec_.lags.size() && spec_.lags[i] <= k; ++i)
         inputs[i] = scaled[static_cast<std::size_t>(k - spec_.lags[i])];
-      network.advance(inputs.data());
+      network.read(1, inputs.data());
       if (k < 0) continue;
       std::vector<float> raw(outputs * kLanes), mean(kLanes);
       for (std::size_t row = 0; row < outputs; ++row) {
