@@ -10,15 +10,63 @@
 namespace tidecast::nn {
 namespace {
 
-// The uniform numbers of one draw, two from each block of its counters.
+std::uint32_t reversed(std::uint32_t x) {
+  x = (x >> 1 & 0x55555555) | (x & 0x55555555) << 1;
+  x = (x >> 2 & 0x33333333) | (x & 0x33333333) << 2;
+  x = (x >> 4 & 0x0f0f0f0f) | (x & 0x0f0f0f0f) << 4;
+  return __builtin_bswap32(x);
+}
+
+// Laine and Karras' hash: a bit of the result depends on the bits of x at its place and below alone, which is Owen's
+// scrambling of the reversed number.
+std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
+  x ^= x * 0x3d20adea;
+  x += key;
+  x *= key >> 16 | 1;
+  x ^= x * 0x05526c56;
+  x ^= x * 0x53a22864;
+  return x;
+}
+
+// The points of one step, one a path, in the unit square as fractions of 2^32: Sobol's sequence in two dimensions with
+// Owen's scrambling, in an order of its own for every step (Burley, "Practical hash-based Owen scrambling", Journal of
+// Computer Graphics Techniques 9(4), 2020).  Each point alone is uniform; the first 2^m have one in every interval of
+// length 2^-m in either dimension, and in every rectangle of that area.
+class StepPoints {
+ public:
+  StepPoints(std::uint64_t seed, std::uint32_t step)
+      : keys_(philox4x32({step, 0, 0, 1}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})) {
+  }
+  std::array<std::uint32_t, 2> of(std::uint32_t path) const {
+    const std::uint32_t i = reversed(scrambled(reversed(path), keys_[0]));
+    std::uint32_t pascal =
+        i;  // Bit j: the sum of the bits whose places have all that j has, Pascal's triangle modulo 2.
+    pascal ^= pascal >> 16;
+    pascal ^= pascal >> 8 & 0x00ff00ff;
+    pascal ^= pascal >> 4 & 0x0f0f0f0f;
+    pascal ^= pascal >> 2 & 0x33333333;
+    pascal ^= pascal >> 1 & 0x55555555;
+    return {reversed(scrambled(i, keys_[1])), reversed(scrambled(pascal, keys_[2]))};
+  }
+
+ private:
+  std::array<std::uint32_t, 4> keys_;
+};
+
+// The uniform numbers of one draw, two from each block of its counters; the first two are its path's point.
 class Uniforms {
  public:
-  Uniforms(const DrawSource& source, int lane)
-      : path_(source.first_path + static_cast<std::uint32_t>(lane)), step_(source.step), seed_(source.seed) {}
+  Uniforms(const DrawSource& source, const StepPoints& points, int lane)
+      : path_(source.first_path + static_cast<std::uint32_t>(lane)),
+        step_(source.step),
+        seed_(source.seed),
+        point_(points.of(path_)) {}
 
-  std::array<std::uint32_t, 4> block() {
-    return philox4x32({path_, step_, block_++, 0},
-                      {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+  std::array<std::uint32_t, 4> block() {  // Random bits.
+    auto bits = philox4x32({path_, step_, block_, 0},
+                           {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+    if (block_++ == 0) bits[0] = point_[0], bits[2] = point_[1];
+    return bits;
   }
   // Inside (0, 1): the middle of one of 2^52 intervals.
   double next() {
@@ -42,6 +90,7 @@ class Uniforms {
   }
   std::uint32_t path_, step_, block_ = 0;
   std::uint64_t seed_;
+  std::array<std::uint32_t, 2> point_;
   double second_ = 0;
   bool is_second_ = false;
 };
@@ -137,12 +186,13 @@ void draw_student_t(int lanes, const float* parameters, const DrawSource& source
                     const Kernels<float>& kernels, float* out) {
   constexpr int kAtOnce = 64;
   alignas(64) float u[kAtOnce], v[kAtOnce];
+  const StepPoints points(source.seed, source.step);
   for (int first = 0; first < lanes; first += kAtOnce) {
     const int count = std::min(kAtOnce, lanes - first);
     for (int i = 0; i < count; ++i) {
-      const auto bits = Uniforms(source, first + i).block();
-      u[i] = uniform_of(bits[0]);
-      v[i] = uniform_of(bits[1]);
+      const auto point = points.of(source.first_path + static_cast<std::uint32_t>(first + i));
+      u[i] = uniform_of(point[0]);
+      v[i] = uniform_of(point[1]);
     }
     const float* from = parameters + first;
     kernels.student_t_draw(count, from, from + lanes, from + 2 * std::ptrdiff_t{lanes}, u, v, limit, out + first);
@@ -155,8 +205,10 @@ void draw(Head head, int lanes, const float* parameters, const DrawSource& sourc
           const Kernels<float>& kernels, float* out) {
   if (head == Head::kStudentT) return draw_student_t(lanes, parameters, source, limit, kernels, out);
   const double most = static_cast<double>(limit);
+  const StepPoints points(source.seed, source.step);
   for (int lane = 0; lane < lanes; ++lane) {
-    const double value = sample(head, parameters + lane, static_cast<std::size_t>(lanes), Uniforms(source, lane));
+    const double value =
+        sample(head, parameters + lane, static_cast<std::size_t>(lanes), Uniforms(source, points, lane));
     out[lane] = static_cast<float>(std::clamp(value, -most, most));
   }
 }

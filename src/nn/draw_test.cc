@@ -138,6 +138,50 @@ TEST(Draw, OfLargeCountsIsNormal) {
   }
 }
 
+// What one step's paths have in common: of the first 2^m there is one in every 2^m-th part of the distribution.
+TEST(Draw, OfTheFirstPathsCoversTheDistributionEvenly) {
+  const boost::math::laplace law(4, 0.25);
+  for (const std::uint32_t step : {0u, 1u, 29u})
+    for (const std::size_t count : {4u, 16u, 64u, 256u}) {
+      std::vector<int> seen(count);
+      for (const float y : draws(Head::kLaplace, {4, 0.25f}, count, {kSeed, 0, step}))
+        ++seen[static_cast<std::size_t>(boost::math::cdf(law, static_cast<double>(y)) * static_cast<double>(count))];
+      EXPECT_EQ(std::ranges::count(seen, 1), static_cast<std::ptrdiff_t>(count)) << "step " << step << ": " << count;
+    }
+}
+
+// The .1, .5 and .9 quantiles of a hundred paths lie where those of 300 independent ones would, or nearer.
+TEST(Draw, OfAHundredPathsHasTheQuantilesOfHundreds) {
+  constexpr int kSeeds = 400, kPaths = 100;
+  const boost::math::students_t law(5.);
+  for (const double p : {0.1, 0.5, 0.9}) {
+    double squares = 0;
+    for (int seed = 0; seed < kSeeds; ++seed) {
+      auto sorted = draws(Head::kStudentT, {5, 0, 1}, 112, {kSeed + static_cast<std::uint64_t>(seed), 0, 3});
+      sorted.resize(kPaths);
+      std::ranges::sort(sorted);
+      const auto at = static_cast<std::size_t>(p * kPaths);
+      const double quantile = static_cast<double>(sorted[at - 1] + sorted[at]) / 2;
+      squares += std::pow(boost::math::cdf(law, quantile) - p, 2);
+    }
+    EXPECT_LT(squares / kSeeds, p * (1 - p) / 300) << p;
+  }
+}
+
+// A path's numbers at two steps have nothing to do with each other, nor have two seeds'.
+TEST(Draw, OfOnePathIsIndependentFromStepToStep) {
+  constexpr std::size_t kCount = 4096;
+  const auto at = [](std::uint64_t seed, std::uint32_t step) {
+    return draws(Head::kGaussian, {0, 1}, kCount, {seed, 0, step});
+  };
+  const auto first = at(kSeed, 0);
+  for (const auto& other : {at(kSeed, 1), at(kSeed, 2), at(kSeed + 1, 0)}) {
+    double sum = 0;
+    for (std::size_t i = 0; i < kCount; ++i) sum += static_cast<double>(first[i]) * static_cast<double>(other[i]);
+    EXPECT_NEAR(sum / kCount, 0, 4 / std::sqrt(kCount));
+  }
+}
+
 TEST(Draw, IsTheSameWhateverTheLaneTheCountAndTheOrder) {
   for (const Law& law : laws()) {
     constexpr std::size_t kCount = 112, kPart = kLaneAlign;
