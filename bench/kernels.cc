@@ -14,7 +14,7 @@ namespace {
 
 using namespace tidecast::nn;
 
-// Padded to the widest vectors, as a forecast pads them.
+// A multiple of every table's lanes.
 constexpr int kCells = 40, kRows = 4 * kCells, kLanes = 64;
 
 // On cache lines' borders, as the network's are.

@@ -1,7 +1,7 @@
 // The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and
 // serves 200 open event streams and 500 requests a second, while the client and the feed have the other core.
-//   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300] [--forecasts 0] [--train 0] [--real-time
-//   0]
+//   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300] [--forecasts 0] [--train 0]
+//                    [--real-time 0]
 // --forecasts 1: the requests are forecasts in SageMaker's form, 100 paths of 30 steps, instead of what a console asks.
 // --train 1: a training runs on the client's core meanwhile, as nice as the loop's own.
 // --real-time 1: when a model is in production the program is started anew with a clock that runs as ours do, and
@@ -95,7 +95,7 @@ int stop(const Child& child) {
   ::kill(child.process, SIGTERM);
   int status = 0;
   ::waitpid(child.process, &status, 0);
-  return WEXITSTATUS(status);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 std::int64_t wall_ms() {

@@ -14,6 +14,7 @@ namespace tidecast::deepar {
 namespace {
 
 constexpr int kPathsMax = 100'000;
+constexpr int kStepsAtOnce = 64;   // Of the context: their inputs too.
 constexpr int kPathsAtOnce = 128;  // Their state and gates stay in the second-level cache.
 
 // Paths first_path .. first_path + lanes - 1 of one forecast, from the state after the context to the horizon's end.
@@ -142,12 +143,15 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   std::vector<float> inputs(static_cast<std::size_t>(map_.shape().inputs_of(0)));
   write_window_inputs(spec_, window, source, inputs.data() + step_inputs, 1);
   nn::gather_embeddings(map_, parameters_.data(), source.categories, 1, inputs.data() + step_inputs);
-  std::vector<float> context;
+  std::vector<float> steps;
   for (int p = 0; p < spec_.context; ++p) {
     write_known_inputs(spec_, window, source, split, p, inputs);
-    context.insert(context.end(), inputs.begin(), inputs.end());
+    steps.insert(steps.end(), inputs.begin(), inputs.end());
+    if (const int read = p % kStepsAtOnce + 1; read == kStepsAtOnce || p + 1 == spec_.context) {
+      encoder.read(read, steps.data());
+      steps.clear();
+    }
   }
-  encoder.read(spec_.context, context.data());
   std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
   for (int k = 1; k < spec_.horizon; ++k) {  // Steps after the split.
     write_known_inputs(spec_, window, source, split, spec_.context - 1 + k, inputs);

@@ -78,6 +78,11 @@ PooledModel::PooledModel(std::vector<std::shared_ptr<const Model>> members, std:
   description_["members"] = std::move(all);
 }
 
+int member_of_path(int k, int members) {
+  constexpr int kRound = 100, kInTurn = 96;
+  return (k % kRound < kInTurn ? k % kRound : k / kRound) % members;
+}
+
 Result<ForecastPaths> PooledModel::forecast(const TimeSeries& history, int paths, std::uint64_t seed) const {
   if (paths < 1) return invalid_argument("{} paths; at least 1 is needed", paths);
   const int count = static_cast<int>(members_.size());
@@ -86,7 +91,7 @@ Result<ForecastPaths> PooledModel::forecast(const TimeSeries& history, int paths
   for (int m = 0; m < count; ++m) {
     std::vector<int> own;  // Its paths' places among all.
     for (int k = 0; k < paths; ++k)
-      if (k / kTurn % count == m) own.push_back(k);
+      if (member_of_path(k, count) == m) own.push_back(k);
     if (own.empty()) break;
     const std::uint64_t own_seed = m == 0 ? seed : mix64(seed ^ mix64(static_cast<std::uint64_t>(m)));
     const ForecastPaths part =

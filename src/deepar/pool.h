@@ -29,15 +29,16 @@ std::optional<Calibration> calibrate(std::span<const CalibrationCase> cases);
 // Stretches `paths`; none leaves [least, most], the likelihood's support.
 void apply(const Calibration& calibration, double least, double most, ForecastPaths& paths);
 
-// A hundred paths of two members are so 52 and 48, seven vectors of 16 and not eight.
-inline constexpr int kTurn = 4;
+// The member that draws path k.
+int member_of_path(int k, int members);
 
 class PooledModel final : public Forecaster {
  public:
   // At least one member; all of one step and horizon.  The description is the first member's, and all of them.
   PooledModel(std::vector<std::shared_ptr<const Model>> members, std::optional<Calibration> calibration);
 
-  // The members take turns of kTurn paths: path k is of member k / kTurn modulo M, which draws its own in order.
+  // The members take the paths in turn, and of every hundred the last four are one member's: a hundred of two
+  // members are 52 and 48, which are seven vectors of 16 lanes and not eight.  A member draws its own in order.
   Result<ForecastPaths> forecast(const TimeSeries& history, int paths, std::uint64_t seed) const override;
   int horizon() const override { return members_.front()->horizon(); }
   int history_needed() const override;

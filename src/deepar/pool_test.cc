@@ -48,16 +48,37 @@ TEST(Pool, TakesItsPathsFromEachMemberInTurn) {
   EXPECT_EQ(pool.members()[2]->spec().head, nn::Head::kStudentT);
   EXPECT_NE(pool.members()[0]->parameters(), pool.members()[2]->parameters()) << "the next seed";
 
-  constexpr int kPaths = 3 * kTurn + 3;
+  constexpr int kPaths = 101;
   const ForecastPaths paths = pool.forecast(series, kPaths, 5).value();
-  const ForecastPaths first = pool.members()[0]->forecast(series, kTurn + 3, 5).value();
+  const ForecastPaths first = pool.members()[0]->forecast(series, 37, 5).value();
   const auto at = [](const ForecastPaths& of, int k, int t) { return of.values[static_cast<std::size_t>(k * 6 + t)]; };
-  for (int k = 0; k < kTurn + 3; ++k)
-    for (int t = 0; t < 6; ++t)
-      EXPECT_EQ(at(paths, k < kTurn ? k : k + 2 * kTurn, t), at(first, k, t)) << "path " << k << " of the first";
-  for (int k = kTurn; k < 2 * kTurn; ++k)
-    for (int t = 0; t < 6; ++t)
-      EXPECT_EQ(at(paths, k, t), std::round(at(paths, k, t))) << "the second member's paths are counts";
+  int own = 0;  // Of the first member: every third, the last four of the hundred, and the next.
+  for (int k = 0; k < kPaths; ++k) {
+    const int member = k < 96 ? k % 3 : 0;
+    EXPECT_EQ(member_of_path(k, 3), member) << k;
+    for (int t = 0; t < 6; ++t) {
+      if (member == 0) {
+        EXPECT_EQ(at(paths, k, t), at(first, own, t)) << "path " << k;
+      } else if (member == 1) {
+        EXPECT_EQ(at(paths, k, t), std::round(at(paths, k, t))) << "the second member's are counts";
+      }
+    }
+    own += member == 0;
+  }
+  EXPECT_EQ(own, 37);
+}
+
+TEST(Pool, HearsEveryMemberEvenlyOverTheHundreds) {
+  for (const int members : {1, 2, 3, 5, 32}) {
+    std::vector<int> paths(static_cast<std::size_t>(members));
+    for (int k = 0; k < 100 * members; ++k) {
+      ++paths[static_cast<std::size_t>(member_of_path(k, members))];
+      if (k + 1 == members) {
+        EXPECT_EQ(paths, std::vector(paths.size(), 1)) << "one each at first";
+      }
+    }
+    EXPECT_LE(std::ranges::max(paths) - std::ranges::min(paths), members) << members;
+  }
 }
 
 TEST(Pool, APathDependsOnItsNumberAlone) {

@@ -6,52 +6,10 @@
 #include <cstddef>
 
 #include "base/rng.h"
+#include "nn/step_points.h"
 
 namespace tidecast::nn {
 namespace {
-
-std::uint32_t reversed(std::uint32_t x) {
-  x = (x >> 1 & 0x55555555) | (x & 0x55555555) << 1;
-  x = (x >> 2 & 0x33333333) | (x & 0x33333333) << 2;
-  x = (x >> 4 & 0x0f0f0f0f) | (x & 0x0f0f0f0f) << 4;
-  return __builtin_bswap32(x);
-}
-
-// Laine and Karras' hash: a bit of the result depends on the bits of x at its place and below alone, which is Owen's
-// scrambling of the reversed number.
-std::uint32_t scrambled(std::uint32_t x, std::uint32_t key) {
-  x ^= x * 0x3d20adea;
-  x += key;
-  x *= key >> 16 | 1;
-  x ^= x * 0x05526c56;
-  x ^= x * 0x53a22864;
-  return x;
-}
-
-// The points of one step, one a path, in the unit square as fractions of 2^32: Sobol's sequence in two dimensions with
-// Owen's scrambling, in an order of its own for every step (Burley, "Practical hash-based Owen scrambling", Journal of
-// Computer Graphics Techniques 9(4), 2020).  Each point alone is uniform; the first 2^m have one in every interval of
-// length 2^-m in either dimension, and in every rectangle of that area.
-class StepPoints {
- public:
-  StepPoints(std::uint64_t seed, std::uint32_t step)
-      : keys_(philox4x32({step, 0, 0, 1}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})) {
-  }
-  std::array<std::uint32_t, 2> of(std::uint32_t path) const {
-    const std::uint32_t i = reversed(scrambled(reversed(path), keys_[0]));
-    std::uint32_t pascal =
-        i;  // Bit j: the sum of the bits whose places have all that j has, Pascal's triangle modulo 2.
-    pascal ^= pascal >> 16;
-    pascal ^= pascal >> 8 & 0x00ff00ff;
-    pascal ^= pascal >> 4 & 0x0f0f0f0f;
-    pascal ^= pascal >> 2 & 0x33333333;
-    pascal ^= pascal >> 1 & 0x55555555;
-    return {reversed(scrambled(i, keys_[1])), reversed(scrambled(pascal, keys_[2]))};
-  }
-
- private:
-  std::array<std::uint32_t, 4> keys_;
-};
 
 // The uniform numbers of one draw, two from each block of its counters; the first two are its path's point.
 class Uniforms {

@@ -1,8 +1,8 @@
 #pragma once
 // Samples of the heads' distributions (nn/heads.h), a function of the seed, path and step alone.
 //
-// Each path is a sample of its own; those of one step cover their distribution more evenly than independent ones would
-// (randomised quasi-Monte Carlo), so that a hundred give quantiles as several hundred did.
+// Each path alone is an exact sample; those of one step cover their distribution more evenly than independent ones
+// would (nn/step_points.h).
 
 #include <cstdint>
 
