@@ -26,7 +26,7 @@ struct DeepArOptions {
   int context = 0;   // Context length; 0: by the recipe.
   deepar::Recipe recipe;
   // How long to train: steps, or else epochs (deepar/recipe.h says how many steps one has); 0 of both: by the recipe,
-  // 2,500 steps, 1,000 of a small set, 5,000 of gluonts.
+  // 3,500 steps, 1,000 of a small set, 5,000 of gluonts.
   int steps = 0, epochs = 0;
   int patience = 0;    // Epochs without a better loss, by what selects, that end the training; 0: by the recipe.
   bool select = true;  // False: train exactly so many steps on all data and keep the last weights.

@@ -188,7 +188,7 @@ TrainingPlan plan_by_recipe(std::span<const TimeSeries> series, std::size_t poin
                    ? static_cast<int>(std::min<std::int64_t>(std::int64_t{options.epochs} * epoch, kMostSteps))
                : gluonts        ? kGluonTsEpochs * kGluonTsEpoch
                : plan.small_set ? 1000
-                                : 2500;
+                                : 3500;
   plan.schedule_steps = plan.steps;
   return plan;
 }

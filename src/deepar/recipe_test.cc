@@ -98,7 +98,7 @@ TEST(SmallSet, TakesFewLagsFewerStepsAndAFasterAverage) {
   EXPECT_EQ(small.average_decay, 0.99);
   EXPECT_FALSE(large.small_set) << "200 points for each of 22 lags";
   EXPECT_EQ(ranges(large.spec.lags), "1-7,58-62,118-122,178-182");
-  EXPECT_EQ(large.steps, 2500);
+  EXPECT_EQ(large.steps, 3500);
   EXPECT_EQ(large.evaluate_every, 125);
   EXPECT_FALSE(plan_of(kMinute, 1100, {.horizon = 30}, 4).small_set) << "points are counted over all series";
 }
