@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 
 #include "base/log.h"
 #include "base/version.h"
@@ -112,7 +113,7 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--why", why, "Recorded with the run");
   int warm_start = 0;
   sub->add_option("--warm-start", warm_start, "Begin with the weights of this model version")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
   sub->callback([&] { status = train_command(context, why, warm_start); });
 
   int run_id = 0;
@@ -195,14 +196,14 @@ int run_cli(int argc, char** argv) {
   sub->add_option("--season", backtest.season, "In steps; by the step's width by default");
   sub->add_option("--context", backtest.context, "Context length; by the recipe by default");
   sub->add_option("--steps", backtest.steps, "Training steps; by the recipe by default")
-      ->check(CLI::PositiveNumber);
-  sub->add_option("--epochs", backtest.epochs, "The same in SageMaker's unit")->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 10'000'000));
+  sub->add_option("--epochs", backtest.epochs, "The same in SageMaker's unit")->check(CLI::Range(1, 100'000));
   sub->add_option("--recipe", backtest.recipe,
                   "default or gluonts, and parts that differ: \"default copy_gate=off lags=many\"")
       ->capture_default_str();
   sub->add_option("--members", backtest.members,
                   "Networks in a model, whose paths are pooled; by the recipe by default, two or more")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 32));
   sub->add_flag("--calibrate", backtest.calibrate, "Stretch the paths until held-out windows are covered");
   sub->add_option("--paths", backtest.paths, "Sampled futures a forecast")->capture_default_str();
   sub->add_option("--beside", backtest.beside, "npts, ets, with commas, besides the naive forecasts; or none")
