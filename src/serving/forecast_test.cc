@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
 #include "serving/serving_testing.h"
 
 namespace tidecast {
@@ -44,6 +45,19 @@ TEST(ForecastQuantiles, RefusesWhatIsNoQuantileAndNoPaths) {
   for (const double tau : {0.0, 1.0, -0.5, 1.5, std::nan("")})
     EXPECT_EQ(forecast_quantiles(model, ten_minutes(), std::vector{tau}, 5, 7).code(), Code::kInvalidArgument) << tau;
   EXPECT_EQ(forecast_quantiles(model, ten_minutes(), std::vector{0.5}, 0, 7).code(), Code::kInvalidArgument);
+}
+
+TEST(SortedPaths, HaveTheQuantilesOfThePathsForAnyNumberOfThem) {
+  Rng rng(20261127);
+  for (int paths = 1; paths <= 130; ++paths)
+    for (const int horizon : {1, 7}) {
+      ForecastPaths drawn{.paths = paths, .horizon = horizon, .values = {}};
+      for (int i = 0; i < paths * horizon; ++i)
+        drawn.values.push_back(static_cast<float>(rng.below(40)) - 20);  // Some are equal.
+      const SortedPaths sorted(drawn);
+      for (const double tau : {0., 0.05, 0.1, 0.33, 0.5, 0.9, 1.})
+        EXPECT_EQ(sorted.quantile(tau), drawn.quantile(tau)) << paths << " paths, " << tau << ", seed 20261127";
+    }
 }
 
 TEST(SamplePaths, PassesOnWhyAModelRefuses) {
