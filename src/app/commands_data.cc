@@ -1,6 +1,5 @@
 // Feature rows, dead letters, late records: what is asked of the feature store.
 #include <algorithm>
-#include <cstdlib>
 
 #include "app/commands.h"
 #include "app/verify.h"

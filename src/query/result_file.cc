@@ -1,8 +1,5 @@
 #include "query/result_file.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <set>
 
 #include "storage/file.h"
