@@ -1,4 +1,6 @@
-#include <set>
+#include <stdlib.h>
+
+#include <filesystem>
 
 #include "query/query_testing.h"
 #include "storage/duck.h"
@@ -114,19 +116,18 @@ TEST_F(ResultFile, ErrorsAreThoseOfRows) {
   }
 }
 
+// In a temporary folder of its own: other tests fill the common one at the same time.
 TEST_F(ResultFile, NothingIsLeftBehind) {
-  std::set<std::filesystem::path> before, after;
-  const auto ours = [](std::set<std::filesystem::path>& found) {
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path()))
-      if (entry.path().filename().string().starts_with("tidecast-sql-")) found.insert(entry.path());
-  };
-  ours(before);
+  const std::filesystem::path own = folder_.path() / "tmp";
+  std::filesystem::create_directory(own);
+  const char* tmpdir = std::getenv("TMPDIR");
+  const std::string before = tmpdir ? tmpdir : "";
+  ::setenv("TMPDIR", own.c_str(), 1);
   EXPECT_TRUE(file("FROM fees", SqlFormat::kParquet).ok());
   EXPECT_FALSE(file("FROM no_such", SqlFormat::kParquet).ok());
   EXPECT_FALSE(file("FROM range(1000000000000)", SqlFormat::kParquet, {.time = 1ms, .rows = SIZE_MAX / 2}).ok());
-  ours(after);
-  for (const auto& path : before) after.erase(path);  // Of others at the same time.
-  EXPECT_TRUE(after.empty()) << *after.begin();
+  tmpdir ? ::setenv("TMPDIR", before.c_str(), 1) : ::unsetenv("TMPDIR");
+  for (const auto& entry : std::filesystem::directory_iterator(own)) ADD_FAILURE() << entry.path();
 }
 
 TEST(SqlFormat, HasNames) {

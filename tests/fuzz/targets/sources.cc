@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "sources/reply.h"
+#include "storage/file.h"
 
 namespace tidecast::fuzz {
 namespace {
@@ -26,24 +27,23 @@ const Target reply{"reply",
                    {std::string("\0{\"a\":1}", 8), "\x01{\"txs\":[{\"a\":1},{\"b\":[2,3]}],\"next\":null}",
                     "\x02{\"data\":[{\"list\":[1,\"two\",{}]},5]}"}};
 
+// Three records in a file of this process.
+std::unique_ptr<Source> three_records() {
+  static const ScratchFolder folder = ScratchFolder::make("fuzz").value();
+  const std::string path = folder.path() / "three.ndjson";
+  if (!std::filesystem::exists(path)) std::ofstream(path) << "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n";
+  return open_file({.path = path, .event_time = [](std::string_view) { return EventTime::from_ms(1); }}).value();
+}
+
 void seek(std::string_view bytes) {
-  static const std::string path = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "tidecast-fuzz.ndjson").string();
-    std::ofstream(name) << "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n";
-    return name;
-  }();
-  const auto source =
-      open_file({.path = path, .event_time = [](std::string_view) { return EventTime::from_ms(1); }}).value();
+  const auto source = three_records();
   if (!source->seek(bytes).ok()) return;
   const auto batch = source->read(ProcessingTime::max(), 10);
   CHECK(!batch.ok() || batch->records.size() <= 3);
 }
 std::vector<std::string> cursors() {
   std::vector<std::string> all{""};
-  const std::string path = (std::filesystem::temp_directory_path() / "tidecast-fuzz.ndjson").string();
-  std::ofstream(path) << "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n";
-  const auto source =
-      open_file({.path = path, .event_time = [](std::string_view) { return EventTime::from_ms(1); }}).value();
+  const auto source = three_records();
   for (auto batch = source->read(ProcessingTime::max(), 1); batch.ok() && !batch->empty();
        batch = source->read(ProcessingTime::max(), 1))
     all.push_back(batch->cursor);
