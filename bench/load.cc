@@ -26,6 +26,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -177,6 +178,15 @@ double peak_mb(pid_t process) {
   return 0;
 }
 
+// Seconds of a processor that it has taken.
+double processor_seconds(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::istringstream fields(text.substr(text.rfind(')') + 2));  // From the third on: state is the first of them.
+  std::vector<std::string> all((std::istream_iterator<std::string>(fields)), {});
+  return (std::stod(all.at(11)) + std::stod(all.at(12))) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 constexpr const char* kDefinition = R"(project: load
 data: ./data
 sources: [ {{ name: feed, kind: http_poll, url: "http://127.0.0.1:{}/unconfirmed-transactions?format=json", every: 5s, records: /txs }} ]
@@ -251,6 +261,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
     const std::string request = "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n";
     CHECK(::send(readers.back().fd, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
   }
+  const double busy_before = processor_seconds(program.process);
   std::atomic<bool> over = false;
   std::uint64_t bytes = 0, events = 0, lost = 0;
   std::thread reader([&] {
@@ -304,6 +315,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
   over = true;
   reader.join();
 
+  const double busy = processor_seconds(program.process) - busy_before;
   const json::value after = get(port, "/api/v1/status");
   const double peak = peak_mb(program.process);
   const int exit_code = stop(program);
@@ -323,8 +335,10 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
     return after.at("events").at(key).to_number<std::int64_t>() - before.at("events").at(key).to_number<std::int64_t>();
   };
   const double real = static_cast<double>(seconds);
-  fmt::print("{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms\n", latency_ms.size(),
-             seconds, failures.load(), point(0.5), point(0.99), latency_ms.back());
+  fmt::print(
+      "{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms; {:.2f} ms of the core each\n",
+      latency_ms.size(), seconds, failures.load(), point(0.5), point(0.99), latency_ms.back(),
+      1e3 * busy / static_cast<double>(latency_ms.size()));
   fmt::print("{} event streams, {} lost: {:.0f} events/s, {:.1f} MB/s in all\n", streams, lost,
              static_cast<double>(events) / real, static_cast<double>(bytes) / real / 1e6);
   fmt::print(

@@ -1,5 +1,7 @@
 #include "base/workers.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <system_error>
 
@@ -21,6 +23,12 @@ void wait_while(const std::atomic<T>& value, T old) {
 }
 
 }  // namespace
+
+int usable_processors() {
+  cpu_set_t mask;  // 1,024 processors; of a larger machine the system tells no mask here.
+  if (::sched_getaffinity(0, sizeof mask, &mask) == 0) return std::max(1, CPU_COUNT(&mask));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 Workers::Workers(int threads) {
   helpers_.reserve(static_cast<std::size_t>(std::max(threads, 1)) - 1);

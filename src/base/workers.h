@@ -9,6 +9,10 @@
 
 namespace tidecast {
 
+// Processors that this process may run on, at least 1: those of its affinity mask (taskset, a container's cpuset),
+// which std::thread::hardware_concurrency does not look at.
+int usable_processors();
+
 // Whoever is free takes the next task, the caller too: where the helpers do not get a processor, it does all itself.
 // Which thread computes a task never changes what it computes.  Helpers spin briefly for the next run, then sleep.  One
 // caller at a time.

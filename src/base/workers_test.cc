@@ -1,6 +1,7 @@
 #include "base/workers.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <numeric>
@@ -31,6 +32,18 @@ TEST(Workers, DoNotLetTheCallerWaitForAHelperThatNeverComes) {
     ++done;
   });
   EXPECT_EQ(done, 4);
+}
+
+TEST(UsableProcessors, AreThoseOfTheMask) {
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(usable_processors(), CPU_COUNT(&before));
+  CPU_ZERO(&one);
+  for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++i)
+    if (CPU_ISSET(i, &before)) CPU_SET(i, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(usable_processors(), 1);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 TEST(Workers, EndWithoutEverHavingWorked) { Workers workers(3); }

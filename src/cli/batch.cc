@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <thread>
 
+#include "base/workers.h"
 #include "cli/context.h"
 #include "training/algorithm.h"
 
@@ -51,7 +51,7 @@ Status forecast_file_command(const Context& context, const ForecastArguments& ar
       .in = arguments.batch,
       .out = arguments.out.empty() ? std::filesystem::path(arguments.batch.string() + ".out") : arguments.out,
       .configuration = TRY(configuration_of(arguments)),
-      .threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
+      .threads = usable_processors()};
   int version = arguments.model;
   const std::string artefact = TRY(fetch_artefact(context, version));
   const WorkFolder work{fmt::format("{}.{}.program", options.out.string(), ::getpid())};

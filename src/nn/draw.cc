@@ -6,7 +6,6 @@
 #include <cstddef>
 
 #include "base/rng.h"
-#include "nn/step_points.h"
 
 namespace tidecast::nn {
 namespace {
@@ -14,11 +13,11 @@ namespace {
 // The uniform numbers of one draw, two from each block of its counters; the first two are its path's point.
 class Uniforms {
  public:
-  Uniforms(const DrawSource& source, const StepPoints& points, int lane)
+  Uniforms(const DrawSource& source, int lane, std::array<std::uint32_t, 2> point)
       : path_(source.first_path + static_cast<std::uint32_t>(lane)),
         step_(source.step),
         seed_(source.seed),
-        point_(points.of(path_)) {}
+        point_(point) {}
 
   std::array<std::uint32_t, 4> block() {  // Random bits.
     auto bits = philox4x32({path_, step_, block_, 0},
@@ -137,37 +136,40 @@ double sample(Head head, const float* parameters, std::size_t lanes, Uniforms un
   return first;
 }
 
-// A uniform number inside (0, 1): the middle of one of 2^23 intervals, which float holds exactly.
-float uniform_of(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
+constexpr int kAtOnce = 64;
 
-void draw_student_t(int lanes, const float* parameters, const DrawSource& source, float limit,
-                    const Kernels<float>& kernels, float* out) {
-  constexpr int kAtOnce = 64;
-  alignas(64) float u[kAtOnce], v[kAtOnce];
-  const StepPoints points(source.seed, source.step);
-  for (int first = 0; first < lanes; first += kAtOnce) {
-    const int count = std::min(kAtOnce, lanes - first);
-    for (int i = 0; i < count; ++i) {
-      const auto point = points.of(source.first_path + static_cast<std::uint32_t>(first + i));
-      u[i] = uniform_of(point[0]);
-      v[i] = uniform_of(point[1]);
-    }
-    const float* from = parameters + first;
-    kernels.student_t_draw(count, from, from + lanes, from + 2 * std::ptrdiff_t{lanes}, u, v, limit, out + first);
-  }
+// A uniform number inside (0, 1): the middle of one of 2^23 intervals, which float holds exactly.
+float uniform_of(std::uint32_t bits) {
+  return (static_cast<float>(static_cast<std::int32_t>(bits >> 9)) + 0.5f) * 0x1p-23f;
 }
 
 }  // namespace
 
 void draw(Head head, int lanes, const float* parameters, const DrawSource& source, float limit,
           const Kernels<float>& kernels, float* out) {
-  if (head == Head::kStudentT) return draw_student_t(lanes, parameters, source, limit, kernels, out);
-  const double most = static_cast<double>(limit);
-  const StepPoints points(source.seed, source.step);
-  for (int lane = 0; lane < lanes; ++lane) {
-    const double value =
-        sample(head, parameters + lane, static_cast<std::size_t>(lanes), Uniforms(source, points, lane));
-    out[lane] = static_cast<float>(std::clamp(value, -most, most));
+  const std::array<std::uint32_t, 2> seed{static_cast<std::uint32_t>(source.seed),
+                                          static_cast<std::uint32_t>(source.seed >> 32)};
+  const auto keys = philox4x32({source.step, 0, 0, 1}, seed);  // An order and a scrambling of the step's own.
+  std::array<std::uint32_t, kAtOnce> x{}, y{};
+  for (int first = 0; first < lanes; first += kAtOnce) {
+    const int count = std::min(kAtOnce, lanes - first);
+    kernels.step_points(count, source.first_path + static_cast<std::uint32_t>(first), keys.data(), x.data(), y.data());
+    const float* from = parameters + first;
+    if (head == Head::kStudentT) {
+      alignas(64) std::array<float, kAtOnce> u, v;
+      std::ranges::transform(x, u.begin(), uniform_of);
+      std::ranges::transform(y, v.begin(), uniform_of);
+      kernels.student_t_draw(count, from, from + lanes, from + 2 * std::ptrdiff_t{lanes}, u.data(), v.data(), limit,
+                             out + first);
+      continue;
+    }
+    for (int lane = 0; lane < count; ++lane) {
+      const auto i = static_cast<std::size_t>(lane);
+      const double value =
+          sample(head, from + lane, static_cast<std::size_t>(lanes), Uniforms(source, first + lane, {x[i], y[i]}));
+      out[first + lane] =
+          static_cast<float>(std::clamp(value, -static_cast<double>(limit), static_cast<double>(limit)));
+    }
   }
 }
 

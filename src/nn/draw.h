@@ -2,7 +2,7 @@
 // Samples of the heads' distributions (nn/heads.h), a function of the seed, path and step alone.
 //
 // Each path alone is an exact sample; those of one step cover their distribution more evenly than independent ones
-// would (nn/step_points.h).
+// would (Kernels::step_points).
 
 #include <cstdint>
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "nn/step_points.h"
+#include "nn/instruction_sets.h"
 
 namespace tidecast::nn {
 namespace {
@@ -162,18 +162,32 @@ TEST(Draw, OfAPathAloneIsASampleOfTheDistribution) {
 }
 
 TEST(StepPoints, PutOneOfTheFirstIntoEveryRectangleOfTheirArea) {
-  for (const std::uint32_t step : {0u, 3u, 500u})
-    for (int m = 0; m <= 10; ++m)
-      for (int wide = 0; wide <= m; ++wide) {
-        std::vector<int> seen(std::size_t{1} << m);
-        const StepPoints points(kSeed, step);
-        for (std::uint32_t path = 0; path < seen.size(); ++path) {
-          const auto [u, v] = points.of(path);
-          const auto column = std::uint64_t{u} << wide >> 32, row = std::uint64_t{v} << (m - wide) >> 32;
-          ++seen[column << (m - wide) | row];
+  for (const auto* kernels : available_kernels<float>())
+    for (const std::uint32_t step : {0u, 3u, 500u}) {
+      const auto keys = philox4x32({step, 0, 0, 1}, {kSeed, 0});
+      std::vector<std::uint32_t> x(1024), y(1024);
+      kernels->step_points(1024, 0, keys.data(), x.data(), y.data());
+      for (int m = 0; m <= 10; ++m)
+        for (int wide = 0; wide <= m; ++wide) {
+          std::vector<int> seen(std::size_t{1} << m);
+          for (std::size_t path = 0; path < seen.size(); ++path) {
+            const auto column = std::uint64_t{x[path]} << wide >> 32, row = std::uint64_t{y[path]} << (m - wide) >> 32;
+            ++seen[column << (m - wide) | row];
+          }
+          EXPECT_EQ(std::ranges::count(seen, 1), std::ssize(seen)) << "step " << step << ", 2^" << m << ", 2^" << wide;
         }
-        EXPECT_EQ(std::ranges::count(seen, 1), std::ssize(seen)) << "step " << step << ", 2^" << m << ", 2^" << wide;
-      }
+    }
+}
+
+TEST(StepPoints, AreTheSameByEveryInstructionSet) {
+  const auto keys = philox4x32({7, 0, 0, 1}, {kSeed, 0});
+  std::vector<std::vector<std::uint32_t>> seen;
+  for (const auto* kernels : available_kernels<float>()) {
+    std::vector<std::uint32_t> points(2 * 77);  // No multiple of any vector.
+    kernels->step_points(77, 4'000'000'000u, keys.data(), points.data(), points.data() + 77);
+    seen.push_back(points);
+    EXPECT_EQ(points, seen.front()) << kernels->name;
+  }
 }
 
 // What one step's paths have in common: of the first 2^m there is one in every 2^m-th part of the distribution.

@@ -70,6 +70,12 @@ struct Kernels {
   // Its way back: moves the errors of what was kept from now to before, where they are added.
   void (*zoneout_back)(int n, double rate, std::uint64_t key, std::uint32_t counter, Real* now, Real* before);
 
+  // Points first .. first + lanes - 1 of a sequence that covers the unit square evenly, in fractions of 2^32; lanes:
+  // any number.  keys: three random numbers.  Over the keys every point alone is uniform.  Of the first 2^m one is in
+  // every interval of length 2^-m in either dimension, and in every rectangle of that area whose sides are powers of
+  // two.
+  void (*step_points)(int lanes, std::uint32_t first, const std::uint32_t* keys, std::uint32_t* x, std::uint32_t* y);
+
   // out = location + scale * t with t Student-T of df degrees of freedom, by Bailey's polar form (Mathematics of
   // Computation 62, 1994): t = sqrt(df (u^(-2/df) - 1)) cos(2 pi v), exact for uniform u in (0, 1], v in [0, 1).
   // Bounded by +-limit.

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "base/workers.h"
 #include "net/problem.h"
 #include "serving/open_inference.h"
 
@@ -117,9 +118,7 @@ Endpoints::Endpoints(EndpointOptions options, HistoryReader history, ModelLoader
     : options_(std::move(options)),
       history_(std::move(history)),
       loader_(std::move(loader)),
-      queue_(
-          options_.threads > 0 ? options_.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency())),
-          options_.waiting_max) {
+      queue_(options_.threads > 0 ? options_.threads : usable_processors(), options_.waiting_max) {
   CHECK(!options_.stages.empty() && history_ && loader_);
   for (const std::string& stage : options_.stages) stages_[stage];
 }

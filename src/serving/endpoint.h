@@ -39,7 +39,7 @@ struct EndpointOptions {
   int paths = 100;                                           // Of the short form, if the request does not say.
   std::uint64_t seed = 7;
   Frequency step{60'000ms};  // Of the series.
-  int threads = 0;           // That forecast; 0: one a processor.
+  int threads = 0;           // That forecast; 0: one for each processor that the process may use.
   // What may wait or be under way: numbers to draw (paths times horizon) and numbers read; a few seconds' work and less
   // than 200 MB.  A request that is more is taken where nothing else waits.
   std::int64_t waiting_max = 10'000'000;

@@ -3,6 +3,7 @@
 // quantiles. Pure.  The same model, history and seed give the same forecast whoever asks: the paths' seed is a function
 // of `seed` and the forecast's origin (the end of the history).
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,7 +24,8 @@ class SortedPaths {
 
  private:
   int paths_;
-  std::vector<float> values_;  // [step][path], rising in each step.
+  std::size_t horizon_, pitch_;
+  std::vector<float> values_;  // [rank][pitch]: a column is a step's, rising; behind the horizon is nothing.
 };
 
 // The forecast that the scheduler stores when a window closes, and that the short form answers: quantiles and mean of
