@@ -46,15 +46,18 @@ void layer_product(benchmark::State& state) {
 }
 BENCHMARK(layer_product)->ArgName("inputs")->Arg(4)->Arg(kCells);
 
+// keeps: the gates, as a training needs them.
 void cell(benchmark::State& state) {
   const Kernels<float>& kernels = best_kernels<float>();
+  const bool keeps = state.range(0) != 0;
   constexpr int kElements = kCells * kLanes;
   Buffer<float> gates(4 * kElements), c = filled(kElements, 0.1f), tanh_c(kElements), h(kElements);
   // None is 0: a state that is fed nothing would fade to numbers that the processor is slow with.
   for (int i = 0; i < 4 * kElements; ++i)
     gates[static_cast<std::size_t>(i)] = (static_cast<float>(i % 97) - 48.5f) * 0.05f;
   for (auto _ : state) {
-    kernels.cell(kElements, gates.data(), c.data(), c.data(), tanh_c.data(), h.data());
+    keeps ? kernels.cell(kElements, gates.data(), c.data(), c.data(), tanh_c.data(), h.data())
+          : kernels.cell_state(kElements, gates.data(), c.data(), h.data());
     benchmark::DoNotOptimize(h.data());
     benchmark::ClobberMemory();
   }
@@ -62,7 +65,7 @@ void cell(benchmark::State& state) {
   state.counters["vectors/s"] =
       benchmark::Counter(kElements / kernels.lanes, benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(cell);
+BENCHMARK(cell)->ArgName("keeps")->Arg(1)->Arg(0);
 
 }  // namespace
 

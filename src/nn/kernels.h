@@ -56,9 +56,12 @@ struct Kernels {
   // One LSTM cell over n = cells * lanes elements.  gates: [4][n], before their squashing on entry and after it on
   // return, in torch's order input, forget, cell, output.
   void (*cell)(int n, Real* gates, const Real* c_before, Real* c, Real* tanh_c, Real* h);
-  // Its way back: on entry gates as `cell` left them, dh = d loss / d h, dc = what came from the step after; on return
-  // gates hold d loss / d gates before squashing and dc what goes to the step before.  sums [4][n] grows by what gates
-  // then hold.
+  // The same where nobody asks for the gates afterwards: c and h [n] take their next state, to 1e-6 where |c| is
+  // about 1.
+  void (*cell_state)(int n, const Real* gates, Real* c, Real* h);
+  // The way back of `cell`: on entry gates as it left them, dh = d loss / d h, dc = what came from the step after; on
+  // return gates hold d loss / d gates before squashing and dc what goes to the step before.  sums [4][n] grows by what
+  // gates then hold.
   void (*cell_back)(int n, Real* gates, const Real* c_before, const Real* tanh_c, const Real* dh, Real* dc, Real* sums);
 
   // out[i] = 0 with probability `rate`, else in[i] / (1 - rate).  Who falls is a function of key and counter + i alone,

@@ -305,6 +305,40 @@ TEST(StudentTDraw, FollowsTheDistributionForFewAndManyDegreesOfFreedom) {
   }
 }
 
+template <typename Real>
+void check_cell_state(double tolerance) {
+  constexpr int kN = 4096;
+  for (const auto* kernels : tables<Real>()) {
+    const auto gates = random_values<Real>(4 * kN, 31, 25), before = random_values<Real>(kN, 32, 6);
+    auto c = before;
+    std::vector<Real> h(kN);
+    kernels->cell_state(kN, gates.data(), c.data(), h.data());
+    const auto sigmoid = [&](std::size_t i) { return 1 / (1 + std::exp(-static_cast<double>(gates[i]))); };
+    for (std::size_t i = 0; i < kN; ++i) {
+      const double next = sigmoid(kN + i) * static_cast<double>(before[i]) +
+                          sigmoid(i) * std::tanh(static_cast<double>(gates[2 * kN + i]));
+      ASSERT_NEAR(c[i], next, tolerance * (1 + std::abs(static_cast<double>(before[i])))) << kernels->name;
+      ASSERT_NEAR(h[i], sigmoid(3 * kN + i) * std::tanh(next), 2 * tolerance) << kernels->name;
+    }
+  }
+}
+TEST(CellState, IsThatOfTheFormula) {
+  check_cell_state<float>(1e-6);
+  check_cell_state<double>(1e-15);
+}
+
+TEST(CellState, IsNoNumberWhereAGateOrTheStateIsNone) {
+  constexpr int kN = 16;
+  for (const auto* kernels : tables<float>())
+    for (int broken = 0; broken < 5; ++broken) {
+      std::vector<float> gates(4 * kN, 0.5f), c(kN, 0.5f), h(kN);
+      (broken < 4 ? gates[static_cast<std::size_t>(broken) * kN + 3] : c[3]) = std::nanf("");
+      kernels->cell_state(kN, gates.data(), c.data(), h.data());
+      EXPECT_TRUE(std::isnan(h[3])) << kernels->name << ", " << broken;
+      EXPECT_TRUE(std::isfinite(h[4]));
+    }
+}
+
 TEST(Kernels, InstructionSetsAgreeToRounding) {
   constexpr int kN = 40 * 16;
   std::vector<std::vector<float>> results;
@@ -316,7 +350,9 @@ TEST(Kernels, InstructionSetsAgreeToRounding) {
     const auto dh = random_values<float>(kN, 24);
     kernels->cell_back(kN, gates.data(), c.data(), squashed.data(), dh.data(), dc.data(), sums.data());
     std::vector<float> all = h;
+    kernels->cell_state(kN, gates.data(), c.data(), h.data());
     all.insert(all.end(), gates.begin(), gates.end());
+    all.insert(all.end(), h.begin(), h.end());
     all.insert(all.end(), dc.begin(), dc.end());
     results.push_back(std::move(all));
   }

@@ -51,13 +51,13 @@ void mix(std::int64_t n, double rate, const Real* before, Real* now) {
 
 // One step of a layer in use: h and c [n] take their next state; before [2 n] is scratch.
 template <typename Real>
-void advance_cell(const Kernels<Real>& kernels, int n, double zoneout, Real* gates, Real* tanh_c, Real* before, Real* h,
+void advance_cell(const Kernels<Real>& kernels, int n, double zoneout, const Real* gates, Real* before, Real* h,
                   Real* c) {
   if (zoneout > 0) {
     std::copy_n(h, n, before);
     std::copy_n(c, n, before + n);
   }
-  kernels.cell(n, gates, c, c, tanh_c, h);
+  kernels.cell_state(n, gates, c, h);
   if (zoneout > 0) {
     mix(n, zoneout, before, h);
     mix(n, zoneout, before + n, c);
@@ -293,14 +293,13 @@ LstmState<Real>::LstmState(const ParameterMap& map, int lanes, const Kernels<Rea
   CHECK(lanes > 0 && lanes % kernels.lanes == 0);
   const NetworkShape& shape = map.shape();
   gates_ = Buffer<Real>(elements(4, shape.cells, lanes));
-  tanh_c_ = Buffer<Real>(elements(1, shape.cells, lanes));
-  before_ = Buffer<Real>(2 * tanh_c_.size());
+  before_ = Buffer<Real>(elements(2, shape.cells, lanes));
   bias_ = Buffer<Real>(elements(4, shape.cells, shape.layers));
   raw_ = Buffer<Real>(elements(1, shape.outputs, lanes));
   for (int layer = 0; layer < shape.layers; ++layer) {
     Layer l;
-    l.h = Buffer<Real>(tanh_c_.size());
-    l.c = Buffer<Real>(tanh_c_.size());
+    l.h = Buffer<Real>(elements(1, shape.cells, lanes));
+    l.c = Buffer<Real>(l.h.size());
     layers_.push_back(std::move(l));
   }
 }
@@ -322,8 +321,7 @@ const Real* LstmState<Real>::advance(const Real* parameters, const Product<Real>
     kernels_.linear(lanes_, 4 * shape.cells, in,
                     times<Real>(l.h.data(), parameters + map_.weight_hh(layer), shape.cells, shape.cells), bias,
                     nullptr, gates_.data());
-    advance_cell(kernels_, elements_of_layer, zoneout_, gates_.data(), tanh_c_.data(), before_.data(), l.h.data(),
-                 l.c.data());
+    advance_cell(kernels_, elements_of_layer, zoneout_, gates_.data(), before_.data(), l.h.data(), l.c.data());
   }
   return head(parameters);
 }
@@ -371,10 +369,10 @@ LstmVector::LstmVector(const LstmColumns& columns, const Kernels<float>& kernels
       kernels_(kernels),
       zoneout_(zoneout),
       gates_(elements(4, columns.pitch_, 1)),
-      tanh_c_(elements(1, columns.pitch_, 1)),
-      before_(2 * tanh_c_.size()) {
+      before_(elements(2, columns.pitch_, 1)) {
+  const std::size_t pitch = elements(1, columns.pitch_, 1);
   for (int layer = 0; layer < columns.shape_.layers; ++layer)
-    layers_.push_back({.h = Buffer<float>(tanh_c_.size()), .c = Buffer<float>(tanh_c_.size())});
+    layers_.push_back({.h = Buffer<float>(pitch), .c = Buffer<float>(pitch)});
 }
 
 void LstmVector::read(int steps, const float* inputs) {
@@ -398,7 +396,7 @@ void LstmVector::read(int steps, const float* inputs) {
       float* now = gates.data() + std::int64_t{step} * lanes;
       kernels_.linear(lanes, 1, {.input = weight_hh, .weight = l.h.data(), .stride_k = 1, .stride_n = 0, .k = cells},
                       {}, nullptr, now, now);
-      advance_cell(kernels_, columns_.pitch_, zoneout_, now, tanh_c_.data(), before_.data(), l.h.data(), l.c.data());
+      advance_cell(kernels_, columns_.pitch_, zoneout_, now, before_.data(), l.h.data(), l.c.data());
       std::copy_n(l.h.data(), columns_.pitch_, hidden.data() + std::int64_t{step} * columns_.pitch_);
     }
   }

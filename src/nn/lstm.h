@@ -130,7 +130,7 @@ class LstmVector {
   const LstmColumns& columns_;
   const Kernels<float>& kernels_;
   double zoneout_;
-  Buffer<float> gates_, tanh_c_, before_;
+  Buffer<float> gates_, before_;
   std::vector<Layer> layers_;
 };
 
@@ -157,7 +157,7 @@ class LstmState {
   const Kernels<Real>& kernels_;
   int lanes_;
   double zoneout_;
-  Buffer<Real> gates_, tanh_c_, before_, bias_, raw_;
+  Buffer<Real> gates_, before_, bias_, raw_;
   std::vector<Layer> layers_;
 };
 
