@@ -17,19 +17,22 @@ constexpr int kPathsMax = 100'000;
 constexpr int kStepsAtOnce = 64;   // Of the context: their inputs too.
 constexpr int kPathsAtOnce = 128;  // Their state and gates stay in the second-level cache.
 
-// Paths first_path .. first_path + lanes - 1 of one forecast, from the state after the context to the horizon's end.
+float to_unit(double x, double location, double scale, bool whole) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  const double y = x * scale + location;
+  return static_cast<float>(std::clamp(whole ? std::round(y) : y, -kMax, kMax));
+}
+
+// Paths of one forecast, one a lane of `state` (LstmState or LstmFew), from the end of the context to the horizon's.
+template <typename State>
 class PathSampler {
  public:
-  PathSampler(const ModelSpec& spec, const nn::ParameterMap& map, const float* parameters, const ScaledWindow& window,
-              const nn::Kernels<float>& kernels, int lanes)
+  PathSampler(const ModelSpec& spec, const ScaledWindow& window, const nn::Kernels<float>& kernels, State state)
       : spec_(spec),
-        parameters_(parameters),
-        weight_(parameters + map.weight_ih(0)),
-        stride_(map.shape().inputs_of(0)),
         window_(window),
         kernels_(kernels),
-        lanes_(lanes),
-        state_(map, lanes, kernels, spec.zoneout),
+        lanes_(state.lanes()),
+        state_(std::move(state)),
         samples_(count(spec.horizon)),
         lags_(count(static_cast<int>(spec.lags.size()))),
         candidates_(count(spec.gated() ? nn::kCandidates : 0)),
@@ -39,14 +42,18 @@ class PathSampler {
     std::fill_n(window_scale_.data(), window_scale_.size(), static_cast<float>(window.scale()));
   }
 
-  // shared: per step of the horizon, the first layer's sum over all inputs that the paths have in common.
+  // Paths from first_path on into `result`: all that it has, or as many as there are lanes.  shared: for each step of
+  // the horizon, the first layer's sum over the inputs that the paths have in common.
   void run(const nn::LstmVector& encoded, std::span<const std::vector<float>> shared, std::uint64_t seed,
-           int first_path) {
+           int first_path, ForecastPaths& result) {
     state_.take(encoded);
-    const float* raw = state_.head(parameters_);
+    const float* raw = state_.head();
     const bool original = nn::target_unit(spec_.head) == nn::TargetUnit::kOriginal;
     for (int k = 0; k < spec_.horizon; ++k) {
-      if (k > 0) raw = state_.advance(parameters_, lag_product(k), shared[static_cast<std::size_t>(k)].data());
+      if (k > 0) {
+        const int rows = gather_lags(k);
+        raw = state_.advance(lags_.data(), rows, shared[static_cast<std::size_t>(k)].data());
+      }
       if (spec_.gated()) gather_candidates(k);
       kernels_.head_parameters(spec_.head,
                                {.lanes = lanes_,
@@ -63,22 +70,25 @@ class PathSampler {
       for (int lane = 0; lane < lanes_; ++lane)
         sample(k)[lane] = std::clamp(drawn_[static_cast<std::size_t>(lane)] * scale, -kScaledLimit, kScaledLimit);
     }
+    float* out = result.values.data() + std::ptrdiff_t{first_path} * spec_.horizon;
+    for (int lane = 0; lane < std::min(lanes_, result.paths - first_path); ++lane)
+      for (int k = 0; k < spec_.horizon; ++k)
+        *out++ = to_unit(sample(k)[lane], window_.location(), window_.scale(), nn::is_count(spec_.head));
   }
 
-  float* sample(int k) { return samples_.data() + static_cast<std::ptrdiff_t>(k) * lanes_; }
-
  private:
+  float* sample(int k) { return samples_.data() + static_cast<std::ptrdiff_t>(k) * lanes_; }
   std::size_t count(int rows) const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(lanes_); }
 
-  // The lags of step k that reach into the horizon are the first ones, since lags rise.
-  nn::Product<float> lag_product(int k) {
+  // The lags of step k that reach into the horizon, which are the first ones, since lags rise.  Returns how many.
+  int gather_lags(int k) {
     int rows = 0;
     for (; rows < static_cast<int>(spec_.lags.size()) && spec_.lags[static_cast<std::size_t>(rows)] <= k; ++rows) {
       const float* from = sample(k - spec_.lags[static_cast<std::size_t>(rows)]);
       float* to = lags_.data() + static_cast<std::ptrdiff_t>(rows) * lanes_;
       for (int lane = 0; lane < lanes_; ++lane) to[lane] = std::clamp(from[lane], -spec_.lag_limit, spec_.lag_limit);
     }
-    return {.input = lags_.data(), .weight = weight_, .stride_k = 1, .stride_n = stride_, .k = rows};
+    return rows;
   }
 
   // Adds share * x_(k - lag) to a row of candidates, from the path or from what is known.
@@ -103,22 +113,13 @@ class PathSampler {
   }
 
   const ModelSpec& spec_;
-  const float* parameters_;
-  const float* weight_;
-  std::int64_t stride_;  // Inputs of the first layer.
   const ScaledWindow& window_;
   const nn::Kernels<float>& kernels_;
   int lanes_;
-  nn::LstmState<float> state_;
+  State state_;
   nn::Buffer<float> samples_;  // [horizon][lane]
   nn::Buffer<float> lags_, candidates_, head_, drawn_, window_scale_;
 };
-
-float to_unit(double x, double location, double scale, bool whole) {
-  constexpr double kMax = std::numeric_limits<float>::max();
-  const double y = x * scale + location;
-  return static_cast<float>(std::clamp(whole ? std::round(y) : y, -kMax, kMax));
-}
 
 }  // namespace
 
@@ -163,16 +164,15 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
 
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
   result.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(spec_.horizon));
-  const int lanes = (std::min(paths, kPathsAtOnce) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
-  PathSampler sampler(spec_, map_, parameters_.data(), window, kernels, lanes);
-  for (int from = 0; from < paths; from += kPathsAtOnce) {
-    sampler.run(encoder, shared, seed, from);
-    for (int path = from; path < std::min(paths, from + kPathsAtOnce); ++path)
-      for (int k = 0; k < spec_.horizon; ++k)
-        result.values[static_cast<std::size_t>(path) * static_cast<std::size_t>(spec_.horizon) +
-                      static_cast<std::size_t>(k)] =
-            to_unit(sampler.sample(k)[path - from], window.location(), window.scale(), nn::is_count(spec_.head));
-  }
+  // A last vector of lanes that would be three quarters empty is not begun: other lanes are cheaper for its paths.
+  const int rest = paths % kernels.lanes, few = paths > rest && 4 * rest <= kernels.lanes ? rest : 0,
+            many = paths - few;
+  const int lanes = (std::min(many, kPathsAtOnce) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  PathSampler sampler(spec_, window, kernels, nn::LstmState(map_, parameters_.data(), lanes, kernels, spec_.zoneout));
+  for (int from = 0; from < many; from += lanes) sampler.run(encoder, shared, seed, from, result);
+  if (few > 0)
+    PathSampler(spec_, window, kernels, nn::LstmFew(map_, parameters_.data(), columns_, few, kernels, spec_.zoneout))
+        .run(encoder, shared, seed, many, result);
   return result;
 }
 

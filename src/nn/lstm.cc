@@ -287,63 +287,118 @@ void LstmPass<Real>::finish_layer(const Real* parameters, int layer, Real* gradi
                   {}, nullptr, nullptr, static_gradient_.data());
 }
 
-template <typename Real>
-LstmState<Real>::LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels, double zoneout)
-    : map_(map), kernels_(kernels), lanes_(lanes), zoneout_(zoneout) {
+LstmState::LstmState(const ParameterMap& map, const float* parameters, int lanes, const Kernels<float>& kernels,
+                     double zoneout)
+    : map_(map), parameters_(parameters), kernels_(kernels), lanes_(lanes), zoneout_(zoneout) {
   CHECK(lanes > 0 && lanes % kernels.lanes == 0);
   const NetworkShape& shape = map.shape();
-  gates_ = Buffer<Real>(elements(4, shape.cells, lanes));
-  before_ = Buffer<Real>(elements(2, shape.cells, lanes));
-  bias_ = Buffer<Real>(elements(4, shape.cells, shape.layers));
-  raw_ = Buffer<Real>(elements(1, shape.outputs, lanes));
+  gates_ = Buffer<float>(elements(4, shape.cells, lanes));
+  before_ = Buffer<float>(elements(2, shape.cells, lanes));
+  raw_ = Buffer<float>(elements(1, shape.outputs, lanes));
   for (int layer = 0; layer < shape.layers; ++layer) {
-    Layer l;
-    l.h = Buffer<Real>(elements(1, shape.cells, lanes));
-    l.c = Buffer<Real>(l.h.size());
+    Layer l{.h = Buffer<float>(elements(1, shape.cells, lanes)),
+            .c = Buffer<float>(elements(1, shape.cells, lanes)),
+            .bias = Buffer<float>(elements(4, shape.cells, 1))};
+    add_biases(map, layer, parameters, l.bias.data());
     layers_.push_back(std::move(l));
   }
 }
 
-template <typename Real>
-const Real* LstmState<Real>::advance(const Real* parameters, const Product<Real>& first, const Real* first_bias) {
-  const NetworkShape& shape = map_.shape();
-  const int elements_of_layer = shape.cells * lanes_;
-  for (int layer = 0; layer < shape.layers; ++layer) {
-    Layer& l = layers_[static_cast<std::size_t>(layer)];
-    Product<Real> in = first;
-    const Real* bias = first_bias;
-    if (layer > 0) {
-      in = times<Real>(layers_[static_cast<std::size_t>(layer) - 1].h.data(), parameters + map_.weight_ih(layer),
-                       shape.cells, shape.cells);
-      add_biases(map_, layer, parameters, bias_.data());
-      bias = bias_.data();
-    }
-    kernels_.linear(lanes_, 4 * shape.cells, in,
-                    times<Real>(l.h.data(), parameters + map_.weight_hh(layer), shape.cells, shape.cells), bias,
-                    nullptr, gates_.data());
-    advance_cell(kernels_, elements_of_layer, zoneout_, gates_.data(), before_.data(), l.h.data(), l.c.data());
-  }
-  return head(parameters);
-}
-
-template <typename Real>
-const Real* LstmState<Real>::head(const Real* parameters) {
-  const NetworkShape& shape = map_.shape();
-  kernels_.linear(lanes_, shape.outputs,
-                  times<Real>(layers_.back().h.data(), parameters + map_.head_weight(), shape.cells, shape.cells), {},
-                  parameters + map_.head_bias(), nullptr, raw_.data());
-  return raw_.data();
-}
-
-template <typename Real>
-void LstmState<Real>::take(const LstmVector& other) {
+void LstmState::take(const LstmVector& other) {
   for (int layer = 0; layer < map_.shape().layers; ++layer) {
     Layer& l = layers_[static_cast<std::size_t>(layer)];
     for (int cell = 0; cell < map_.shape().cells; ++cell) {
-      std::fill_n(l.h.data() + std::int64_t{cell} * lanes_, lanes_, static_cast<Real>(other.h(layer, cell)));
-      std::fill_n(l.c.data() + std::int64_t{cell} * lanes_, lanes_, static_cast<Real>(other.c(layer, cell)));
+      std::fill_n(l.h.data() + std::int64_t{cell} * lanes_, lanes_, other.h(layer, cell));
+      std::fill_n(l.c.data() + std::int64_t{cell} * lanes_, lanes_, other.c(layer, cell));
     }
   }
+}
+
+const float* LstmState::advance(const float* inputs, int rows, const float* shared) {
+  const int cells = map_.shape().cells;
+  for (int layer = 0; layer < map_.shape().layers; ++layer) {
+    Layer& l = layers_[static_cast<std::size_t>(layer)];
+    kernels_.linear(
+        lanes_, 4 * cells,
+        times(inputs, parameters_ + map_.weight_ih(layer), layer == 0 ? rows : cells, map_.shape().inputs_of(layer)),
+        times(l.h.data(), parameters_ + map_.weight_hh(layer), cells, cells), layer == 0 ? shared : l.bias.data(),
+        nullptr, gates_.data());
+    advance_cell(kernels_, cells * lanes_, zoneout_, gates_.data(), before_.data(), l.h.data(), l.c.data());
+    inputs = l.h.data();
+  }
+  return head();
+}
+
+const float* LstmState::head() {
+  const NetworkShape& shape = map_.shape();
+  kernels_.linear(lanes_, shape.outputs,
+                  times(layers_.back().h.data(), parameters_ + map_.head_weight(), shape.cells, shape.cells), {},
+                  parameters_ + map_.head_bias(), nullptr, raw_.data());
+  return raw_.data();
+}
+
+LstmFew::LstmFew(const ParameterMap& map, const float* parameters, const LstmColumns& columns, int paths,
+                 const Kernels<float>& kernels, double zoneout)
+    : map_(map), parameters_(parameters), columns_(columns), paths_(paths), kernels_(kernels), zoneout_(zoneout) {
+  CHECK(paths > 0 && paths <= kernels.lanes);
+  const NetworkShape& shape = map.shape();
+  const int pitch = columns.pitch_;
+  gates_ = Buffer<float>(elements(4, pitch, paths));
+  before_ = Buffer<float>(elements(2, pitch, 1));
+  turned_ = Buffer<float>(elements(1, shape.cells, lanes()));
+  raw_ = Buffer<float>(elements(1, shape.outputs, lanes()));
+  for (const LstmColumns::Layer& weights : columns.layers_) {
+    Layer l{.h = Buffer<float>(elements(1, pitch, paths)),
+            .c = Buffer<float>(elements(1, pitch, paths)),
+            .start = Buffer<float>(elements(4, pitch, paths))};
+    for (int path = 0; path < paths; ++path)
+      std::copy_n(weights.bias.data(), 4 * pitch, l.start.data() + std::int64_t{path} * 4 * pitch);
+    layers_.push_back(std::move(l));
+  }
+}
+
+void LstmFew::take(const LstmVector& other) {
+  for (int layer = 0; layer < map_.shape().layers; ++layer) {
+    Layer& l = layers_[static_cast<std::size_t>(layer)];
+    for (int path = 0; path < paths_; ++path)
+      for (int cell = 0; cell < map_.shape().cells; ++cell) {
+        l.h.data()[path * columns_.pitch_ + cell] = other.h(layer, cell);
+        l.c.data()[path * columns_.pitch_ + cell] = other.c(layer, cell);
+      }
+  }
+}
+
+const float* LstmFew::advance(const float* inputs, int rows, const float* shared) {
+  const int cells = map_.shape().cells, pitch = columns_.pitch_, gates = 4 * pitch;
+  for (int gate = 0; gate < 4 * paths_; ++gate)
+    std::copy_n(shared + gate % 4 * cells, cells, layers_.front().start.data() + std::int64_t{gate} * pitch);
+  Product<float> fed{.weight = inputs, .stride_k = lanes(), .stride_n = 1, .k = rows};
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+    Layer& l = layers_[layer];
+    const float* weight = columns_.layers_[layer].weight.data();
+    fed.input = weight;
+    kernels_.linear(gates, paths_, fed,
+                    {.input = weight + std::int64_t{map_.shape().inputs_of(static_cast<int>(layer))} * gates,
+                     .weight = l.h.data(),
+                     .stride_k = 1,
+                     .stride_n = pitch,
+                     .k = cells},
+                    nullptr, l.start.data(), gates_.data());
+    for (int path = 0; path < paths_; ++path)
+      advance_cell(kernels_, pitch, zoneout_, gates_.data() + path * gates, before_.data(), l.h.data() + path * pitch,
+                   l.c.data() + path * pitch);
+    fed = {.weight = l.h.data(), .stride_k = 1, .stride_n = pitch, .k = cells};
+  }
+  return head();
+}
+
+const float* LstmFew::head() {
+  const NetworkShape& shape = map_.shape();
+  kernels_.transpose(paths_, shape.cells, layers_.back().h.data(), columns_.pitch_, turned_.data(), lanes());
+  kernels_.linear(lanes(), shape.outputs,
+                  times(turned_.data(), parameters_ + map_.head_weight(), shape.cells, shape.cells), {},
+                  parameters_ + map_.head_bias(), nullptr, raw_.data());
+  return raw_.data();
 }
 
 LstmColumns::LstmColumns(const ParameterMap& map, const float* parameters)
@@ -416,8 +471,6 @@ void LstmVector::first_layer_sum(const float* inputs, int from, float* out) {
 
 template class LstmPass<float>;
 template class LstmPass<double>;
-template class LstmState<float>;
-template class LstmState<double>;
 template void add_biases(const ParameterMap&, int, const float*, float*);
 template void add_biases(const ParameterMap&, int, const double*, double*);
 

@@ -1,7 +1,8 @@
 #pragma once
-// The recurrent network (Hochreiter and Schmidhuber's LSTM as torch.nn.LSTM computes it, and a linear head) in two
-// forms: LstmPass runs a shard of windows forwards and back through time for training, LstmState advances many paths by
-// one step for sampling.  Float in the product; double is instantiated for checking gradients by finite differences.
+// The recurrent network (Hochreiter and Schmidhuber's LSTM as torch.nn.LSTM computes it, and a linear head) in three
+// forms: LstmPass runs a shard of windows forwards and back through time for training, LstmVector reads one sequence,
+// LstmState (LstmFew) advances many (few) paths by one step for sampling.  Float; LstmPass is instantiated in double
+// too, for checking gradients by finite differences.
 
 #include <cstdint>
 #include <vector>
@@ -95,6 +96,7 @@ class LstmColumns {
 
  private:
   friend class LstmVector;
+  friend class LstmFew;
   struct Layer {
     Buffer<float> weight;  // [in + cells][4][pitch]: weight_ih above weight_hh.
     Buffer<float> bias;    // [4][pitch]: both biases, added.
@@ -134,30 +136,61 @@ class LstmVector {
   std::vector<Layer> layers_;
 };
 
-// The network's state between steps for `lanes` paths.
-template <typename Real>
+// The network's state between steps for many paths, all of which go on from one sequence's.  Everything given must
+// outlive it.
 class LstmState {
  public:
-  // zoneout: the rate the network was trained with, 0 without.
-  LstmState(const ParameterMap& map, int lanes, const Kernels<Real>& kernels, double zoneout = 0);
+  // lanes: a multiple of the kernels'.  zoneout: the rate the network was trained with, 0 without.
+  LstmState(const ParameterMap& map, const float* parameters, int lanes, const Kernels<float>& kernels,
+            double zoneout = 0);
 
+  int lanes() const { return lanes_; }
   // Every lane takes the state of `other`.
   void take(const LstmVector& other);
-  // One step.  `first` is the product that feeds the first layer and `first_bias` [4 cells] what is the same for all
-  // lanes: both biases and the inputs that do not differ by lane.  Returns raw outputs [output][lane].
-  const Real* advance(const Real* parameters, const Product<Real>& first, const Real* first_bias);
+  // One step.  The first layer is fed `rows` inputs that differ by lane, [row][lane], and has `shared` of the others
+  // (LstmVector::first_layer_sum).  Returns raw outputs [output][lane], valid until the next call.
+  const float* advance(const float* inputs, int rows, const float* shared);
   // Raw outputs of the present state, [output][lane].
-  const Real* head(const Real* parameters);
+  const float* head();
 
  private:
   struct Layer {
-    Buffer<Real> h, c;  // [cell][lane]
+    Buffer<float> h, c;  // [cell][lane]
+    Buffer<float> bias;  // [4 cells]: torch's two bias vectors, added.
   };
   const ParameterMap& map_;
-  const Kernels<Real>& kernels_;
+  const float* parameters_;
+  const Kernels<float>& kernels_;
   int lanes_;
   double zoneout_;
-  Buffer<Real> gates_, before_, bias_, raw_;
+  Buffer<float> gates_, before_, raw_;
+  std::vector<Layer> layers_;
+};
+
+// The same, to the bit, for few paths, which would leave most of a vector of lanes empty: the gates are the fast index.
+// What comes and goes still is [row][lane], of one vector; only the first `paths` lanes mean anything.
+class LstmFew {
+ public:
+  LstmFew(const ParameterMap& map, const float* parameters, const LstmColumns& columns, int paths,
+          const Kernels<float>& kernels, double zoneout = 0);
+
+  int lanes() const { return kernels_.lanes; }
+  void take(const LstmVector& other);
+  const float* advance(const float* inputs, int rows, const float* shared);
+  const float* head();
+
+ private:
+  struct Layer {
+    Buffer<float> h, c;   // [path][pitch]
+    Buffer<float> start;  // [path][4][pitch]: of the first layer what the paths share, of the others their biases.
+  };
+  const ParameterMap& map_;
+  const float* parameters_;
+  const LstmColumns& columns_;
+  int paths_;
+  const Kernels<float>& kernels_;
+  double zoneout_;
+  Buffer<float> gates_, before_, turned_, raw_;
   std::vector<Layer> layers_;
 };
 

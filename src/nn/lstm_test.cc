@@ -182,7 +182,7 @@ TEST(LstmPass, ALaneDoesNotDependOnItsNeighbours) {
   }
 }
 
-// The three forms of the network - a shard of windows, one sequence, many paths - compute the same.
+// The forms of the network - a shard of windows, one sequence, many paths - compute the same.
 void expect_forms_agree(const Kernels<float>& kernels, double zoneout) {
   const ParameterMap map(NetworkShape{.inputs = 2, .statics = 2, .cells = 13, .layers = 3, .outputs = 8});
   const auto parameters = initial_parameters(map, 5);
@@ -206,7 +206,7 @@ void expect_forms_agree(const Kernels<float>& kernels, double zoneout) {
   const float* hidden = pass.hidden() + (kContext - 1) * 13 * kLanes;
   for (int cell = 0; cell < 13; ++cell) EXPECT_NEAR(encoder.h(2, cell), hidden[cell * kLanes], 1e-6f);
 
-  LstmState<float> state(map, 16, kernels, zoneout);
+  LstmState state(map, parameters.data(), kLanes, kernels, zoneout);
   state.take(encoder);
   for (int t = kContext; t < kSteps; ++t) {
     float inputs[4];
@@ -215,10 +215,7 @@ void expect_forms_agree(const Kernels<float>& kernels, double zoneout) {
     for (float& x : own) x = inputs[0];  // The first input comes by lane, the others are shared.
     std::vector<float> shared(4 * 13);
     encoder.first_layer_sum(inputs, 1, shared.data());
-    const float* raw = state.advance(
-        parameters.data(),
-        {.input = own.data(), .weight = parameters.data() + map.weight_ih(0), .stride_k = 1, .stride_n = 4, .k = 1},
-        shared.data());
+    const float* raw = state.advance(own.data(), 1, shared.data());
     for (int output = 0; output < 8; ++output)
       for (const int lane : {0, 15})
         EXPECT_NEAR(raw[output * 16 + lane], pass.raw()[(t * 8 + output) * kLanes], 1e-6f) << "step " << t;
@@ -228,6 +225,39 @@ void expect_forms_agree(const Kernels<float>& kernels, double zoneout) {
 TEST(LstmForms, OneSequenceAndManyPathsFollowTheTrainingPassWithAndWithoutZoneout) {
   for (const Kernels<float>* kernels : available_kernels<float>())
     for (const double zoneout : {0.0, 0.4}) expect_forms_agree(*kernels, zoneout);
+}
+
+// Few paths are many to the bit, so that a path does not depend on how many there are.
+TEST(LstmForms, FewPathsAreTheFirstOfManyToTheBit) {
+  const ParameterMap map(NetworkShape{.inputs = 3, .cells = 13, .layers = 3, .outputs = 8});
+  const auto parameters = initial_parameters(map, 5);
+  const LstmColumns columns(map, parameters.data());
+  Rng rng(7);
+  for (const Kernels<float>* kernels : available_kernels<float>())
+    for (const double zoneout : {0.0, 0.4})
+      for (int paths = 1; paths <= kernels->lanes; ++paths) {
+        const int lanes = kernels->lanes;
+        LstmVector encoder(columns, *kernels, zoneout);
+        const float context[] = {0.5f, -1, 2};
+        encoder.read(1, context);
+        LstmState many(map, parameters.data(), lanes, *kernels, zoneout);
+        LstmFew few(map, parameters.data(), columns, paths, *kernels, zoneout);
+        ASSERT_EQ(few.lanes(), lanes);
+        many.take(encoder);
+        few.take(encoder);
+        const float *of_many = many.head(), *of_few = few.head();
+        for (int step = 0; step < 4; ++step) {
+          for (int output = 0; output < 8; ++output)
+            for (int path = 0; path < paths; ++path)
+              ASSERT_EQ(of_many[output * lanes + path], of_few[output * lanes + path])
+                  << kernels->name << ", " << paths << " paths, step " << step;
+          std::vector<float> own(2 * static_cast<std::size_t>(lanes)), shared(4 * 13);
+          for (float& x : own) x = static_cast<float>(rng.normal());
+          encoder.first_layer_sum(context, 2, shared.data());
+          of_many = many.advance(own.data(), 2, shared.data());
+          of_few = few.advance(own.data(), 2, shared.data());
+        }
+      }
 }
 
 TEST(ParameterMap, NamesAndShapesAreTorchs) {
