@@ -167,7 +167,8 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   // A last vector of lanes that would be three quarters empty is not begun: other lanes are cheaper for its paths.
   const int rest = paths % kernels.lanes, few = paths > rest && 4 * rest <= kernels.lanes ? rest : 0,
             many = paths - few;
-  const int lanes = (std::min(many, kPathsAtOnce) + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  const auto parts = [](int whole, int part) { return (whole + part - 1) / part; };
+  const int lanes = parts(parts(many, parts(many, kPathsAtOnce)), kernels.lanes) * kernels.lanes;
   PathSampler sampler(spec_, window, kernels, nn::LstmState(map_, parameters_.data(), lanes, kernels, spec_.zoneout));
   for (int from = 0; from < many; from += lanes) sampler.run(encoder, shared, seed, from, result);
   if (few > 0)
