@@ -42,17 +42,17 @@ class PathSampler {
     std::fill_n(window_scale_.data(), window_scale_.size(), static_cast<float>(window.scale()));
   }
 
-  // Paths from first_path on into `result`: all that it has, or as many as there are lanes.  shared: for each step of
-  // the horizon, the first layer's sum over the inputs that the paths have in common.
-  void run(const nn::LstmVector& encoded, std::span<const std::vector<float>> shared, std::uint64_t seed,
-           int first_path, ForecastPaths& result) {
+  // Paths from first_path on into `result`: all that it has, or as many as there are lanes.  shared: [horizon][4
+  // cells], the first layer's sum over the inputs that the paths have in common.
+  void run(const nn::LstmVector& encoded, const std::vector<float>& shared, std::uint64_t seed, int first_path,
+           ForecastPaths& result) {
     state_.take(encoded);
     const float* raw = state_.head();
     const bool original = nn::target_unit(spec_.head) == nn::TargetUnit::kOriginal;
     for (int k = 0; k < spec_.horizon; ++k) {
       if (k > 0) {
         const int rows = gather_lags(k);
-        raw = state_.advance(lags_.data(), rows, shared[static_cast<std::size_t>(k)].data());
+        raw = state_.advance(lags_.data(), rows, shared.data() + std::ptrdiff_t{k} * 4 * spec_.cells);
       }
       if (spec_.gated()) gather_candidates(k);
       kernels_.head_parameters(spec_.head,
@@ -145,6 +145,7 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   write_window_inputs(spec_, window, source, inputs.data() + step_inputs, 1);
   nn::gather_embeddings(map_, parameters_.data(), source.categories, 1, inputs.data() + step_inputs);
   std::vector<float> steps;
+  steps.reserve(inputs.size() * static_cast<std::size_t>(std::min(spec_.context, kStepsAtOnce)));
   for (int p = 0; p < spec_.context; ++p) {
     write_known_inputs(spec_, window, source, split, p, inputs);
     steps.insert(steps.end(), inputs.begin(), inputs.end());
@@ -153,13 +154,11 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
       steps.clear();
     }
   }
-  std::vector<std::vector<float>> shared(static_cast<std::size_t>(spec_.horizon));
+  std::vector<float> shared(static_cast<std::size_t>(spec_.horizon) * static_cast<std::size_t>(4 * spec_.cells));
   for (int k = 1; k < spec_.horizon; ++k) {  // Steps after the split.
     write_known_inputs(spec_, window, source, split, spec_.context - 1 + k, inputs);
     const auto own = std::ranges::upper_bound(spec_.lags, k) - spec_.lags.begin();
-    auto& sum = shared[static_cast<std::size_t>(k)];
-    sum.resize(static_cast<std::size_t>(4 * spec_.cells));
-    encoder.first_layer_sum(inputs.data(), static_cast<int>(own), sum.data());
+    encoder.first_layer_sum(inputs.data(), static_cast<int>(own), shared.data() + std::ptrdiff_t{k} * 4 * spec_.cells);
   }
 
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
