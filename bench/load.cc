@@ -1,11 +1,15 @@
 // The whole program under load on one core: it ingests a live feed in fast motion, forecasts at every window, and
 // serves 200 open event streams and 500 requests a second, while the client and the feed have the other core.
 //   ./dev bench load [--seconds 30] [--streams 200] [--rate 500] [--speed 300] [--forecasts 0] [--train 0]
-//                    [--real-time 0]
+//                    [--real-time 0] [--awake 0] [--pinned 1]
 // --forecasts 1: the requests are forecasts in SageMaker's form, 100 paths of 30 steps, instead of what a console asks.
 // --train 1: a training runs on the client's core meanwhile, as nice as the loop's own.
 // --real-time 1: when a model is in production the program is started anew with a clock that runs as ours do, and
 // without its feed, so that the core is the requests' but for a window a minute.
+// --awake 1: the program's core never sleeps, for a process that nobody waits for turns on it.  A virtual machine's
+// core that sleeps between requests is given to others, and comes back for a while at half of its speed.
+// --pinned 0: nobody has a core of their own; training stands back where the program wants its core.
+//
 // Latency is counted from the moment when a request was due, so that a stall shows in all that waited behind it.
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -14,6 +18,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -50,6 +55,16 @@ struct Child {
 
 constexpr std::string_view kNothing = "(nothing)";  // Is waited for.
 
+constexpr int kAnyCore = -1;
+
+void pin_to(int core) {
+  if (core == kAnyCore) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  ::sched_setaffinity(0, sizeof one, &one);
+}
+
 // Starts a program pinned to a core and reads its output up to the first line that begins so.
 Child start(const std::vector<std::string>& words, int core, std::string_view wanted, int niceness = 0) {
   int ends[2];
@@ -57,10 +72,7 @@ Child start(const std::vector<std::string>& words, int core, std::string_view wa
   Child child{.process = ::fork()};
   CHECK(child.process >= 0);
   if (child.process == 0) {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(core, &one);
-    ::sched_setaffinity(0, sizeof one, &one);
+    pin_to(core);
     ::setpriority(PRIO_PROCESS, 0, niceness);
     ::dup2(ends[1], STDOUT_FILENO);
     std::vector<char*> argv;
@@ -90,6 +102,16 @@ Child start(const std::vector<std::string>& words, int core, std::string_view wa
   }
   fmt::print(stderr, "{} did not start\n", words[0]);
   std::exit(1);
+}
+
+// Until we end, whatever else wants the core comes first.
+void keep_awake(int core) {
+  if (::fork() != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  pin_to(core);
+  const sched_param none{};
+  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) ::_exit(1);
+  for (volatile std::uint64_t turns = 0;;) turns = turns + 1;
 }
 
 int stop(const Child& child) {
@@ -210,30 +232,30 @@ constexpr const char* kPaths[] = {"/api/v1/status",
                                   "/metrics",
                                   "/api/v1/target?hours=3"};
 
-int run(int seconds, int streams, int rate, double speed, bool forecasts, bool train, bool real_time) {
+int run(int seconds, int streams, int rate, double speed, bool forecasts, bool train, bool real_time, bool awake,
+        bool pinned) {
   const std::filesystem::path build = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
   std::string folder = (std::filesystem::temp_directory_path() / "tidecast-load-XXXXXX").string();
   CHECK(::mkdtemp(folder.data()) != nullptr);
+  const int core = pinned ? 0 : kAnyCore, other_core = pinned ? 1 : kAnyCore;
   // A clock: simulated milliseconds at a wall time, and how fast it runs.
   const std::int64_t begun = wall_ms();
   const std::string start_at = "2026-05-06T00:00:00Z", anchor = to_rfc3339(begun), times = fmt::format("{}", speed);
   const Child feed =
       start({(build / "tests/feed-server").string(), "--first-minute", "2880", "--minutes", "2880", "--records", "1000",
              "--start", start_at, "--anchor", anchor, "--speed", times, "--port", "0"},
-            1, "");
+            other_core, "");
   std::ofstream(folder + "/tidecast.yaml")
       << fmt::format(fmt::runtime(kDefinition), feed.first_line, forecasts ? 30 : 10);
   const auto run_with_clock = [&](const std::string& clock) {
-    return start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock", clock}, 0,
+    return start({(build / "tidecast").string(), "run", "-c", folder + "/tidecast.yaml", "--clock", clock}, core,
                  "Console: http://127.0.0.1:");
   };
   Child program = run_with_clock(fmt::format("{},{},{}", start_at, anchor, times));
   const auto port_of = [](const Child& child) { return static_cast<std::uint16_t>(std::stoi(child.first_line)); };
   std::uint16_t port = port_of(program);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(1, &one);
-  ::sched_setaffinity(0, sizeof one, &one);
+  pin_to(other_core);
+  if (awake) keep_awake(core);
 
   fmt::print("waiting for a model in production ...\n");
   while (get(port, "/api/v1/status").at("production").is_null()) std::this_thread::sleep_for(1s);
@@ -251,7 +273,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
     write_series(folder + "/series.csv");
     training = start({(build / "tidecast").string(), "backtest", "--file", folder + "/series.csv", "--freq", "1min",
                       "--horizon", "30", "--seeds", "1,2,3,4,5,6,7,8,9,10", "--steps", "100000"},
-                     1, kNothing, 10);
+                     other_core, kNothing, 10);
   }
   const json::value before = get(port, "/api/v1/status");
 
@@ -357,7 +379,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
 int main(int argc, char** argv) {
   int seconds = 30, streams = 200, rate = 500;
   double speed = 300;
-  bool forecasts = false, train = false, real_time = false;
+  bool forecasts = false, train = false, real_time = false, awake = false, pinned = true;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atoi(argv[i + 1]);
     if (std::strcmp(argv[i], "--streams") == 0) streams = std::atoi(argv[i + 1]);
@@ -366,7 +388,9 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--forecasts") == 0) forecasts = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--train") == 0) train = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--real-time") == 0) real_time = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--awake") == 0) awake = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--pinned") == 0) pinned = std::atoi(argv[i + 1]) != 0;
   }
   ::signal(SIGPIPE, SIG_IGN);
-  return tidecast::run(seconds, streams, rate, speed, forecasts, train, real_time);
+  return tidecast::run(seconds, streams, rate, speed, forecasts, train, real_time, awake, pinned);
 }
