@@ -56,8 +56,10 @@ void cell(benchmark::State& state) {
   for (int i = 0; i < 4 * kElements; ++i)
     gates[static_cast<std::size_t>(i)] = (static_cast<float>(i % 97) - 48.5f) * 0.05f;
   for (auto _ : state) {
-    keeps ? kernels.cell(kElements, gates.data(), c.data(), c.data(), tanh_c.data(), h.data())
-          : kernels.cell_state(kElements, gates.data(), c.data(), h.data());
+    if (keeps)
+      kernels.cell(kElements, gates.data(), c.data(), c.data(), tanh_c.data(), h.data());
+    else
+      kernels.cell_state(kElements, gates.data(), c.data(), h.data());
     benchmark::DoNotOptimize(h.data());
     benchmark::ClobberMemory();
   }

@@ -7,7 +7,8 @@
 // --real-time 1: when a model is in production the program is started anew with a clock that runs as ours do, and
 // without its feed, so that the core is the requests' but for a window a minute.
 // --awake 1: the program's core never sleeps, for a process that nobody waits for turns on it.  A virtual machine's
-// core that sleeps between requests is given to others, and comes back for a while at half of its speed.
+// core that sleeps between requests is given to others, and comes back for a while at half of its speed.  Not with
+// --pinned 0.
 // --pinned 0: nobody has a core of their own; training stands back where the program wants its core.
 //
 // Latency is counted from the moment when a request was due, so that a stall shows in all that waited behind it.
@@ -106,11 +107,16 @@ Child start(const std::vector<std::string>& words, int core, std::string_view wa
 
 // Until we end, whatever else wants the core comes first.
 void keep_awake(int core) {
-  if (::fork() != 0) return;
+  const pid_t process = ::fork();
+  CHECK(process >= 0);
+  if (process != 0) return;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   pin_to(core);
   const sched_param none{};
-  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) ::_exit(1);
+  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
+    fmt::print(stderr, "--awake: the scheduler's idle class was refused; the core sleeps\n");
+    ::_exit(1);
+  }
   for (volatile std::uint64_t turns = 0;;) turns = turns + 1;
 }
 
@@ -255,7 +261,7 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
   const auto port_of = [](const Child& child) { return static_cast<std::uint16_t>(std::stoi(child.first_line)); };
   std::uint16_t port = port_of(program);
   pin_to(other_core);
-  if (awake) keep_awake(core);
+  if (awake && pinned) keep_awake(core);
 
   fmt::print("waiting for a model in production ...\n");
   while (get(port, "/api/v1/status").at("production").is_null()) std::this_thread::sleep_for(1s);
@@ -358,7 +364,8 @@ int run(int seconds, int streams, int rate, double speed, bool forecasts, bool t
   };
   const double real = static_cast<double>(seconds);
   fmt::print(
-      "{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms; {:.2f} ms of the core each\n",
+      "{} requests in {} s, {} failed: p50 {:.1f} ms, p99 {:.1f} ms, worst {:.1f} ms; all it did took {:.2f} ms of a "
+      "core each\n",
       latency_ms.size(), seconds, failures.load(), point(0.5), point(0.99), latency_ms.back(),
       1e3 * busy / static_cast<double>(latency_ms.size()));
   fmt::print("{} event streams, {} lost: {:.0f} events/s, {:.1f} MB/s in all\n", streams, lost,

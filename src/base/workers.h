@@ -9,8 +9,8 @@
 
 namespace tidecast {
 
-// Processors that this process may run on, at least 1: those of its affinity mask (taskset, a container's cpuset),
-// which std::thread::hardware_concurrency does not look at.
+// Processors that the calling thread may run on, at least 1: those of its affinity mask (taskset, a container's
+// cpuset), which std::thread::hardware_concurrency need not look at.  A quota of processor time is not seen.
 int usable_processors();
 
 // Whoever is free takes the next task, the caller too: where the helpers do not get a processor, it does all itself.

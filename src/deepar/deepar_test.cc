@@ -205,8 +205,9 @@ class Forecasting : public testing::Test {
 
 TEST_F(Forecasting, APathIsAFunctionOfTheSeedAndItsNumberAlone) {
   const TimeSeries history = wave(300);
-  const auto few = model().forecast(history, 3, 42).value(), many = model().forecast(history, 300, 42).value();
-  for (const int paths : {3, 16, 17, 20, 36, 52, 100, 130, 196, 260}) {  // What is left of whole vectors differs.
+  const auto few = model().forecast(history, 3, 42).value(), many = model().forecast(history, 600, 42).value();
+  for (const int paths :
+       {1, 3, 16, 17, 20, 36, 52, 100, 130, 146, 196, 260, 500}) {  // What is left of whole vectors differs.
     const auto some = model().forecast(history, paths, 42).value();
     EXPECT_TRUE(std::equal(some.values.begin(), some.values.end(), many.values.begin())) << paths;
   }

@@ -1,4 +1,4 @@
-// Sampling futures: the context is read once, then all paths go through the horizon together.
+// Sampling futures: the context is read once, then the paths go through the horizon in blocks.
 
 #include <algorithm>
 #include <cmath>
@@ -164,15 +164,19 @@ Result<ForecastPaths> Model::forecast(const TimeSeries& history, int paths, std:
   ForecastPaths result{.paths = paths, .horizon = spec_.horizon, .values = {}};
   result.values.resize(static_cast<std::size_t>(paths) * static_cast<std::size_t>(spec_.horizon));
   // A last vector of lanes that would be three quarters empty is not begun: other lanes are cheaper for its paths.
-  const int rest = paths % kernels.lanes, few = paths > rest && 4 * rest <= kernels.lanes ? rest : 0,
-            many = paths - few;
-  const auto parts = [](int whole, int part) { return (whole + part - 1) / part; };
-  const int lanes = parts(parts(many, parts(many, kPathsAtOnce)), kernels.lanes) * kernels.lanes;
-  PathSampler sampler(spec_, window, kernels, nn::LstmState(map_, parameters_.data(), lanes, kernels, spec_.zoneout));
-  for (int from = 0; from < many; from += lanes) sampler.run(encoder, shared, seed, from, result);
-  if (few > 0)
-    PathSampler(spec_, window, kernels, nn::LstmFew(map_, parameters_.data(), columns_, few, kernels, spec_.zoneout))
-        .run(encoder, shared, seed, many, result);
+  const int rest = paths % kernels.lanes, many = 4 * rest <= kernels.lanes ? paths - rest : paths;
+  int from = 0;
+  if (many > 0) {
+    const auto parts = [](int whole, int part) { return (whole + part - 1) / part; };
+    const int lanes = parts(parts(many, parts(many, kPathsAtOnce)), kernels.lanes) * kernels.lanes;
+    PathSampler sampler(spec_, window, kernels, nn::LstmState(map_, parameters_.data(), lanes, kernels, spec_.zoneout));
+    for (; from < many; from += lanes) sampler.run(encoder, shared, seed, from, result);
+  }
+  if (from < paths) {
+    PathSampler sampler(spec_, window, kernels,
+                        nn::LstmFew(map_, parameters_.data(), columns_, paths - from, kernels, spec_.zoneout));
+    sampler.run(encoder, shared, seed, from, result);
+  }
   return result;
 }
 

@@ -56,8 +56,8 @@ struct Kernels {
   // One LSTM cell over n = cells * lanes elements.  gates: [4][n], before their squashing on entry and after it on
   // return, in torch's order input, forget, cell, output.
   void (*cell)(int n, Real* gates, const Real* c_before, Real* c, Real* tanh_c, Real* h);
-  // The same where nobody asks for the gates afterwards: c and h [n] take their next state, to 1e-6 where |c| is
-  // about 1.
+  // The same where nobody asks for the gates afterwards: c and h [n] take their next state, to 1e-6 of 1 + |c|, for
+  // |c| < 1e33.
   void (*cell_state)(int n, const Real* gates, Real* c, Real* h);
   // The way back of `cell`: on entry gates as it left them, dh = d loss / d h, dc = what came from the step after; on
   // return gates hold d loss / d gates before squashing and dc what goes to the step before.  sums [4][n] grows by what

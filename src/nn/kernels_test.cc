@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -327,6 +328,18 @@ TEST(CellState, IsThatOfTheFormula) {
   check_cell_state<double>(1e-15);
 }
 
+TEST(CellState, IsRightWhereGatesAreEndless) {
+  constexpr int kN = 16;
+  for (const auto* kernels : tables<float>())
+    for (const float wide : {30.f, 1e30f, std::numeric_limits<float>::infinity()}) {
+      std::vector<float> gates(4 * kN, wide), c(kN, 0.25f), h(kN);
+      std::fill_n(gates.begin() + kN, kN, -wide);  // Forgets all, takes all, shows all.
+      kernels->cell_state(kN, gates.data(), c.data(), h.data());
+      EXPECT_NEAR(c[0], 1, 1e-6) << kernels->name << " " << wide;
+      EXPECT_NEAR(h[0], std::tanh(1.0), 1e-6) << kernels->name << " " << wide;
+    }
+}
+
 TEST(CellState, IsNoNumberWhereAGateOrTheStateIsNone) {
   constexpr int kN = 16;
   for (const auto* kernels : tables<float>())
@@ -350,9 +363,11 @@ TEST(Kernels, InstructionSetsAgreeToRounding) {
     const auto dh = random_values<float>(kN, 24);
     kernels->cell_back(kN, gates.data(), c.data(), squashed.data(), dh.data(), dc.data(), sums.data());
     std::vector<float> all = h;
-    kernels->cell_state(kN, gates.data(), c.data(), h.data());
     all.insert(all.end(), gates.begin(), gates.end());
+    const auto others = random_values<float>(4 * kN, 25, 4);
+    kernels->cell_state(kN, others.data(), c.data(), h.data());
     all.insert(all.end(), h.begin(), h.end());
+    all.insert(all.end(), c.begin(), c.end());
     all.insert(all.end(), dc.begin(), dc.end());
     results.push_back(std::move(all));
   }

@@ -50,9 +50,8 @@ void mix(std::int64_t n, double rate, const Real* before, Real* now) {
 }
 
 // One step of a layer in use: h and c [n] take their next state; before [2 n] is scratch.
-template <typename Real>
-void advance_cell(const Kernels<Real>& kernels, int n, double zoneout, const Real* gates, Real* before, Real* h,
-                  Real* c) {
+void advance_cell(const Kernels<float>& kernels, int n, double zoneout, const float* gates, float* before, float* h,
+                  float* c) {
   if (zoneout > 0) {
     std::copy_n(h, n, before);
     std::copy_n(c, n, before + n);

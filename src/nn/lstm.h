@@ -88,7 +88,7 @@ class LstmPass {
   std::vector<Layer> layers_;
 };
 
-// Weights for a single sequence, made once for a model.  With a single lane the gates are the fast index instead, so
+// Weights for one sequence or a few, made once for a model.  With few lanes the gates are the fast index instead, so
 // the weights are transposed, [in][4][pitch] with the cells padded to kLaneAlign.
 class LstmColumns {
  public:

@@ -126,8 +126,13 @@ TEST_F(ResultFile, NothingIsLeftBehind) {
   EXPECT_TRUE(file("FROM fees", SqlFormat::kParquet).ok());
   EXPECT_FALSE(file("FROM no_such", SqlFormat::kParquet).ok());
   EXPECT_FALSE(file("FROM range(1000000000000)", SqlFormat::kParquet, {.time = 1ms, .rows = SIZE_MAX / 2}).ok());
-  tmpdir ? ::setenv("TMPDIR", before.c_str(), 1) : ::unsetenv("TMPDIR");
   for (const auto& entry : std::filesystem::directory_iterator(own)) ADD_FAILURE() << entry.path();
+  std::filesystem::remove(own);
+  EXPECT_FALSE(file("FROM fees", SqlFormat::kParquet).ok()) << "it was there that it went by";
+  if (tmpdir != nullptr)
+    ::setenv("TMPDIR", before.c_str(), 1);
+  else
+    ::unsetenv("TMPDIR");
 }
 
 TEST(SqlFormat, HasNames) {

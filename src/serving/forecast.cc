@@ -49,11 +49,11 @@ void sort_columns(float* values, std::size_t rows, std::size_t pitch) {
 }  // namespace
 
 SortedPaths::SortedPaths(const ForecastPaths& paths)
-    : paths_(paths.paths),
+    : paths_(std::max(paths.paths, 0)),
       horizon_(static_cast<std::size_t>(paths.horizon)),
       pitch_((horizon_ + kTogether - 1) / kTogether * kTogether),
       values_(static_cast<std::size_t>(paths_) * pitch_) {
-  CHECK(paths_ > 0);
+  CHECK(paths_ > 0 && paths.values.size() == static_cast<std::size_t>(paths_) * horizon_);
   for (std::size_t path = 0; path < static_cast<std::size_t>(paths_); ++path)
     std::copy_n(paths.values.data() + path * horizon_, horizon_, values_.data() + path * pitch_);
   sort_columns(values_.data(), static_cast<std::size_t>(paths_), pitch_);

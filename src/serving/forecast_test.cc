@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "base/rng.h"
 #include "serving/serving_testing.h"
 
@@ -49,7 +51,10 @@ TEST(ForecastQuantiles, RefusesWhatIsNoQuantileAndNoPaths) {
 
 TEST(SortedPaths, HaveTheQuantilesOfThePathsForAnyNumberOfThem) {
   Rng rng(20261127);
-  for (int paths = 1; paths <= 130; ++paths)
+  std::vector<int> counts(130);
+  std::iota(counts.begin(), counts.end(), 1);
+  counts.insert(counts.end(), {1000, 1024, 1025});
+  for (const int paths : counts)
     for (const int horizon : {1, 7}) {
       ForecastPaths drawn{.paths = paths, .horizon = horizon, .values = {}};
       for (int i = 0; i < paths * horizon; ++i)

@@ -30,8 +30,11 @@ const Target reply{"reply",
 // Three records in a file of this process.
 std::unique_ptr<Source> three_records() {
   static const ScratchFolder folder = ScratchFolder::make("fuzz").value();
-  const std::string path = folder.path() / "three.ndjson";
-  if (!std::filesystem::exists(path)) std::ofstream(path) << "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n";
+  static const std::string path = [] {
+    std::string name = folder.path() / "three.ndjson";
+    std::ofstream(name) << "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n";
+    return name;
+  }();
   return open_file({.path = path, .event_time = [](std::string_view) { return EventTime::from_ms(1); }}).value();
 }
 
