@@ -111,6 +111,8 @@ TEST(Invocation, SaysWhereARequestIsWrongWhatItFoundAndWhatIsAllowed) {
        "a number, null or \"NaN\""},
       {R"({"instances":[{"start":"2026-05-06","target":[1,true]}]})", "/instances/0/target/1", "true",
        "a number, null or \"NaN\""},
+      {R"({"instances":[{"start":"2026-05-06","target":[1e30,null,-1e31]}]})", "/instances/0/target/2", "-1e+31",
+       "a number of at most 1e+30 in size, null or \"NaN\""},
       {R"({"instances":[{"start":"2026-05-06","target":[]}]})", "/instances/0/target",
        "an array of 0 without a number among them", kTarget},
       {R"({"instances":[{"start":"2026-05-06","target":[null,"NaN"]}]})", "/instances/0/target",
