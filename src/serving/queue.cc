@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <chrono>
 #include <system_error>
 
 #include "base/result.h"
@@ -30,6 +31,7 @@ ForecastQueue::~ForecastQueue() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     waiting_.clear();
+    some_wait_ = true;
   }
   changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
@@ -44,13 +46,27 @@ bool ForecastQueue::offer(Job job) {
     if (load_ > 0 && load_ + entry->job.load > load_max_) return false;
     load_ += entry->job.load;
     waiting_.push_back(entry);
+    some_wait_ = true;
   }
   entry->job.parts == 1 ? changed_.notify_one() : changed_.notify_all();
   return true;
 }
 
+// For as long as a forecast takes: a request that comes later has the time to wake somebody.
+void ForecastQueue::look_out() {
+  if (looked_out_.exchange(true)) return;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(1500);
+  while (!some_wait_ && std::chrono::steady_clock::now() < until) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  looked_out_ = false;
+}
+
 void ForecastQueue::work() {
-  while (true) {
+  for (bool worked = false;; worked = true) {
+    if (worked) look_out();
     std::shared_ptr<Entry> entry;
     int part = 0;
     {
@@ -61,6 +77,7 @@ void ForecastQueue::work() {
       waiting_.pop_front();
       part = entry->next++;
       if (entry->next < entry->job.parts) waiting_.push_back(entry);
+      some_wait_ = !waiting_.empty();
     }
     entry->job.run(part);
     if (entry->unfinished.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;

@@ -1,6 +1,9 @@
 #pragma once
 // What waits to be forecast, of all requests: a few threads take one part of each request in turn, so that a request of
 // a thousand series holds up none of one, and is spread over all threads where it is alone.
+//
+// A thread that has worked looks out for the next job for a moment before it sleeps: a virtual machine's core that
+// sleeps between requests is lent to others, and comes back slow (docs/deepar.md).
 
 #include <atomic>
 #include <condition_variable>
@@ -40,6 +43,7 @@ class ForecastQueue {
     std::atomic<int> unfinished;  // Parts.
   };
   void work();
+  void look_out();
 
   const std::int64_t load_max_;
   std::mutex mutex_;
@@ -47,6 +51,8 @@ class ForecastQueue {
   std::deque<std::shared_ptr<Entry>> waiting_;  // Jobs of which a part has not begun.
   std::int64_t load_ = 0;                       // Of all that are not done.
   bool stopping_ = false;
+  std::atomic<bool> some_wait_ = false;   // Or the end: what who looks out looks at.
+  std::atomic<bool> looked_out_ = false;  // By one thread at a time.
   std::vector<std::thread> threads_;
 };
 
