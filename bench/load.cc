@@ -7,7 +7,8 @@
 // --real-time 1: when a model is in production the program is started anew with a clock that runs as ours do, and
 // without its feed, so that the core is the requests' but for a window a minute.
 // --awake 1: the program's core never sleeps, for a process that nobody waits for turns on it.  A virtual machine's
-// core that sleeps between requests is given to others, and comes back for a while at half of its speed.  Not with
+// core that sleeps between requests is given to others, and comes back for a while at three fifths of its speed.  Not
+// with
 // --pinned 0.
 // --pinned 0: nobody has a core of their own; training stands back where the program wants its core.
 //

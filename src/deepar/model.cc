@@ -11,7 +11,6 @@ namespace {
 
 constexpr int kFormat = 1, kGeneralFormat = 2;  // 2: a network that earlier programs do not know.
 constexpr std::string_view kRecipeR = "R";      // How the default recipe stands in a description.
-constexpr double kValueMax = 1e30;              // Paths are floats.
 
 Result<std::int64_t> whole(const json::object& fields, std::string_view key, std::int64_t low, std::int64_t high) {
   const json::value* value = fields.if_contains(key);
@@ -52,9 +51,9 @@ nn::NetworkShape network_shape(const ModelSpec& spec) {
 
 Status check_values(const TimeSeries& series) {
   for (std::size_t i = 0; i < series.values.size(); ++i)
-    if (std::abs(series.values[i]) > kValueMax)
+    if (std::abs(series.values[i]) > kSeriesValueMax)
       return invalid_argument("value {}, of {}, is {}; allowed: NaN for missing, else at most {} in magnitude", i,
-                              to_rfc3339(series.time_of(i)), series.values[i], kValueMax);
+                              to_rfc3339(series.time_of(i)), series.values[i], kSeriesValueMax);
   return ok();
 }
 
@@ -128,8 +127,8 @@ Status read_differences(const json::object& fields, ModelSpec& spec) {
   };
   TRY(number("lag_limit", 1, 1e30, spec.lag_limit));
   TRY(number("filler", -1e6, 1e6, spec.filler));
-  TRY(number("default_scale", 1e-30, kValueMax, spec.default_scale));
-  TRY(number("scale_floor", 1e-30, kValueMax, spec.scale_floor));
+  TRY(number("default_scale", 1e-30, kSeriesValueMax, spec.default_scale));
+  TRY(number("scale_floor", 1e-30, kSeriesValueMax, spec.scale_floor));
   TRY(number("zoneout", 0, 0.95, spec.zoneout));
   if (fields.contains("static_reals")) spec.static_reals = TRY(small_whole(fields, "static_reals", 1, 10'000));
   if (fields.contains("dynamic_features")) spec.dynamic = TRY(small_whole(fields, "dynamic_features", 1, 10'000));

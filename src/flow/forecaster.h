@@ -11,6 +11,9 @@
 
 namespace tidecast {
 
+// The size up to which a series' values are forecast from: paths are floats.
+inline constexpr double kSeriesValueMax = 1e30;
+
 // Sampled futures of one series: paths x horizon, path-major, in the series' own unit.
 struct ForecastPaths {
   int paths = 0;

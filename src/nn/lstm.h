@@ -171,6 +171,7 @@ class LstmState {
 // What comes and goes still is [row][lane], of one vector; only the first `paths` lanes mean anything.
 class LstmFew {
  public:
+  // paths: 1 to the kernels' lanes.
   LstmFew(const ParameterMap& map, const float* parameters, const LstmColumns& columns, int paths,
           const Kernels<float>& kernels, double zoneout = 0);
 

@@ -36,7 +36,6 @@ Parsed<bool> check_members(const json::object& object, const std::string& where,
 namespace {
 
 constexpr std::string_view kStart = "a time like \"2026-05-06 14:30:00\", or a date; without a zone it is UTC";
-constexpr double kTargetMax = 1e30;  // What a DeepAR model takes; paths are floats.
 constexpr const char* kTrainedWithout = "nothing: the model was trained without it";
 
 Parsed<const json::object*> object_at(const json::value& value, const std::string& where) {
@@ -165,8 +164,8 @@ Parsed<double> target_value(const json::value& value, const std::string& where) 
   constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
   if (value.is_number()) {
     const double number = value.to_number<double>();
-    if (std::abs(number) <= kTargetMax) return number;
-    return Fault{where, shown(value), fmt::format("a number of at most {} in size, null or \"NaN\"", kTargetMax)};
+    if (std::abs(number) <= kSeriesValueMax) return number;
+    return Fault{where, shown(value), fmt::format("a number of at most {} in size, null or \"NaN\"", kSeriesValueMax)};
   }
   if (value.is_null() || value == "NaN") return kMissing;
   return Fault{where, shown(value), "a number, null or \"NaN\""};
@@ -209,7 +208,7 @@ Parsed<TimeSeries> instance_at(const json::value& value, const std::string& wher
   series.values.reserve(target->as_array().size());
   bool observed = false;
   for (const json::value& item : target->as_array()) {
-    series.values.push_back(item.is_double() && std::abs(item.get_double()) <= kTargetMax
+    series.values.push_back(item.is_double() && std::abs(item.get_double()) <= kSeriesValueMax
                                 ? item.get_double()
                                 : TRY(target_value(item, fmt::format("{}/target/{}", where, series.values.size()))));
     observed |= !std::isnan(series.values.back());

@@ -54,14 +54,14 @@ bool ForecastQueue::offer(Job job) {
 
 // For as long as a forecast takes: a request that comes later has the time to wake somebody.
 void ForecastQueue::look_out() {
-  if (looked_out_.exchange(true)) return;
+  if (looking_out_.exchange(true)) return;
   const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(1500);
   while (!some_wait_ && std::chrono::steady_clock::now() < until) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
   }
-  looked_out_ = false;
+  looking_out_ = false;
 }
 
 void ForecastQueue::work() {

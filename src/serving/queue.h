@@ -43,7 +43,7 @@ class ForecastQueue {
     std::atomic<int> unfinished;  // Parts.
   };
   void work();
-  void look_out();
+  void look_out();  // Returns when a job waits, or soon.
 
   const std::int64_t load_max_;
   std::mutex mutex_;
@@ -51,8 +51,8 @@ class ForecastQueue {
   std::deque<std::shared_ptr<Entry>> waiting_;  // Jobs of which a part has not begun.
   std::int64_t load_ = 0;                       // Of all that are not done.
   bool stopping_ = false;
-  std::atomic<bool> some_wait_ = false;   // Or the end: what who looks out looks at.
-  std::atomic<bool> looked_out_ = false;  // By one thread at a time.
+  std::atomic<bool> some_wait_ = false;    // Or it is the end.  What look_out() looks at.
+  std::atomic<bool> looking_out_ = false;  // By one thread at a time.
   std::vector<std::thread> threads_;
 };
 
